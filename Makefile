@@ -1,0 +1,35 @@
+# `make demo` and `make test` do everything, set-up included, with Python 3.11 or newer and make.
+
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+RUN := $(VENV)/bin/python
+
+.PHONY: demo test test-fast lint format clean
+
+demo: $(READY)  ## train on digits, with stored activations and without, and compare
+	$(RUN) -m mininet compare
+
+test: $(READY)  ## all tests, notebooks included
+	$(RUN) -m pytest
+
+test-fast: $(READY)  ## the tests that take no more than a few seconds each
+	$(RUN) -m pytest -m "not slow"
+
+lint: $(READY)  ## what the linter and the formatter would change
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+format: $(READY)  ## let them change it
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+clean:  ## remove the environment and everything generated
+	rm -rf $(VENV) build dist results .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml requirements.txt
+	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "mininet needs Python 3.11 or newer, this is %d.%d; try make PYTHON=python3.11" % v[:2])'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	touch $@

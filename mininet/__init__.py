@@ -1,0 +1,19 @@
+"""Momentum residual neural networks from scratch, on NumPy and Numba.
+
+After M. E. Sander, P. Ablin, M. Blondel, G. Peyré, *Momentum Residual Neural Networks*, ICML 2021.
+"""
+
+from . import nn
+from .autodiff import Tensor, check_gradient, check_jacobian, enable_grad, functional, no_grad
+from .kernels import get_num_threads, set_num_threads
+from .memory import track_memory
+from .reversible import MomentumNet
+from .seeding import manual_seed
+from .version import VERSION
+
+__version__ = VERSION
+
+__all__ = [
+    "MomentumNet", "Tensor", "check_gradient", "check_jacobian", "enable_grad", "functional", "get_num_threads",
+    "manual_seed", "nn", "no_grad", "set_num_threads", "track_memory",
+]  # fmt: skip

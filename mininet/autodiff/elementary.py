@@ -1,0 +1,444 @@
+"""Elementary operations: arithmetic, elementwise functions, reductions, shapes and matrix products.
+
+Each is a pair of functions on arrays, forward and vjp side by side, and a public function on tensors.
+"""
+
+import numpy as np
+
+from ..kernels.matrix import matrix_product
+from .tape import Operation
+from .tensor import Tensor, apply
+
+# Arithmetic, with NumPy's broadcasting
+
+
+def _add(a, b):
+    return a + b, None
+
+
+def _add_vjp(saved, gradient, needs):
+    return gradient, gradient
+
+
+def _subtract(a, b):
+    return a - b, None
+
+
+def _subtract_vjp(saved, gradient, needs):
+    return gradient, -gradient if needs[1] else None
+
+
+def _multiply(a, b):
+    return a * b, (a, b)
+
+
+def _multiply_vjp(saved, gradient, needs):
+    a, b = saved
+    return gradient * b if needs[0] else None, gradient * a if needs[1] else None
+
+
+def _divide(a, b):
+    return a / b, (a, b)
+
+
+def _divide_vjp(saved, gradient, needs):
+    a, b = saved
+    by_numerator = gradient / b
+    return by_numerator, -by_numerator * (a / b) if needs[1] else None
+
+
+def _maximum(a, b):
+    return np.maximum(a, b), (a, b)
+
+
+def _maximum_vjp(saved, gradient, needs):
+    a, b = saved
+    half = gradient.dtype.type(0.5)
+    first = np.where(a > b, gradient, np.where(a == b, half * gradient, 0))  # a tie is shared
+    return first, gradient - first
+
+
+_ADD = Operation("add", _add, _add_vjp, broadcasts=True)
+_SUBTRACT = Operation("subtract", _subtract, _subtract_vjp, broadcasts=True)
+_MULTIPLY = Operation("multiply", _multiply, _multiply_vjp, broadcasts=True)
+_DIVIDE = Operation("divide", _divide, _divide_vjp, broadcasts=True)
+_MAXIMUM = Operation("maximum", _maximum, _maximum_vjp, broadcasts=True)
+
+
+def add(a, b):
+    """a + b."""
+    return apply(_ADD, a, b)
+
+
+def subtract(a, b):
+    """a - b."""
+    return apply(_SUBTRACT, a, b)
+
+
+def multiply(a, b):
+    """a * b, elementwise."""
+    return apply(_MULTIPLY, a, b)
+
+
+def divide(a, b):
+    """a / b, elementwise."""
+    return apply(_DIVIDE, a, b)
+
+
+def maximum(a, b):
+    """The larger of a and b, elementwise; where they are equal, each gets half of the gradient."""
+    return apply(_MAXIMUM, a, b)
+
+
+# Functions of one array, elementwise
+
+
+def _negative(a):
+    return -a, None
+
+
+def _negative_vjp(saved, gradient, needs):
+    return (-gradient,)
+
+
+def _power(a, exponent):
+    exponent = a.dtype.type(exponent)
+    return a**exponent, (a, exponent)
+
+
+def _power_vjp(saved, gradient, needs):
+    a, exponent = saved
+    if exponent == 0:
+        return (np.zeros_like(gradient),)
+    return (gradient * (exponent * a ** (exponent - 1)),)
+
+
+def _exp(a):
+    out = np.exp(a)
+    return out, (out,)
+
+
+def _exp_vjp(saved, gradient, needs):
+    return (gradient * saved[0],)
+
+
+def _log(a):
+    return np.log(a), (a,)
+
+
+def _log_vjp(saved, gradient, needs):
+    return (gradient / saved[0],)
+
+
+def _sqrt(a):
+    out = np.sqrt(a)
+    return out, (out,)
+
+
+def _sqrt_vjp(saved, gradient, needs):
+    return (gradient / (2 * saved[0]),)
+
+
+def _absolute(a):
+    return np.abs(a), (a,)
+
+
+def _absolute_vjp(saved, gradient, needs):
+    return (gradient * np.sign(saved[0]),)
+
+
+def _relu(a):
+    out = np.maximum(a, 0)
+    return out, (out,)  # the output: the next layer saves it anyway
+
+
+def _relu_vjp(saved, gradient, needs):
+    return (gradient * (saved[0] > 0),)
+
+
+def _tanh(a):
+    out = np.tanh(a)
+    return out, (out,)
+
+
+def _tanh_vjp(saved, gradient, needs):
+    slope = np.square(saved[0])
+    np.subtract(1, slope, out=slope)
+    slope *= gradient
+    return (slope,)
+
+
+def _sigmoid(a):
+    out = 0.5 * np.tanh(0.5 * a) + 0.5  # never overflows
+    return out, (out,)
+
+
+def _sigmoid_vjp(saved, gradient, needs):
+    (out,) = saved
+    return (gradient * (out * (1 - out)),)
+
+
+_NEGATIVE = Operation("negative", _negative, _negative_vjp)
+_POWER = Operation("power", _power, _power_vjp)
+_EXP = Operation("exp", _exp, _exp_vjp)
+_LOG = Operation("log", _log, _log_vjp)
+_SQRT = Operation("sqrt", _sqrt, _sqrt_vjp)
+_ABSOLUTE = Operation("absolute", _absolute, _absolute_vjp)
+_RELU = Operation("relu", _relu, _relu_vjp)
+_TANH = Operation("tanh", _tanh, _tanh_vjp)
+_SIGMOID = Operation("sigmoid", _sigmoid, _sigmoid_vjp)
+
+
+def negative(a):
+    """-a."""
+    return apply(_NEGATIVE, a)
+
+
+def power(a, exponent):
+    """a to the power of a Python number."""
+    if not isinstance(exponent, (int, float)):
+        raise TypeError(f"exponent must be a Python number, got {type(exponent).__name__}")
+    return apply(_POWER, a, exponent=exponent)
+
+
+def exp(a):
+    """e to the power of a."""
+    return apply(_EXP, a)
+
+
+def log(a):
+    """Natural logarithm."""
+    return apply(_LOG, a)
+
+
+def sqrt(a):
+    """Square root."""
+    return apply(_SQRT, a)
+
+
+def absolute(a):
+    """|a|, with slope 0 at 0."""
+    return apply(_ABSOLUTE, a)
+
+
+def relu(a):
+    """max(a, 0), with slope 0 at 0."""
+    return apply(_RELU, a)
+
+
+def tanh(a):
+    """Hyperbolic tangent."""
+    return apply(_TANH, a)
+
+
+def sigmoid(a):
+    """1 / (1 + exp(-a))."""
+    return apply(_SIGMOID, a)
+
+
+# Reductions
+
+
+def _normalized_axes(axis, ndim):
+    """`axis` as a tuple of different numbers from 0 to ndim - 1."""
+    if axis is None:
+        return tuple(range(ndim))
+    return np.lib.array_utils.normalize_axis_tuple(axis, ndim, argname="axis")
+
+
+def _spread(array, shape, axes):
+    """`array`, reduced over `axes`, as a view of the unreduced shape."""
+    with_ones = tuple(1 if i in axes else size for i, size in enumerate(shape))
+    return np.broadcast_to(array.reshape(with_ones), shape)
+
+
+def _sum(a, axis, keepdims):
+    axes = _normalized_axes(axis, a.ndim)
+    return a.sum(axis=axes, keepdims=keepdims), (a.shape, axes)
+
+
+def _sum_vjp(saved, gradient, needs):
+    return (_spread(gradient, *saved),)
+
+
+def _mean(a, axis, keepdims):
+    axes = _normalized_axes(axis, a.ndim)
+    count = int(np.prod([a.shape[i] for i in axes]))
+    if count == 0:
+        raise ValueError(f"mean of no elements: shape {a.shape}, axis {axis}")
+    return a.mean(axis=axes, keepdims=keepdims), (a.shape, axes, a.dtype.type(count))
+
+
+def _mean_vjp(saved, gradient, needs):
+    shape, axes, count = saved
+    return (_spread(gradient / count, shape, axes),)
+
+
+def _max(a, axis, keepdims):
+    axes = _normalized_axes(axis, a.ndim)
+    largest = a.max(axis=axes, keepdims=True)
+    is_largest = a == largest
+    out = largest if keepdims else largest.reshape([size for i, size in enumerate(a.shape) if i not in axes])
+    return out, (is_largest, axes)
+
+
+def _max_vjp(saved, gradient, needs):
+    is_largest, axes = saved
+    share = _spread(gradient, is_largest.shape, axes) * is_largest
+    share /= is_largest.sum(axis=axes, keepdims=True).astype(gradient.dtype)
+    return (share,)
+
+
+_SUM = Operation("sum", _sum, _sum_vjp)
+_MEAN = Operation("mean", _mean, _mean_vjp)
+_MAX = Operation("max", _max, _max_vjp)
+
+
+def sum(a, axis=None, keepdims=False):
+    """Sum over the given axis or axes, or over all."""
+    return apply(_SUM, a, axis=axis, keepdims=keepdims)
+
+
+def mean(a, axis=None, keepdims=False):
+    """Mean over the given axis or axes, or over all; ValueError if there is no element."""
+    return apply(_MEAN, a, axis=axis, keepdims=keepdims)
+
+
+def max(a, axis=None, keepdims=False):
+    """Largest element over the given axis or axes, or over all; equal ones share the gradient evenly."""
+    return apply(_MAX, a, axis=axis, keepdims=keepdims)
+
+
+# Shapes and indices
+
+
+def _reshape(a, shape):
+    return a.reshape(shape), (a.shape,)
+
+
+def _reshape_vjp(saved, gradient, needs):
+    return (gradient.reshape(saved[0]),)
+
+
+def _transpose(a, axes):
+    axes = tuple(reversed(range(a.ndim))) if axes is None else _normalized_axes(axes, a.ndim)
+    return a.transpose(axes), (axes,)
+
+
+def _transpose_vjp(saved, gradient, needs):
+    return (gradient.transpose(np.argsort(saved[0])),)
+
+
+def _is_basic(index):
+    return isinstance(index, (int, np.integer, slice, type(None), type(...)))
+
+
+def _getitem(a, index):
+    entries = index if isinstance(index, tuple) else (index,)
+    return a[index], (a.shape, index, all(_is_basic(entry) for entry in entries))
+
+
+def _getitem_vjp(saved, gradient, needs):
+    shape, index, basic = saved
+    out = np.zeros(shape, dtype=gradient.dtype)
+    if basic:
+        out[index] = gradient
+    else:
+        np.add.at(out, index, gradient)  # an element may have been taken several times
+    return (out,)
+
+
+def _concatenate(*arrays, axis):
+    ends = np.cumsum([array.shape[axis] for array in arrays])
+    return np.concatenate(arrays, axis=axis), (tuple(int(end) for end in ends[:-1]), axis)
+
+
+def _concatenate_vjp(saved, gradient, needs):
+    ends, axis = saved
+    return np.split(gradient, ends, axis=axis)
+
+
+_RESHAPE = Operation("reshape", _reshape, _reshape_vjp)
+_TRANSPOSE = Operation("transpose", _transpose, _transpose_vjp)
+_GETITEM = Operation("getitem", _getitem, _getitem_vjp)
+_CONCATENATE = Operation("concatenate", _concatenate, _concatenate_vjp)
+
+
+def reshape(a, *shape):
+    """`a` in another shape, given as one tuple or as several numbers; one of them may be -1."""
+    if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
+        shape = tuple(shape[0])
+    return apply(_RESHAPE, a, shape=shape)
+
+
+def transpose(a, *axes):
+    """`a` with its axes in another order, by default reversed."""
+    if len(axes) == 1 and isinstance(axes[0], (tuple, list)):
+        axes = tuple(axes[0])
+    return apply(_TRANSPOSE, a, axes=axes or None)
+
+
+def getitem(a, index):
+    """a[index], with NumPy's basic and fancy indexing; index arrays are ndarrays or lists."""
+    return apply(_GETITEM, a, index=index)
+
+
+def concatenate(tensors, axis=0):
+    """Tensors joined along an existing axis."""
+    tensors = list(tensors)
+    if not tensors:
+        raise ValueError("concatenate needs at least one tensor")
+    return apply(_CONCATENATE, *tensors, axis=axis)
+
+
+# Matrix products
+
+
+def _product(a, b):
+    return matrix_product(a, b) if a.ndim == b.ndim == 2 else np.matmul(a, b)
+
+
+def _matmul(a, b):
+    return _product(a, b), (a, b)
+
+
+def _matmul_vjp(saved, gradient, needs):
+    a, b = saved
+    if a.ndim == 1 and b.ndim == 1:
+        return gradient * b, gradient * a
+    if a.ndim == 1:  # a row vector
+        rows = np.expand_dims(gradient, -2)
+        by_a = _product(rows, b.swapaxes(-1, -2))[..., 0, :] if needs[0] else None
+        return by_a, a[:, None] * rows if needs[1] else None
+    if b.ndim == 1:  # a column vector
+        columns = gradient[..., None]
+        by_b = np.matmul(a.swapaxes(-1, -2), columns)[..., 0] if needs[1] else None
+        return columns * b if needs[0] else None, by_b
+    by_a = _product(gradient, b.swapaxes(-1, -2)) if needs[0] else None
+    return by_a, _product(a.swapaxes(-1, -2), gradient) if needs[1] else None
+
+
+_MATMUL = Operation("matmul", _matmul, _matmul_vjp, broadcasts=True)
+
+
+def matmul(a, b):
+    """Matrix product of the last two axes, with NumPy's rules for vectors and stacks of matrices."""
+    return apply(_MATMUL, a, b)
+
+
+# Tensors get their operators and methods here, where the operations are
+
+Tensor.__add__ = Tensor.__radd__ = add
+Tensor.__sub__ = subtract
+Tensor.__rsub__ = lambda a, b: subtract(b, a)
+Tensor.__mul__ = Tensor.__rmul__ = multiply
+Tensor.__truediv__ = divide
+Tensor.__rtruediv__ = lambda a, b: divide(b, a)
+Tensor.__pow__ = power
+Tensor.__neg__ = negative
+Tensor.__abs__ = absolute
+Tensor.__matmul__ = matmul
+Tensor.__rmatmul__ = lambda a, b: matmul(b, a)
+Tensor.__getitem__ = getitem
+for _function in (sum, mean, max, reshape, transpose, exp, log, sqrt, tanh, relu, sigmoid):
+    setattr(Tensor, _function.__name__, _function)

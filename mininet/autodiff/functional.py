@@ -1,0 +1,413 @@
+"""The operations of neural networks on tensors, public as `mininet.functional`, with all elementary ones.
+
+Images are channels last: (n, height, width, channels).
+"""
+
+import operator
+
+import numpy as np
+
+from .. import seeding
+from ..kernels import convolution, normalization, pooling
+from ..kernels.matrix import matrix_product
+from .elementary import (
+    absolute,
+    add,
+    concatenate,
+    divide,
+    exp,
+    getitem,
+    log,
+    matmul,
+    max,
+    maximum,
+    mean,
+    multiply,
+    negative,
+    power,
+    relu,
+    reshape,
+    sigmoid,
+    sqrt,
+    subtract,
+    sum,
+    tanh,
+    transpose,
+)
+from .tape import Operation
+from .tensor import apply, as_tensor
+
+__all__ = [
+    "absolute", "add", "avg_pool2d", "batch_norm", "concatenate", "conv2d", "cross_entropy", "divide", "dropout", "exp",
+    "flatten", "getitem", "global_avg_pool2d", "linear", "log", "log_softmax", "matmul", "max", "max_pool2d", "maximum",
+    "mean", "mse_loss", "multiply", "negative", "power", "relu", "reshape", "sigmoid", "softmax", "sqrt", "subtract",
+    "sum", "tanh", "transpose",
+]  # fmt: skip
+
+
+def _require_rank(name, array, rank, axes):
+    if array.ndim != rank:
+        raise ValueError(f"{name} must have {rank} axes {axes}, got shape {array.shape}")
+
+
+def pair(name, value, lowest):
+    """`value`, an integer or two, as a pair of integers of at least `lowest`."""
+    try:
+        values = (value, value) if not isinstance(value, (tuple, list)) else tuple(value)
+        pair = tuple(operator.index(entry) for entry in values)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer or a pair of integers, got {value!r}") from None
+    if len(pair) != 2 or min(pair) < lowest:
+        raise ValueError(f"{name} must be one or two integers of at least {lowest}, got {value!r}")
+    return pair
+
+
+# Linear maps
+
+
+def _linear(x, weight, bias=None):
+    out = matrix_product(x.reshape(-1, x.shape[-1]), weight)
+    if bias is not None:
+        out += bias
+    return out.reshape(*x.shape[:-1], weight.shape[1]), (x, weight)
+
+
+def _linear_vjp(saved, gradient, needs):
+    x, weight = saved
+    rows, inputs = gradient.reshape(-1, gradient.shape[-1]), x.reshape(-1, x.shape[-1])
+    return (
+        matrix_product(rows, weight.T).reshape(x.shape) if needs[0] else None,
+        matrix_product(inputs.T, rows) if needs[1] else None,
+        rows.sum(axis=0) if needs[2:] == (True,) else None,
+    )[: len(needs)]
+
+
+_LINEAR = Operation("linear", _linear, _linear_vjp)
+
+
+def linear(x, weight, bias=None):
+    """x @ weight + bias.
+
+    Parameters
+    ----------
+    x : Tensor (..., in)
+    weight : Tensor (in, out)
+    bias : Tensor (out,), optional
+
+    Returns
+    -------
+    Tensor (..., out)
+    """
+    x, weight = as_tensor(x), as_tensor(weight)
+    _require_rank("weight", weight, 2, "(in, out)")
+    if x.ndim == 0 or x.shape[-1] != weight.shape[0]:
+        raise ValueError(
+            f"x must have {weight.shape[0]} features on its last axis, as weight {weight.shape} says, "
+            f"got shape {x.shape}"
+        )
+    return apply(_LINEAR, x, weight, *_optional_bias(bias, weight.shape[1]))
+
+
+def _optional_bias(bias, size):
+    if bias is None:
+        return ()
+    bias = as_tensor(bias)
+    if bias.shape != (size,):
+        raise ValueError(f"bias must have shape ({size},), got {bias.shape}")
+    return (bias,)
+
+
+# Convolution
+
+
+def _conv2d(x, weight, bias=None, *, stride, padding):
+    out = convolution.convolve(x, weight, stride, padding)
+    if bias is not None:
+        out += bias
+    return out, (x, weight, stride, padding)
+
+
+def _conv2d_vjp(saved, gradient, needs):
+    x, weight, stride, padding = saved
+    by_x = by_weight = by_bias = None
+    if needs[0]:
+        by_x = convolution.convolve_input_gradient(gradient, weight, x.shape, stride, padding)
+    if needs[1]:
+        by_weight = convolution.convolve_weight_gradient(x, gradient, weight.shape, stride, padding)
+    if needs[2:] == (True,):
+        by_bias = gradient.sum(axis=(0, 1, 2))
+    return (by_x, by_weight, by_bias)[: len(needs)]
+
+
+_CONV2D = Operation("conv2d", _conv2d, _conv2d_vjp)
+
+
+def conv2d(x, weight, bias=None, stride=1, padding=0):
+    """Two-dimensional convolution, zero padding; see `mininet.kernels.convolution` for the formula.
+
+    Parameters
+    ----------
+    x : Tensor (n, height, width, in_channels)
+    weight : Tensor (kh, kw, in_channels, out_channels)
+    bias : Tensor (out_channels,), optional
+    stride, padding : int or (int, int)
+        Vertical and horizontal.
+
+    Returns
+    -------
+    Tensor (n, (height + 2 padding - kh) // stride + 1, (width + 2 padding - kw) // stride + 1, out_channels)
+    """
+    x, weight = as_tensor(x), as_tensor(weight)
+    _require_rank("x", x, 4, "(n, height, width, channels)")
+    _require_rank("weight", weight, 4, "(kh, kw, in_channels, out_channels)")
+    stride, padding = pair("stride", stride, 1), pair("padding", padding, 0)
+    if x.shape[3] != weight.shape[2]:
+        raise ValueError(
+            f"x must have {weight.shape[2]} channels on its last axis, as weight {weight.shape} says, "
+            f"got shape {x.shape}"
+        )
+    _require_window("weight", x.shape, weight.shape[:2], stride, padding)
+    return apply(_CONV2D, x, weight, *_optional_bias(bias, weight.shape[3]), stride=stride, padding=padding)
+
+
+def _require_window(name, shape, size, stride, padding):
+    for axis, direction in enumerate(("height", "width")):
+        if size[axis] < 1 or shape[1 + axis] + 2 * padding[axis] < size[axis]:
+            raise ValueError(
+                f"{name}: a window of {direction} {size[axis]} does not fit into {shape[1 + axis]} pixels "
+                f"with padding {padding[axis]}"
+            )
+
+
+# Batch normalisation
+
+
+def _rows(array):
+    return np.ascontiguousarray(array).reshape(-1, array.shape[-1])
+
+
+def _batch_norm(x, weight, bias, *, mean, variance, eps, training):
+    dtype = x.dtype
+    inverse_deviation = (1 / np.sqrt(variance.astype(np.float64) + eps)).astype(dtype)
+    mean = mean.astype(dtype)
+    out = normalization.normalize(_rows(x), mean, inverse_deviation, weight, bias)
+    return out.reshape(x.shape), (x, weight, mean, inverse_deviation, training)
+
+
+def _batch_norm_vjp(saved, gradient, needs):
+    x, weight, mean, inverse_deviation, training = saved
+    rows, gradient_rows = _rows(x), _rows(gradient)
+    by_parameters = by_x = None
+    if training or needs[1] or needs[2]:
+        by_parameters = normalization.normalize_parameter_gradients(rows, gradient_rows, mean, inverse_deviation)
+    if needs[0]:
+        by_x = normalization.normalize_input_gradient(
+            rows, gradient_rows, mean, inverse_deviation, weight, by_parameters if training else None
+        ).reshape(x.shape)
+    by_weight, by_bias = (entry.astype(x.dtype) for entry in by_parameters) if by_parameters else (None, None)
+    return by_x, by_weight, by_bias
+
+
+_BATCH_NORM = Operation("batch_norm", _batch_norm, _batch_norm_vjp)
+
+
+def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.1, eps=1e-5, update=True):
+    """Batch normalisation of the last axis (Ioffe and Szegedy, ICML 2015).
+
+    Parameters
+    ----------
+    x : Tensor (..., channels)
+    weight, bias : Tensor (channels,)
+    running_mean, running_var : ndarray (channels,)
+        Used in evaluation; in training they move towards the statistics of the batch, in place, by the share
+        `momentum`.  The running variance is the unbiased one, as in PyTorch.
+    training : bool
+        Normalise with the statistics of this batch.
+    update : bool
+        Whether training moves the running statistics.
+
+    Raises
+    ------
+    ValueError
+        In training, if a channel has fewer than 2 values.
+    """
+    x, weight, bias = as_tensor(x), as_tensor(weight), as_tensor(bias)
+    channels = weight.shape[0] if weight.ndim == 1 else -1
+    if x.ndim < 2 or x.shape[-1] != channels or bias.shape != weight.shape:
+        raise ValueError(
+            "x, weight and bias must have shapes (..., channels), (channels,) and (channels,), got "
+            f"{x.shape}, {weight.shape} and {bias.shape}"
+        )
+    mean, variance = running_mean, running_var
+    if training:
+        count = x.size // channels
+        if count < 2:
+            raise ValueError(f"x must have at least 2 values in every channel to train on, got shape {x.shape}")
+        mean, variance = normalization.batch_statistics(_rows(x.data))
+        if update:
+            for running, batch in ((running_mean, mean), (running_var, variance * (count / (count - 1)))):
+                running[...] = (1 - momentum) * running + momentum * batch
+    return apply(_BATCH_NORM, x, weight, bias, mean=mean, variance=variance, eps=eps, training=training)
+
+
+# Pooling
+
+
+def _max_pool2d(x, *, size, stride, padding):
+    out, winner = pooling.max_pool(x, size, stride, padding)
+    return out, (winner, x.shape)
+
+
+def _max_pool2d_vjp(saved, gradient, needs):
+    return (pooling.max_pool_gradient(gradient, *saved),)
+
+
+def _avg_pool2d(x, *, size, stride, padding):
+    return pooling.average_pool(x, size, stride, padding), (x.shape, size, stride, padding)
+
+
+def _avg_pool2d_vjp(saved, gradient, needs):
+    return (pooling.average_pool_gradient(gradient, *saved),)
+
+
+_MAX_POOL2D = Operation("max_pool2d", _max_pool2d, _max_pool2d_vjp)
+_AVG_POOL2D = Operation("avg_pool2d", _avg_pool2d, _avg_pool2d_vjp)
+
+
+def _pool(operation, x, size, stride, padding):
+    x = as_tensor(x)
+    _require_rank("x", x, 4, "(n, height, width, channels)")
+    size, padding = pair("size", size, 1), pair("padding", padding, 0)
+    stride = size if stride is None else pair("stride", stride, 1)
+    if any(2 * p > s for p, s in zip(padding, size, strict=True)):
+        raise ValueError(f"padding must be at most half of size {size}, got {padding}")
+    _require_window("size", x.shape, size, stride, padding)
+    return apply(operation, x, size=size, stride=stride, padding=padding)
+
+
+def max_pool2d(x, size, stride=None, padding=0):
+    """Largest value under each window of a (n, height, width, c) tensor; `stride` defaults to `size`."""
+    return _pool(_MAX_POOL2D, x, size, stride, padding)
+
+
+def avg_pool2d(x, size, stride=None, padding=0):
+    """Mean under each window of a (n, height, width, c) tensor, padding counting as 0; `stride` defaults to `size`."""
+    return _pool(_AVG_POOL2D, x, size, stride, padding)
+
+
+def global_avg_pool2d(x):
+    """Mean of every channel over the image: (n, height, width, c) to (n, c)."""
+    x = as_tensor(x)
+    _require_rank("x", x, 4, "(n, height, width, channels)")
+    return mean(x, axis=(1, 2))
+
+
+def flatten(x):
+    """All axes but the first as one."""
+    x = as_tensor(x)
+    if x.ndim == 0:
+        raise ValueError("x must have at least 1 axis to flatten, got a scalar")
+    return reshape(x, x.shape[0], int(np.prod(x.shape[1:])))
+
+
+# Dropout
+
+
+def _dropout(x, *, p, draw):
+    mask = _dropout_mask(x.shape, x.dtype, p, draw)
+    return x * mask, (x.shape, p, draw)
+
+
+def _dropout_vjp(saved, gradient, needs):
+    shape, p, draw = saved
+    return (gradient * _dropout_mask(shape, gradient.dtype, p, draw),)
+
+
+def _dropout_mask(shape, dtype, p, draw):
+    """Zeros with probability p, and 1 / (1 - p) elsewhere: a function of its arguments, so it need not be stored."""
+    kept = seeding.generator_for(*draw).random(shape, dtype=np.float32) >= p
+    return kept * dtype.type(1 / (1 - p))
+
+
+_DROPOUT = Operation("dropout", _dropout, _dropout_vjp)
+
+
+def dropout(x, p=0.5, training=True):
+    """Set elements to zero with probability `p` and divide the others by 1 - p; without `training`, x itself.
+
+    The mask comes from the random numbers that `manual_seed` started and is drawn again on the way back.
+    """
+    if not isinstance(p, (int, float)) or not 0 <= p < 1:
+        raise ValueError(f"p must be at least 0 and below 1, got {p!r}")
+    x = as_tensor(x)
+    if not training or p == 0:
+        return x
+    return apply(_DROPOUT, x, p=p, draw=seeding.next_draw())
+
+
+# Losses
+
+
+def _log_softmax(x):
+    shifted = x - x.max(axis=-1, keepdims=True)
+    out = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return out, (out,)
+
+
+def _log_softmax_vjp(saved, gradient, needs):
+    return (gradient - np.exp(saved[0]) * gradient.sum(axis=-1, keepdims=True),)
+
+
+def _cross_entropy(logits, *, labels):
+    log_probabilities, _ = _log_softmax(logits)
+    picked = log_probabilities[np.arange(len(labels)), labels]
+    return -picked.mean(), (log_probabilities, labels)
+
+
+def _cross_entropy_vjp(saved, gradient, needs):
+    log_probabilities, labels = saved
+    by_logits = np.exp(log_probabilities)
+    by_logits[np.arange(len(labels)), labels] -= 1
+    by_logits *= gradient / by_logits.dtype.type(len(labels))
+    return (by_logits,)
+
+
+_LOG_SOFTMAX = Operation("log_softmax", _log_softmax, _log_softmax_vjp)
+_CROSS_ENTROPY = Operation("cross_entropy", _cross_entropy, _cross_entropy_vjp)
+
+
+def log_softmax(x):
+    """Logarithm of `softmax`, without overflow."""
+    return apply(_LOG_SOFTMAX, x)
+
+
+def softmax(x):
+    """exp(x) / sum exp(x) over the last axis."""
+    return exp(log_softmax(x))
+
+
+def cross_entropy(logits, labels):
+    """Mean over the batch of -log softmax(logits)[label].
+
+    Parameters
+    ----------
+    logits : Tensor (n, classes)
+    labels : ndarray (n,) of integers from 0 to classes - 1
+    """
+    logits, labels = as_tensor(logits), np.asarray(labels)
+    _require_rank("logits", logits, 2, "(n, classes)")
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"labels must be integers, got {labels.dtype}")
+    if labels.shape != logits.shape[:1] or labels.size == 0:
+        raise ValueError(f"labels must be one per row of logits {logits.shape}, at least one, got shape {labels.shape}")
+    if labels.min() < 0 or labels.max() >= logits.shape[1]:
+        raise ValueError(f"labels must lie between 0 and {logits.shape[1] - 1}, got {labels.min()} to {labels.max()}")
+    return apply(_CROSS_ENTROPY, logits, labels=labels)
+
+
+def mse_loss(prediction, target):
+    """Mean of the squared differences of two tensors of one shape."""
+    prediction, target = as_tensor(prediction), as_tensor(target)
+    if prediction.shape != target.shape:
+        raise ValueError(f"prediction and target must have one shape, got {prediction.shape} and {target.shape}")
+    return mean(power(subtract(prediction, target), 2))

@@ -1,0 +1,33 @@
+"""Files that are either whole or not there."""
+
+import contextlib
+import os
+import pathlib
+import tempfile
+
+
+@contextlib.contextmanager
+def written_atomically(path):
+    """Give a temporary path beside `path`, and rename it to `path` when the block has ended well.
+
+    An error or Ctrl-C inside the block removes the temporary file and leaves what stood at `path` untouched.  The
+    temporary name keeps the ending, which tells matplotlib and NumPy the format.
+    """
+    path = pathlib.Path(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    os.close(handle)
+    try:
+        yield pathlib.Path(temporary)
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        pathlib.Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

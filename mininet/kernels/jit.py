@@ -1,0 +1,20 @@
+"""How kernels are compiled."""
+
+import numba
+
+
+def kernel(function):
+    """Compile a function on arrays with Numba, and keep the machine code on disk for the next process.
+
+    A kernel releases Python's lock, so that several threads can run it on their parts of the data, and does not reorder
+    floating-point operations, so that its result is a function of its input.  It gets C-contiguous arrays whose shapes
+    were checked by its caller.  With ``NUMBA_DISABLE_JIT=1`` it stays plain Python, for tests and for stepping through.
+
+    Machine code is kept in ``__pycache__`` beside the kernel, or else in Numba's folder for the user
+    (``NUMBA_CACHE_DIR`` overrides both).  Where none can be written to, every process compiles for itself.
+    """
+    options = {"nogil": True, "error_model": "numpy"}
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # Numba's "cannot cache function: no locator available"
+        return numba.njit(**options)(function)

@@ -1,0 +1,133 @@
+"""Maximum and average over windows of an image, channels last.  Padding never wins a maximum and counts as 0 in an
+average, whose divisor is the whole window."""
+
+import numpy as np
+
+from .convolution import output_size
+from .jit import kernel
+from .threads import for_each_piece
+
+ELEMENTS_PER_PIECE = 2**16
+
+
+def max_pool(x, size, stride, padding):
+    """Largest value under each window.
+
+    Parameters
+    ----------
+    x : ndarray (n, height, width, c)
+    size, stride, padding : (int, int)
+        Vertical and horizontal; padding at most half the size, so that every window touches the image.
+
+    Returns
+    -------
+    out : ndarray (n, out_height, out_width, c)
+    winner : ndarray of int32, same shape
+        Which pixel, counted row by row within its image, was the (first) largest.  NaN beats every number.
+    """
+    x = np.ascontiguousarray(x)
+    out = np.empty(_pooled_shape(x.shape, size, stride, padding), dtype=x.dtype)
+    winner = np.empty(out.shape, dtype=np.int32)
+    _for_each_image(lambda a, b: _max_pool(x[a:b], out[a:b], winner[a:b], *size, *stride, *padding), out)
+    return out, winner
+
+
+def max_pool_gradient(gradient, winner, x_shape):
+    """dL/dx: every window's gradient goes to the pixel that won it."""
+    gradient = np.ascontiguousarray(gradient)
+    dx = np.zeros(x_shape, dtype=gradient.dtype)
+    _for_each_image(lambda a, b: _max_pool_gradient(gradient[a:b], winner[a:b], dx[a:b]), gradient)
+    return dx
+
+
+def average_pool(x, size, stride, padding):
+    """Mean under each window; parameters as in `max_pool`."""
+    x = np.ascontiguousarray(x)
+    out = np.empty(_pooled_shape(x.shape, size, stride, padding), dtype=x.dtype)
+    share = x.dtype.type(1 / (size[0] * size[1]))
+    _for_each_image(lambda a, b: _average_pool(x[a:b], out[a:b], share, *size, *stride, *padding), out)
+    return out
+
+
+def average_pool_gradient(gradient, x_shape, size, stride, padding):
+    """dL/dx: every window's gradient is shared out evenly."""
+    gradient = np.ascontiguousarray(gradient)
+    dx = np.zeros(x_shape, dtype=gradient.dtype)
+    share = gradient.dtype.type(1 / (size[0] * size[1]))
+    _for_each_image(
+        lambda a, b: _average_pool_gradient(gradient[a:b], dx[a:b], share, *size, *stride, *padding), gradient
+    )
+    return dx
+
+
+def _pooled_shape(shape, size, stride, padding):
+    height, width = (output_size(shape[1 + i], size[i], stride[i], padding[i]) for i in (0, 1))
+    return shape[0], height, width, shape[3]
+
+
+def _for_each_image(work, pooled):
+    per_image = max(1, pooled[0].size if len(pooled) else 1)
+    for_each_piece(work, len(pooled), max(1, ELEMENTS_PER_PIECE // per_image))
+
+
+@kernel
+def _max_pool(x, out, winner, height, width, stride_y, stride_x, padding_y, padding_x):
+    for n in range(out.shape[0]):
+        for oy in range(out.shape[1]):
+            for ox in range(out.shape[2]):
+                for c in range(out.shape[3]):
+                    best = -1
+                    for y in range(oy * stride_y - padding_y, oy * stride_y - padding_y + height):
+                        for left in range(ox * stride_x - padding_x, ox * stride_x - padding_x + width):
+                            if 0 <= y < x.shape[1] and 0 <= left < x.shape[2]:
+                                value = x[n, y, left, c]
+                                if best < 0 or value > out[n, oy, ox, c] or value != value:
+                                    best = y * x.shape[2] + left
+                                    out[n, oy, ox, c] = value
+                    winner[n, oy, ox, c] = best
+
+
+@kernel
+def _max_pool_gradient(gradient, winner, dx):
+    for n in range(gradient.shape[0]):
+        for oy in range(gradient.shape[1]):
+            for ox in range(gradient.shape[2]):
+                for c in range(gradient.shape[3]):
+                    pixel = winner[n, oy, ox, c]
+                    dx[n, pixel // dx.shape[2], pixel % dx.shape[2], c] += gradient[n, oy, ox, c]
+
+
+@kernel
+def _average_pool(x, out, share, height, width, stride_y, stride_x, padding_y, padding_x):
+    for n in range(out.shape[0]):
+        for oy in range(out.shape[1]):
+            for ox in range(out.shape[2]):
+                out[n, oy, ox, :] = 0
+                for y in range(oy * stride_y - padding_y, oy * stride_y - padding_y + height):
+                    for left in range(ox * stride_x - padding_x, ox * stride_x - padding_x + width):
+                        if 0 <= y < x.shape[1] and 0 <= left < x.shape[2]:
+                            for c in range(out.shape[3]):
+                                out[n, oy, ox, c] += x[n, y, left, c] * share
+
+
+@kernel
+def _average_pool_gradient(gradient, dx, share, height, width, stride_y, stride_x, padding_y, padding_x):
+    for n in range(gradient.shape[0]):
+        for oy in range(gradient.shape[1]):
+            for ox in range(gradient.shape[2]):
+                for y in range(oy * stride_y - padding_y, oy * stride_y - padding_y + height):
+                    for left in range(ox * stride_x - padding_x, ox * stride_x - padding_x + width):
+                        if 0 <= y < dx.shape[1] and 0 <= left < dx.shape[2]:
+                            for c in range(gradient.shape[3]):
+                                dx[n, y, left, c] += gradient[n, oy, ox, c] * share
+
+
+def pool_reference(x, size, stride, padding, reduce, outside):
+    """`reduce` (np.max or np.mean) of every window of x padded with `outside` (-inf or 0)."""
+    widths = ((0, 0), (padding[0],) * 2, (padding[1],) * 2, (0, 0))
+    padded = np.pad(x, widths, constant_values=outside)
+    out = np.empty(_pooled_shape(x.shape, size, stride, padding), dtype=x.dtype)
+    for n, oy, ox, c in np.ndindex(out.shape):
+        top, left = oy * stride[0], ox * stride[1]
+        out[n, oy, ox, c] = reduce(padded[n, top : top + size[0], left : left + size[1], c])
+    return out

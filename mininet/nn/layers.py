@@ -1,0 +1,230 @@
+"""The layers that a residual network is made of.  Images are channels last: (n, height, width, channels)."""
+
+import math
+import operator
+
+import numpy as np
+
+from .. import seeding
+from ..autodiff import functional as F
+from ..autodiff import is_replaying
+from .module import Module, Parameter
+
+
+def _size(name, value, lowest=1):
+    try:
+        size = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, got {value!r}") from None
+    if size < lowest:
+        raise ValueError(f"{name} must be at least {lowest}, got {size}")
+    return size
+
+
+def _uniform(shape, bound):
+    """A float32 parameter, uniform between -bound and bound."""
+    random = seeding.generator_for(*seeding.next_draw())
+    return Parameter(random.uniform(-bound, bound, shape).astype(np.float32))
+
+
+class Linear(Module):
+    """x @ weight + bias on the last axis.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+    bias : bool
+
+    Attributes
+    ----------
+    weight : Parameter (in_features, out_features)
+    bias : Parameter (out_features,) or None
+        Both start uniform between -1/sqrt(in_features) and 1/sqrt(in_features), as in PyTorch.
+    """
+
+    def __init__(self, in_features, out_features, bias=True):
+        super().__init__()
+        self.in_features, self.out_features = _size("in_features", in_features), _size("out_features", out_features)
+        bound = 1 / math.sqrt(in_features)
+        self.weight = _uniform((in_features, out_features), bound)
+        self.bias = _uniform((out_features,), bound) if bias else None
+
+    def forward(self, x):
+        return F.linear(x, self.weight, self.bias)
+
+    def described(self):
+        return f"{self.in_features}, {self.out_features}, bias={self.bias is not None}"
+
+
+class Conv2d(Module):
+    """Convolution of images (n, height, width, in_channels) with zero padding; see `functional.conv2d`.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    kernel_size, stride, padding : int or (int, int)
+    bias : bool
+
+    Attributes
+    ----------
+    weight : Parameter (kh, kw, in_channels, out_channels)
+        Starts normal with variance 2 / (kh kw out_channels) (He et al., ICCV 2015), which keeps gradients in scale.
+    bias : Parameter (out_channels,) or None
+        Starts at 0.
+    """
+
+    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, bias=True):
+        super().__init__()
+        in_channels, out_channels = _size("in_channels", in_channels), _size("out_channels", out_channels)
+        self.stride, self.padding = F.pair("stride", stride, 1), F.pair("padding", padding, 0)
+        height, width = F.pair("kernel_size", kernel_size, 1)
+        deviation = math.sqrt(2 / (height * width * out_channels))
+        random = seeding.generator_for(*seeding.next_draw())
+        weight = deviation * random.standard_normal((height, width, in_channels, out_channels))
+        self.weight = Parameter(weight.astype(np.float32))
+        self.bias = Parameter(np.zeros(out_channels, np.float32)) if bias else None
+
+    def forward(self, x):
+        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding)
+
+    def described(self):
+        height, width, inputs, outputs = self.weight.shape
+        return (
+            f"{inputs}, {outputs}, kernel_size={(height, width)}, stride={self.stride}, padding={self.padding}, "
+            f"bias={self.bias is not None}"
+        )
+
+
+class BatchNorm2d(Module):
+    """Batch normalisation of the last axis; see `functional.batch_norm`.
+
+    Running statistics move once for every first evaluation in training; when a reversible network evaluates the layer
+    again on its way back, they stay.
+
+    Parameters
+    ----------
+    num_features : int
+    eps : float
+    momentum : float
+        Share of a batch in the running statistics.
+
+    Attributes
+    ----------
+    weight, bias : Parameter (num_features,)
+    running_mean, running_var : ndarray (num_features,)
+    """
+
+    def __init__(self, num_features, eps=1e-5, momentum=0.1):
+        super().__init__()
+        num_features = _size("num_features", num_features)
+        self.eps, self.momentum = eps, momentum
+        self.weight = Parameter(np.ones(num_features, np.float32))
+        self.bias = Parameter(np.zeros(num_features, np.float32))
+        self.register_buffer("running_mean", np.zeros(num_features, np.float32))
+        self.register_buffer("running_var", np.ones(num_features, np.float32))
+
+    def forward(self, x):
+        return F.batch_norm(
+            x,
+            self.weight,
+            self.bias,
+            self.running_mean,
+            self.running_var,
+            self.training,
+            self.momentum,
+            self.eps,
+            update=not is_replaying(),
+        )
+
+    def described(self):
+        return f"{len(self.running_mean)}, eps={self.eps}, momentum={self.momentum}"
+
+
+class ReLU(Module):
+    """max(x, 0)."""
+
+    def forward(self, x):
+        return F.relu(x)
+
+
+class Tanh(Module):
+    """Hyperbolic tangent."""
+
+    def forward(self, x):
+        return F.tanh(x)
+
+
+class MaxPool2d(Module):
+    """Largest value under each window; see `functional.max_pool2d`."""
+
+    def __init__(self, size, stride=None, padding=0):
+        super().__init__()
+        self.size, self.stride, self.padding = size, stride, padding
+
+    def forward(self, x):
+        return F.max_pool2d(x, self.size, self.stride, self.padding)
+
+    def described(self):
+        return f"{self.size}, stride={self.stride}, padding={self.padding}"
+
+
+class AvgPool2d(MaxPool2d):
+    """Mean under each window; see `functional.avg_pool2d`."""
+
+    def forward(self, x):
+        return F.avg_pool2d(x, self.size, self.stride, self.padding)
+
+
+class GlobalAvgPool2d(Module):
+    """Mean of every channel over the image: (n, height, width, c) to (n, c)."""
+
+    def forward(self, x):
+        return F.global_avg_pool2d(x)
+
+
+class Flatten(Module):
+    """All axes but the first as one."""
+
+    def forward(self, x):
+        return F.flatten(x)
+
+
+class Dropout(Module):
+    """In training, set elements to zero with probability `p`; see `functional.dropout`."""
+
+    def __init__(self, p=0.5):
+        super().__init__()
+        if not isinstance(p, (int, float)) or not 0 <= p < 1:
+            raise ValueError(f"p must be at least 0 and below 1, got {p!r}")
+        self.p = p
+
+    def forward(self, x):
+        return F.dropout(x, self.p, self.training)
+
+    def described(self):
+        return f"p={self.p}"
+
+
+class Sequential(Module):
+    """Modules one after the other; its children are named ``0``, ``1``, ..."""
+
+    def __init__(self, *modules):
+        super().__init__()
+        for module in modules:
+            if not callable(module):
+                raise TypeError(f"Sequential takes modules, got {type(module).__name__}")
+        self._modules = list(modules)
+
+    def named_children(self):
+        return ((str(i), module) for i, module in enumerate(self._modules) if isinstance(module, Module))
+
+    def forward(self, x):
+        for module in self._modules:
+            x = module(x)
+        return x
+
+    def __len__(self):
+        return len(self._modules)
+
+    def __getitem__(self, index):
+        return self._modules[index]

@@ -1,0 +1,189 @@
+"""Modules: functions with parameters that can be listed, saved and loaded."""
+
+import contextlib
+
+import numpy as np
+
+from .. import memory
+from ..autodiff import Tensor
+
+
+class Parameter(Tensor):
+    """A tensor that is trained: a leaf that requires a gradient unless it is frozen with ``requires_grad = False``."""
+
+    __slots__ = ()
+
+    def __init__(self, array, requires_grad=True):
+        super().__init__(array, requires_grad)
+        memory.note(self.data, "parameters")
+
+
+class Module:
+    """Base class of layers and networks.
+
+    A subclass calls ``super().__init__()``, assigns parameters, modules and lists of modules to attributes, names its
+    untrained arrays with `register_buffer`, and defines ``forward``.  Dotted names follow the attributes, as in
+    PyTorch: ``functions.0.weight`` is the parameter ``weight`` of the first module in the list ``functions``.
+
+    Attributes
+    ----------
+    training : bool
+        Whether layers that behave differently in training (batch normalisation, dropout) do so; see `train`, `eval`.
+    """
+
+    def __init__(self):
+        self.training = True
+        self._buffers = []
+
+    def __call__(self, *inputs, **keywords):
+        """Compute `forward`."""
+        return self.forward(*inputs, **keywords)
+
+    def forward(self, *inputs, **keywords):
+        """What the module computes."""
+        raise NotImplementedError(f"{type(self).__name__} does not define forward")
+
+    def register_buffer(self, name, array):
+        """Make `array` an attribute that `state_dict` and `to` know: state that is not trained."""
+        memory.note(array, "parameters")
+        self._buffers.append(name)
+        setattr(self, name, array)
+
+    # What is inside
+
+    def named_children(self):
+        """(name, module) for the modules directly inside this one."""
+        return ((name, value) for name, value in _attributes(self) if isinstance(value, Module))
+
+    def named_modules(self, prefix="", seen=None):
+        """(dotted name, module) for this module and all below it, each module once."""
+        seen = set() if seen is None else seen
+        if self in seen:
+            return
+        seen.add(self)
+        yield prefix, self
+        for name, child in self.named_children():
+            yield from child.named_modules(_joined(prefix, name), seen)
+
+    def modules(self):
+        """This module and all below it, each once."""
+        return (module for _, module in self.named_modules())
+
+    def named_parameters(self):
+        """(dotted name, parameter), each parameter once, under the first of its names."""
+        seen = set()
+        for prefix, module in self.named_modules():
+            for name, value in _attributes(module):
+                if isinstance(value, Parameter) and value not in seen:
+                    seen.add(value)
+                    yield _joined(prefix, name), value
+
+    def parameters(self):
+        """All parameters, each once."""
+        return (parameter for _, parameter in self.named_parameters())
+
+    def named_buffers(self):
+        """(dotted name, array) for the arrays that belong to the state but are not trained."""
+        for prefix, module in self.named_modules():
+            for name in module._buffers:
+                yield _joined(prefix, name), getattr(module, name)
+
+    # State
+
+    def state_dict(self):
+        """Copies of all parameters and buffers by dotted name; what several modules share appears once."""
+        arrays = {name: parameter.data.copy() for name, parameter in self.named_parameters()}
+        arrays.update((name, array.copy()) for name, array in self.named_buffers())
+        return arrays
+
+    def load_state_dict(self, state):
+        """Copy arrays into the parameters and buffers of the same names.
+
+        Parameters
+        ----------
+        state : mapping of str to array_like
+            Exactly the names of `state_dict`, with the same shapes.  Floats are converted to the dtype of this module.
+
+        Raises
+        ------
+        ValueError
+            Listing every missing, unexpected and misshapen entry; nothing is changed then.
+        """
+        own = {name: parameter.data for name, parameter in self.named_parameters()} | dict(self.named_buffers())
+        given = {name: np.asarray(array) for name, array in state.items()}
+        problems = [f"missing {name}" for name in own if name not in given]
+        problems += [f"unexpected {name}" for name in given if name not in own]
+        for name in own.keys() & given.keys():
+            if given[name].shape != own[name].shape:
+                problems.append(f"{name} has shape {given[name].shape}, expected {own[name].shape}")
+            elif given[name].dtype.kind != "f":
+                problems.append(f"{name} has dtype {given[name].dtype}, expected floats")
+        if problems:
+            raise ValueError("state does not fit: " + "; ".join(sorted(problems)))
+        for name, array in own.items():
+            array[...] = given[name]
+
+    # Switches
+
+    def train(self, mode=True):
+        """Switch this module and all below it to training; returns it."""
+        for module in self.modules():
+            module.training = bool(mode)
+        return self
+
+    def eval(self):
+        """Switch this module and all below it to evaluation; returns it."""
+        return self.train(False)
+
+    def zero_grad(self):
+        """Drop the gradients of all parameters."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def to(self, dtype):
+        """Convert all parameters and buffers to float32 or float64, dropping gradients; returns the module."""
+        dtype = np.dtype(dtype)
+        if dtype not in (np.float32, np.float64):
+            raise TypeError(f"dtype must be float32 or float64, got {dtype}")
+        for parameter in self.parameters():
+            parameter.data = parameter.data.astype(dtype)
+            memory.note(parameter.data, "parameters")
+        for module in self.modules():
+            for name in module._buffers:
+                setattr(module, name, getattr(module, name).astype(dtype))
+        return self
+
+    def __repr__(self):
+        lines = [f"({name}): {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]
+        inside = "".join(f"\n  {line}" for line in lines)
+        return f"{type(self).__name__}({self.described()}{inside}{chr(10) if inside else ''})"
+
+    def described(self):
+        """The settings of this module, for `repr`."""
+        return ""
+
+
+def _attributes(module):
+    """(name, value) for all attributes; those of a list or tuple are named by their number: ``functions.0``."""
+    for name, value in vars(module).items():
+        if isinstance(value, (list, tuple)):
+            yield from ((f"{name}.{number}", entry) for number, entry in enumerate(value))
+        else:
+            yield name, value
+
+
+def _joined(prefix, name):
+    return f"{prefix}.{name}" if prefix else name
+
+
+@contextlib.contextmanager
+def training_modes(modes):
+    """Inside the block, `training` is as `modes`, a list of (module, bool), says; afterwards as it was."""
+    before = [(module, module.training) for module, _ in modes]
+    for module, training in modes:
+        module.training = training
+    try:
+        yield
+    finally:
+        for module, training in before:
+            module.training = training

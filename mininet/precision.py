@@ -1,0 +1,49 @@
+"""How far apart two floating-point results are, counted in representable numbers and in bits."""
+
+import numpy as np
+
+_INTEGERS = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}
+
+
+def _ordered(array):
+    """Map floats to integers so that neighbouring floats become neighbouring integers (and -0 equals +0)."""
+    integers = array.view(_INTEGERS[array.dtype])
+    lowest = np.iinfo(integers.dtype).min
+    return np.where(integers < 0, lowest - integers, integers)
+
+
+def ulp_distance(a, b):
+    """Largest number of steps between neighbouring floats (units in the last place) from `a` to `b`.
+
+    Parameters
+    ----------
+    a, b : ndarray of float32 or float64
+        Same shape and dtype.
+
+    Returns
+    -------
+    int
+        0 if all values are equal.  A NaN is as far as can be from a number, and equal to a NaN.
+    """
+    a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
+    if a.shape != b.shape or a.dtype != b.dtype:
+        raise ValueError(f"a and b must agree in shape and dtype, got {a.shape} {a.dtype} and {b.shape} {b.dtype}")
+    if a.dtype not in _INTEGERS:
+        raise TypeError(f"a and b must be float32 or float64, got {a.dtype}")
+    if a.size == 0 or np.array_equal(a, b, equal_nan=True):
+        return 0
+    if not np.array_equal(np.isnan(a), np.isnan(b)):
+        return 2 ** (8 * a.dtype.itemsize)
+    missing = np.isnan(a)
+    a, b = (_ordered(np.where(missing, 0, array).astype(array.dtype)) for array in (a, b))
+    unsigned = np.dtype(f"u{a.dtype.itemsize}")
+    distance = np.maximum(a, b).view(unsigned) - np.minimum(a, b).view(unsigned)  # wraps to the true distance
+    return int(distance.max())
+
+
+def bits_of_difference(a, b):
+    """How many of the last bits of `a` and `b` differ at most: 0 if and only if all values are equal.
+
+    The bit length of `ulp_distance`: neighbouring floats differ by 1 bit, floats up to 3 steps apart by 2, and so on.
+    """
+    return ulp_distance(a, b).bit_length()

@@ -1,0 +1,193 @@
+"""The momentum residual network: the paper's subject.
+
+    v_{n+1} = gamma v_n + (1 - gamma) f_n(x_n)        x_{n+1} = x_n + v_{n+1}         (equation 2)
+
+It is run backwards in closed form, so its backward pass needs no stored activations: undo one layer, evaluate f_n once
+more on a local tape, take one vector-Jacobian product, drop the tape.
+"""
+
+import numbers
+
+import numpy as np
+
+from ..autodiff import as_tensor, is_recording
+from ..autodiff.tape import GradientSums, Operation
+from ..autodiff.tensor import apply
+from ..kernels import exact
+from ..kernels.momentum import adjoint_step
+from ..nn import Module
+from .evaluation import Evaluation
+from .inversion import measure_inversion
+from .local_tape import Arguments
+from .states import ExactState, FloatState
+from .trajectories import WAYS
+
+
+class MomentumNet(Module):
+    """A residual network with momentum, drop-in for ``x = x + f(x)`` layers, trained without storing activations.
+
+    Parameters
+    ----------
+    functions : sequence of callables
+        The residual functions f_0, ..., f_{N-1}, modules as a rule.  Each maps x to a tensor of the same shape and
+        dtype, ``f(x, *inputs, **keywords)``; the same one may stand at several layers.  No layers is the identity.
+    gamma : float
+        Momentum, at least 0 and below 1; 0 is the plain residual network, for ``backprop="stored"`` only.
+    init_velocity : callable, optional
+        v_0 = init_velocity(x_0); without it v_0 = 0.
+    is_residual : bool
+        False if the functions compute the whole map of a residual block, so that f(x) = function(x) - x.
+    arithmetic : {"exact", "float"}
+        Whether x and v are integers, and the inversion exact to the last bit, or floats.  In exact arithmetic gamma is
+        a fraction near it, |x| and |v| are below 2,097,152 and resolved to 2^-40.
+    backprop : {"reversible", "stored", "checkpointed"}
+        What is kept for the backward pass: the final state; all activations; the state every sqrt(N) layers.
+
+    Raises
+    ------
+    ValueError
+        For an argument outside what is allowed, naming it.
+
+    Examples
+    --------
+    >>> net = MomentumNet([nn.Sequential(nn.Linear(8, 8), nn.Tanh()) for _ in range(100)], gamma=0.9)
+    >>> y = net(x)
+    """
+
+    def __init__(self, functions, gamma=0.9, init_velocity=None, is_residual=True, arithmetic="exact",
+                 backprop="reversible"):  # fmt: skip
+        super().__init__()
+        self.functions = list(functions)
+        self.init_velocity = init_velocity
+        self.is_residual = bool(is_residual)
+        self.gamma, self.arithmetic, self.backprop = gamma, arithmetic, backprop
+        self._check_settings()
+
+    def _check_settings(self):
+        for number, function in enumerate(self.functions):
+            if not callable(function):
+                raise ValueError(f"functions must be callables, got {type(function).__name__} at {number}")
+        if self.init_velocity is not None and not callable(self.init_velocity):
+            raise ValueError(f"init_velocity must be None or a callable, got {type(self.init_velocity).__name__}")
+        for name, allowed in (("arithmetic", ("exact", "float")), ("backprop", tuple(WAYS))):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+        if not isinstance(self.gamma, numbers.Real) or isinstance(self.gamma, bool) or not 0 <= self.gamma < 1:
+            raise ValueError(f"gamma must be a number of at least 0 and below 1, got {self.gamma!r}")
+        if self.gamma == 0 and self.backprop != "stored":
+            raise ValueError(
+                f"gamma must be above 0 for backprop={self.backprop!r}, got 0: a plain residual network "
+                "cannot be run back; use backprop='stored'"
+            )
+        if self.arithmetic == "exact":
+            exact.as_fraction(self.gamma)
+
+    def described(self):
+        """The settings of this net, for `repr`."""
+        return (
+            f"depth={len(self.functions)}, gamma={self.gamma}, is_residual={self.is_residual}, "
+            f"arithmetic={self.arithmetic!r}, backprop={self.backprop!r}"
+        )
+
+    def forward(self, x, *inputs, **keywords):
+        """x_N, from x_0 = x.
+
+        Parameters
+        ----------
+        x : Tensor
+        inputs, keywords
+            Passed to every residual function; gradients flow to the tensors among them.
+        """
+        self._check_settings()
+        x = as_tensor(x)
+        arguments = Arguments(inputs, keywords)
+        others = [*arguments.tensors, *(parameter for parameter in self.parameters() if parameter.requires_grad)]
+        needs_tape = is_recording() and (x.requires_grad or len(others) > 0)
+        evaluation = Evaluation(self, x.data, arguments)
+        return apply(_MOMENTUM_NET, x, *others, evaluation=evaluation, way=WAYS[self.backprop] if needs_tape else None,
+                     slots=[tensor.slot for tensor in others])  # fmt: skip
+
+    def run(self, x, *inputs, **keywords):
+        """Run the layers without a tape, and return the final state.
+
+        Returns
+        -------
+        FloatState or ExactState
+            With `position`, `velocity`, and, if exact, `buffer` and `spilled`; `values()` gives x_N and v_N as floats.
+        """
+        self._check_settings()
+        evaluation = Evaluation(self, as_tensor(x).data, Arguments(inputs, keywords))
+        state = evaluation.run_through()
+        state.replay = evaluation.replay
+        return state
+
+    def invert(self, state, *inputs, **keywords):
+        """Run a state from `run` back to layer 0, overwriting it.
+
+        Parameters
+        ----------
+        state : FloatState or ExactState
+            From `run` with the same inputs and keywords.
+
+        Returns
+        -------
+        x0, v0 : ndarray
+            As floats.  The state itself holds them too; if exact, as integers, with buffers back to 0.
+        """
+        self._check_settings()
+        if not isinstance(state, (FloatState, ExactState)) or state.layer != len(self.functions):
+            raise ValueError(
+                f"state must come from run of this net and stand at layer {len(self.functions)}, got "
+                f"{f'one at layer {state.layer}' if hasattr(state, 'layer') else type(state).__name__}"
+            )
+        if self.gamma == 0:
+            raise ValueError("gamma must be above 0 to invert, got 0")
+        evaluation = Evaluation(self, None, Arguments(inputs, keywords), state.replay)
+        for layer in reversed(range(evaluation.depth)):
+            state.undo_position()
+            state.undo_velocity(evaluation.value_again(layer, state.value()))
+        return state.values()
+
+    def check_inversion(self, x, *inputs, **keywords):
+        """Run forward and back, and report how far x_n and v_n come back from where they were, layer by layer.
+
+        Leaves running statistics and random numbers as they are.  Keeps all x_n and v_n: memory grows with depth.
+
+        Returns
+        -------
+        InversionReport
+        """
+        self._check_settings()
+        if self.gamma == 0:
+            raise ValueError("gamma must be above 0 to invert, got 0")
+        return measure_inversion(Evaluation(self, as_tensor(x).data, Arguments(inputs, keywords)))
+
+
+def _momentum_net(x, *others, evaluation, way, slots):
+    if way is None:
+        return evaluation.run_through(invertible=False).kept_value(), None
+    trajectory = way(evaluation)
+    return trajectory.final, (evaluation, trajectory, slots)
+
+
+def _momentum_net_vjp(saved, gradient, needs, keep_tape):
+    """The adjoint of the momentum rule, layer by layer from the last one: p = dL/dx, q = dL/dv."""
+    evaluation, trajectory, slots = saved
+    sums = GradientSums()
+    p = np.array(gradient, order="C")
+    q = np.zeros_like(p)
+
+    def pull_back(tape, gradient):
+        by_x = tape.pull_back(gradient, sums, evaluation.parameters, keep_tape)
+        if by_x is not None:
+            np.add(p, by_x, out=p)
+
+    for tape in trajectory.tapes_backwards(keep_tape):
+        pull_back(tape, adjoint_step(p, q, evaluation.gamma))
+    start_tape = trajectory.start_tape()
+    if start_tape is not None:
+        pull_back(start_tape, q)
+    return [p, *(sums.pop(slot) for slot in slots)]
+
+
+_MOMENTUM_NET = Operation("momentum_net", _momentum_net, _momentum_net_vjp, consumes_saved=True)

@@ -1,0 +1,217 @@
+"""Where a momentum network stands: position x and velocity v, in floating point or in exact arithmetic.
+
+Both kinds of state move one layer forward with `step`, and back with `undo_position`, an evaluation of the residual
+function at the position this gives, and `undo_velocity`.  They overwrite themselves, so running through any number of
+layers takes the memory of one.
+"""
+
+import copy
+
+import numpy as np
+
+from .. import memory
+from ..kernels import exact, momentum
+
+
+class FloatState:
+    """x and v as floats.  Going back divides rounding errors by gamma: after N layers they have grown like gamma^-N.
+
+    Parameters
+    ----------
+    position : ndarray
+        x_0; copied.  v_0 is 0 until `set_velocity`.
+    gamma : float
+
+    Attributes
+    ----------
+    position, velocity : ndarray
+    layer : int
+        How many layers have been run.
+    replay : Replay or None
+        How `MomentumNet.invert` evaluates the residual functions as `MomentumNet.run` did.
+    """
+
+    replay = None
+
+    def __init__(self, position, gamma):
+        self.position = np.array(position, order="C")
+        self.velocity = np.zeros_like(self.position)
+        self.gamma = gamma
+        self.layer = 0
+        self._note("state")
+
+    def set_velocity(self, velocity):
+        """Start from another velocity than 0."""
+        self.velocity[...] = velocity
+
+    def _note(self, kind):
+        memory.note(self.position, kind)
+        memory.note(self.velocity, kind)
+
+    def value(self):
+        """x as floats; the array may be overwritten by the next step."""
+        return self.position
+
+    def kept_value(self):
+        """x as floats, in an array of its own."""
+        return self.position.copy()
+
+    def values(self):
+        """Copies of x and v as floats."""
+        return self.position.copy(), self.velocity.copy()
+
+    def step(self, residual):
+        """Run one layer, given the residual function's value at x."""
+        momentum.step(self.position, self.velocity, residual, self.gamma)
+        self.layer += 1
+
+    def undo_position(self):
+        """First half of undoing a layer: x is what the residual function was evaluated at."""
+        momentum.undo_position(self.position, self.velocity)
+        self.layer -= 1
+
+    def undo_velocity(self, residual):
+        """Second half of undoing a layer, given the residual function's value at x."""
+        momentum.undo_velocity(self.velocity, residual, self.gamma)
+
+    def copy(self, kind="state"):
+        """An independent state, whose memory counts as `kind`."""
+        other = copy.copy(self)
+        other.position, other.velocity = self.position.copy(), self.velocity.copy()
+        other._note(kind)
+        return other
+
+    def verify_start(self, velocity):
+        """Nothing can be verified: in floats, x_0 and v_0 come back only nearly."""
+
+
+class ExactState:
+    """x and v as integers in units of 2^-40, and the bits that multiplying v by gamma would destroy.
+
+    See `mininet.kernels.exact` for the arithmetic.  x is seen by the residual functions as the nearest float, going
+    forward and going back, so these are evaluated at the same bits.
+
+    Parameters
+    ----------
+    position : ndarray
+        x_0 as floats.  v_0 is 0 until `set_velocity`.
+    gamma : float
+        Stands for the nearest fraction with a small denominator.
+    invertible : bool
+        Whether spilled bits are kept, so that the state can be run back.
+
+    Attributes
+    ----------
+    position, velocity, buffer : ndarray of int64
+    spilled : list of ndarray of uint16
+        The stack of bits for which the buffer had no room.
+    fraction : fractions.Fraction
+        gamma.
+    gamma : float
+        The float nearest to `fraction`.
+    layer : int
+        How many layers have been run.
+    replay : Replay or None
+        How `MomentumNet.invert` evaluates the residual functions as `MomentumNet.run` did.
+    """
+
+    replay = None
+
+    def __init__(self, position, gamma, invertible=True):
+        self.fraction = exact.as_fraction(gamma)
+        self.gamma = float(self.fraction)
+        self._dtype = position.dtype
+        self.position = _to_units("x", position)
+        self.velocity = np.zeros_like(self.position)
+        self.buffer = np.zeros_like(self.position)
+        self.spilled = [] if invertible else None
+        self.layer = 0
+        self._note("state")
+
+    def set_velocity(self, velocity):
+        """Start from another velocity than 0."""
+        self.velocity[...] = _to_units("the initial velocity", velocity)
+
+    def _note(self, kind):
+        memory.note(self.position, kind)
+        memory.note(self.velocity, kind)
+        memory.note(self.buffer, "side information" if kind == "state" else kind)
+
+    def value(self):
+        """x as floats, in an array of its own."""
+        return exact.to_floats(self.position, self._dtype)
+
+    kept_value = value
+
+    def values(self):
+        """x and v as floats, new arrays."""
+        return self.value(), exact.to_floats(self.velocity, self._dtype)
+
+    def step(self, residual):
+        """Run one layer, given the residual function's value at x.
+
+        Raises
+        ------
+        FloatingPointError
+            If the value has a NaN.
+        OverflowError
+            If it is infinite, or x or v leave the range of 64-bit integers.
+        """
+        if self.fraction:
+            for _ in range(exact.spill_schedule(self.fraction).spills_before(self.layer)):
+                low = exact.spill(self.buffer)
+                if self.spilled is not None:
+                    memory.note(low, "side information")
+                    self.spilled.append(low)
+        status = exact.step(self.position, self.velocity, self.buffer, residual, self.fraction)
+        if status == exact.NOT_A_NUMBER:
+            raise FloatingPointError(f"the residual function of layer {self.layer} returned NaN")
+        if status == exact.TOO_LARGE:
+            raise OverflowError(
+                f"x or v left the range of exact arithmetic, +-{exact.LARGEST:,.0f}, in layer {self.layer}"
+            )
+        self.layer += 1
+
+    def undo_position(self):
+        """First half of undoing a layer: x is what the residual function was evaluated at."""
+        exact.undo_position(self.position, self.velocity)
+        self.layer -= 1
+
+    def undo_velocity(self, residual):
+        """Second half of undoing a layer, given the residual function's value at x."""
+        exact.undo_velocity(self.velocity, self.buffer, residual, self.fraction)
+        for _ in range(exact.spill_schedule(self.fraction).spills_before(self.layer)):
+            exact.unspill(self.buffer, self.spilled.pop())
+
+    def copy(self, kind="state"):
+        """An independent state, whose memory counts as `kind`; spilled bits, which never change, are shared."""
+        other = copy.copy(self)
+        other.position, other.velocity, other.buffer = (
+            array.copy() for array in (self.position, self.velocity, self.buffer)
+        )
+        other.spilled = None if self.spilled is None else list(self.spilled)
+        other._note(kind)
+        return other
+
+    def verify_start(self, velocity):
+        """Raise RuntimeError unless the state, run back to layer 0, is one that a run can have started from.
+
+        velocity : ndarray of floats, or None for 0
+        """
+        expected = 0 if velocity is None else _to_units("the initial velocity", velocity)
+        if self.buffer.any() or (self.velocity != expected).any():
+            raise RuntimeError(
+                "running back did not end where the run began: parameters, statistics or inputs were "
+                "changed between forward and backward, or a residual function is not deterministic"
+            )
+
+
+def _to_units(name, array):
+    integers = np.empty(array.shape, dtype=np.int64)
+    if exact.to_integers(array, integers) != exact.FINE:
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} must be finite in exact arithmetic, got NaN or infinity")
+        raise OverflowError(
+            f"{name} must lie within +-{exact.LARGEST:,.0f} in exact arithmetic, got {np.abs(array).max():,.6g}"
+        )
+    return integers
