@@ -47,3 +47,18 @@ def bits_of_difference(a, b):
     The bit length of `ulp_distance`: neighbouring floats differ by 1 bit, floats up to 3 steps apart by 2, and so on.
     """
     return ulp_distance(a, b).bit_length()
+
+
+def describe_difference(a, b):
+    """In words, how `a` and `b` compare: exact, or approximate with the largest difference.
+
+    For tutorials and reports.  Parameters as in `ulp_distance`; integers are welcome too.
+    """
+    a, b = np.asarray(a), np.asarray(b)
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return f"different: {a.shape} {a.dtype} and {b.shape} {b.dtype}"
+    if np.array_equal(a, b):
+        return "exact"
+    largest = np.abs(a - b).max()
+    bits = f", {bits_of_difference(a, b)} bits" if a.dtype in _INTEGERS else ""
+    return f"approximate: largest difference {largest:.3g}{bits}"

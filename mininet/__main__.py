@@ -1,0 +1,120 @@
+"""The command line: ``python -m mininet compare | info``."""
+
+import argparse
+import json
+import math
+import os
+import pathlib
+import sys
+
+import numba
+import numpy as np
+
+from . import get_num_threads, plotting
+from .experiments import compare as comparing
+from .files import written_atomically
+from .version import VERSION
+
+
+def _integer(lowest, highest):
+    """A parser of integers from `lowest` to `highest`."""
+
+    def parse(text):
+        try:
+            value = int(text)
+        except ValueError:
+            value = None
+        if value is None or not lowest <= value <= highest:
+            raise argparse.ArgumentTypeError(f"must be an integer from {lowest} to {highest}, got {text!r}")
+        return value
+
+    return parse
+
+
+def _between(lowest, highest):
+    """A parser of numbers strictly between `lowest` and `highest`."""
+
+    def parse(text):
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not lowest < value < highest:
+            raise argparse.ArgumentTypeError(f"must be a number above {lowest:g} and below {highest:g}, got {text!r}")
+        return value
+
+    return parse
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m mininet", description="Momentum residual neural networks, exactly inverted."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    defaults = comparing.Settings()
+    command = commands.add_parser(
+        "compare",
+        help="train on digits with stored activations and without, and compare",
+        description="Train the same convolutional momentum network on handwritten digits twice, with stored "
+        "activations and memory-free; print a table, and save it (compare.json) with a figure (compare.png).",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    command.add_argument("--depth", type=_integer(1, 1000), default=defaults.depth, help="momentum layers")
+    command.add_argument("--width", type=_integer(1, 512), default=defaults.width, help="channels")
+    command.add_argument("--gamma", type=_between(0, 1), default=defaults.gamma, help="momentum")
+    command.add_argument("--arithmetic", choices=("exact", "float"), default=defaults.arithmetic, help="of x and v")
+    command.add_argument("--epochs", type=_integer(1, 1000), default=defaults.epochs, help="passes over the images")
+    command.add_argument("--batch-size", type=_integer(2, 1437), default=defaults.batch_size, help="images a step")
+    command.add_argument("--learning-rate", type=_between(0, 10), default=defaults.learning_rate, help="at its highest")
+    command.add_argument("--seed", type=_integer(0, 2**63 - 1), default=defaults.seed, help="of weights and batches")
+    command.add_argument("--output", type=pathlib.Path, default=pathlib.Path("results"), help="folder for the results")
+    command.add_argument("--quiet", action="store_true", help="no progress bars")
+    command.set_defaults(run=_compare)
+    command = commands.add_parser("info", help="show versions and settings", description="Show versions and settings.")
+    command.set_defaults(run=_info)
+    return parser
+
+
+def _output_folder(path):
+    """`path` as a folder that can be written to."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SystemExit(f"mininet: cannot make the output folder {path}: {error.strerror}") from None
+    if not os.access(path, os.W_OK):
+        raise SystemExit(f"mininet: cannot write to the output folder {path}")
+    return path
+
+
+def _compare(arguments):
+    folder = _output_folder(arguments.output)
+    names = ("depth", "width", "gamma", "arithmetic", "epochs", "batch_size", "learning_rate", "seed")
+    settings = comparing.Settings(**{name: getattr(arguments, name) for name in names})
+    comparison = comparing.compare(settings, progress=not arguments.quiet)
+    print(comparison.table())
+    with written_atomically(folder / "compare.json") as path:
+        path.write_text(json.dumps(comparison.summary(), indent=1))
+    plotting.save(comparing.draw(comparison), folder / "compare.png")
+    print(f"saved {folder / 'compare.json'} and {folder / 'compare.png'}")
+
+
+def _info(arguments):
+    print(f"mininet {VERSION}, Python {sys.version.split()[0]}, NumPy {np.__version__}, Numba {numba.__version__}")
+    print(f"threads: {get_num_threads()} of {os.cpu_count()} cores (MININET_NUM_THREADS)")
+    print(f"processor as Numba sees it: {numba.core.codegen.ll.get_host_cpu_name()}")
+    print(f"JIT: {'off (NUMBA_DISABLE_JIT)' if numba.config.DISABLE_JIT else 'on'}")
+
+
+def main(arguments=None):
+    """Run a command; returns the exit status."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        parsed.run(parsed)
+    except KeyboardInterrupt:
+        print("\nmininet: interrupted; no results were written", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""One look for all figures: colours that colour-blind readers can tell apart, and the same one for the same thing."""
+
+import contextlib
+
+import matplotlib.pyplot as plt
+from matplotlib.ticker import FuncFormatter, LogLocator
+
+from .files import written_atomically
+
+# Okabe and Ito, *Color Universal Design*, 2008
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
+    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
+)  # fmt: skip
+
+STYLES = {
+    "stored": {"color": VERMILION, "marker": "s", "linestyle": "-", "label": "stored activations"},
+    "checkpointed": {"color": ORANGE, "marker": "^", "linestyle": "-.", "label": "checkpointed every √N layers"},
+    "float": {"color": SKY, "marker": "D", "linestyle": "--", "label": "memory-free, float"},
+    "exact": {"color": BLUE, "marker": "o", "linestyle": "-", "label": "memory-free, exact"},
+    "limit": {"color": BLACK, "linestyle": ":", "label": "information limit"},
+}
+"""Keywords for `Axes.plot` by method."""
+
+_SETTINGS = {
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": "medium",
+    "figure.dpi": 110,
+    "font.size": 10,
+    "grid.alpha": 0.3,
+    "legend.fontsize": "small",
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5,
+    "savefig.dpi": 150,
+}
+
+
+def style(method, **changes):
+    """Keywords for `Axes.plot`: the look of `method`, a key of `STYLES`, with changes."""
+    return STYLES[method] | changes
+
+
+@contextlib.contextmanager
+def figure(columns=1, rows=1, width=4.2, height=3.4, **keywords):
+    """Make a figure in the house style inside a `with` block: yields (figure, axes), as `plt.subplots` does.
+
+    columns, rows : int, number of panels
+    width, height : float, of one panel in inches
+    """
+    with plt.rc_context(_SETTINGS):
+        made, axes = plt.subplots(
+            rows, columns, figsize=(width * columns, height * rows), layout="constrained", **keywords
+        )
+        yield made, axes
+
+
+def save(made, path):
+    """Write a figure to `path` as a whole or not at all, and close it."""
+    with written_atomically(path) as temporary:
+        made.savefig(temporary)
+    plt.close(made)
+
+
+def readable_bytes(count):
+    """A number of bytes with a unit, as in 1.5 MiB."""
+    for unit in ("B", "KiB", "MiB"):
+        if abs(count) < 1024:
+            return f"{count:.3g} {unit}"
+        count /= 1024
+    return f"{count:.3g} GiB"
+
+
+def bytes_upwards(axes):
+    """Give `axes` a logarithmic vertical scale with numbers of bytes."""
+    axes.set_yscale("log", base=2)
+    axes.yaxis.set_major_locator(LogLocator(base=4, numticks=8))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: readable_bytes(value)))
