@@ -197,7 +197,15 @@ def compare(settings=None, depths=DEPTHS, progress=True):
     images, labels = (array[:MEMORY_BATCH] for array in data[:2])
     memory = memory_by_depth(images, labels, settings.width, settings.gamma, depths, progress)
     return Comparison(
-        settings, runs, gradient_bits, gradient_relative, weight_bits, inversion, tuple(depths), memory, element_count
+        settings=settings,
+        runs=runs,
+        gradient_bits=gradient_bits,
+        gradient_relative=gradient_relative,
+        weight_bits=weight_bits,
+        inversion=inversion,
+        depths=tuple(depths),
+        memory=memory,
+        element_count=len(images) * images[0].size * settings.width,
     )
 
 
