@@ -5,7 +5,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test test-fast lint format clean
+.PHONY: demo test test-fast lint format notebooks clean
 
 demo: $(READY)  ## train on digits, with stored activations and without, and compare
 	$(RUN) -m mininet compare
@@ -23,6 +23,9 @@ lint: $(READY)  ## what the linter and the formatter would change
 format: $(READY)  ## let them change it
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
+
+notebooks: $(READY)  ## run the tutorials again and keep what they print and draw
+	$(RUN) -m jupyter nbconvert --to notebook --execute --inplace tutorials/*.ipynb
 
 clean:  ## remove the environment and everything generated
 	rm -rf $(VENV) build dist results .pytest_cache .ruff_cache .hypothesis

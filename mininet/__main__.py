@@ -13,6 +13,7 @@ import numpy as np
 from . import get_num_threads, plotting
 from .experiments import compare as comparing
 from .files import written_atomically
+from .kernels.exact import as_fraction
 from .version import VERSION
 
 
@@ -46,11 +47,21 @@ def _between(lowest, highest):
     return parse
 
 
+def _gamma(text):
+    """A momentum that can be run back in exact arithmetic."""
+    gamma = _between(0, 1)(text)
+    try:
+        as_fraction(gamma)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return gamma
+
+
 def _parser():
     parser = argparse.ArgumentParser(
         prog="python -m mininet", description="Momentum residual neural networks, exactly inverted."
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    commands = parser.add_subparsers(dest="command", required=True)
     defaults = comparing.Settings()
     command = commands.add_parser(
         "compare",
@@ -61,7 +72,7 @@ def _parser():
     )
     command.add_argument("--depth", type=_integer(1, 1000), default=defaults.depth, help="momentum layers")
     command.add_argument("--width", type=_integer(1, 512), default=defaults.width, help="channels")
-    command.add_argument("--gamma", type=_between(0, 1), default=defaults.gamma, help="momentum")
+    command.add_argument("--gamma", type=_gamma, default=defaults.gamma, help="momentum")
     command.add_argument("--arithmetic", choices=("exact", "float"), default=defaults.arithmetic, help="of x and v")
     command.add_argument("--epochs", type=_integer(1, 1000), default=defaults.epochs, help="passes over the images")
     command.add_argument("--batch-size", type=_integer(2, 1437), default=defaults.batch_size, help="images a step")

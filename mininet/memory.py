@@ -2,7 +2,7 @@
 
 Activation memory is what this project is about, so it is counted where it arises: the tape reports the arrays it
 saves, the states of reversible networks report themselves, and so on.  A buffer counts from the moment it is first
-reported until NumPy frees it, once, however many arrays look at it.
+reported, made or used by an operation, until NumPy frees it; once, however many arrays look at it.
 
 >>> with track_memory() as memory:
 ...     loss = net(x).sum()

@@ -50,6 +50,7 @@ def figure(columns=1, rows=1, width=4.2, height=3.4, **keywords):
     columns, rows : int, number of panels
     width, height : float, of one panel in inches
     """
+    plt.draw_if_interactive()  # loads the backend, whose first use changes settings: not inside the block
     with plt.rc_context(_SETTINGS):
         made, axes = plt.subplots(
             rows, columns, figsize=(width * columns, height * rows), layout="constrained", **keywords

@@ -26,6 +26,8 @@ class Tensor:
     """
 
     __slots__ = ("__weakref__", "_data", "slot")
+    memory_kind = "transient"
+    """What `track_memory` counts the array of such a tensor as."""
     __array_ufunc__ = None  # lets `ndarray + tensor` become Tensor.__radd__
 
     def __init__(self, array, requires_grad=False):
@@ -33,7 +35,7 @@ class Tensor:
             array = array.data
         self._data = _as_float_array(array)
         self.slot = Slot(self._data) if requires_grad else None
-        memory.note(self._data, "transient")
+        memory.note(self._data, self.memory_kind)
 
     @classmethod
     def _of_operation(cls, array, slot):
@@ -232,6 +234,8 @@ def apply(operation, *inputs, **settings):
             raise TypeError(
                 f"{operation.name} got {tensors[0].dtype} and {tensor.dtype}: convert one of them, dtypes are not mixed"
             )
+    for tensor in tensors:
+        memory.note(tensor.data, tensor.memory_kind)
     slots = [tensor.slot for tensor in tensors]
     output, slot = operation.run([tensor.data for tensor in tensors], slots, settings)
     return Tensor._of_operation(np.asarray(output), slot)

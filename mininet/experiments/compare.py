@@ -365,7 +365,7 @@ def _draw_memory(axes, comparison):
     plotting.bytes_upwards(axes)
     axes.set_ylim(bottom=min(side_information) / 100)
     axes.set_title(f"Peak memory of a step (batch {MEMORY_BATCH})")
-    axes.legend(loc="upper left", fontsize="x-small")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2)
 
 
 def _draw_inversion(axes, comparison):

@@ -12,10 +12,10 @@ class Parameter(Tensor):
     """A tensor that is trained: a leaf that requires a gradient unless it is frozen with ``requires_grad = False``."""
 
     __slots__ = ()
+    memory_kind = "parameters"
 
     def __init__(self, array, requires_grad=True):
         super().__init__(array, requires_grad)
-        memory.note(self.data, "parameters")
 
 
 class Module:

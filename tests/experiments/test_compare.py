@@ -1,0 +1,94 @@
+"""The main job: small runs of what `python -m mininet compare` does."""
+
+import dataclasses
+import json
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from mininet.datasets import digits
+from mininet.experiments.compare import Settings, compare, draw, kept_for_backward, memory_by_depth
+
+SMALL = Settings(depth=3, width=6, epochs=1, batch_size=128)
+DEPTHS = (2, 20)
+
+
+@pytest.fixture(scope="module")
+def exact():
+    return compare(SMALL, DEPTHS, progress=False)
+
+
+@pytest.fixture(scope="module")
+def in_floats():
+    return compare(dataclasses.replace(SMALL, arithmetic="float", gamma=0.5), DEPTHS, progress=False)
+
+
+def test_exact_runs_are_the_same_to_the_last_bit(exact):
+    assert exact.gradient_bits == 0
+    assert exact.gradient_relative == 0
+    assert exact.weight_bits == 0
+    assert exact.runs["stored"].losses == exact.runs["reversible"].losses
+    assert exact.runs["stored"].accuracy == exact.runs["reversible"].accuracy
+    assert exact.inversion["exact"].is_exact
+
+
+def test_float_runs_drift_and_say_so(in_floats):
+    assert in_floats.gradient_bits > 0
+    assert 0 < in_floats.gradient_relative < 0.1
+    assert in_floats.weight_bits > 0
+    assert not in_floats.inversion["float"].is_exact
+
+
+def test_training_learns(exact):
+    losses = exact.runs["reversible"].losses
+    assert len(losses) == 12  # 1,437 images in batches of 128
+    assert np.mean(losses[-3:]) < np.mean(losses[:3])
+
+
+def test_memory_free_holds_less(exact):
+    assert exact.runs["reversible"].peak["activations"] < exact.runs["stored"].peak["activations"]
+
+
+def test_memory_by_depth_is_flat_without_stored_activations(exact):
+    for method in ("exact", "float"):
+        shallow, deep = exact.memory[method]
+        assert deep["activations"] == shallow["activations"]
+    assert kept_for_backward(deep) > deep["activations"]
+
+
+def test_stored_activations_grow_by_what_a_layer_saves(exact):
+    # x_n, both convolutions' outputs and the ReLU's, 16 images of 8x8 pixels and 6 channels in float32; and mean and
+    # deviation of each channel for both batch norms
+    saved_by_a_layer = 4 * (16 * 64 * 6 * 4) + 4 * (6 * 4)
+    shallow, deep = exact.memory["stored"]
+    assert deep["activations"] - shallow["activations"] == (DEPTHS[1] - DEPTHS[0]) * saved_by_a_layer
+
+
+def test_memory_measurement_covers_each_method_and_depth():
+    data = digits()
+    found = memory_by_depth(data.train_images[:4], data.train_labels[:4], 2, 0.9, (1, 2, 3))
+    assert {method: len(peaks) for method, peaks in found.items()} == dict.fromkeys(
+        ("stored", "checkpointed", "float", "exact"), 3
+    )
+
+
+def test_table_and_summary(exact):
+    table = exact.table()
+    assert "0 bits" in table
+    assert f"{exact.runs['stored'].accuracy:.4f}" in table
+    summary = json.loads(json.dumps(exact.summary()))
+    assert summary["settings"]["depth"] == 3
+    assert summary["gradient_difference_bits"] == 0
+
+
+@pytest.mark.parametrize("name", ["exact", "in_floats"])
+def test_figure_has_named_axes_and_legends(name, request):
+    figure = draw(request.getfixturevalue(name))
+    assert len(figure.axes) == 3
+    for axes in figure.axes:
+        assert axes.get_xlabel()
+        assert axes.get_ylabel()
+        assert axes.get_title()
+        assert axes.get_legend() is not None
+    plt.close(figure)

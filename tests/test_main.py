@@ -1,0 +1,116 @@
+"""The command line: options are checked, results are whole or absent."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from mininet import __main__ as command_line
+
+SMALL = ["compare", "--quiet", "--depth", "2", "--width", "4", "--epochs", "1", "--batch-size", "256"]
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Measure memory at small depths only."""
+    compare = command_line.comparing.compare
+    monkeypatch.setattr(
+        command_line.comparing, "compare", lambda settings, progress: compare(settings, (1, 2), progress)
+    )
+
+
+def test_compare_prints_a_table_and_saves_results(quick, tmp_path, capsys):
+    assert command_line.main([*SMALL, "--output", str(tmp_path / "new" / "folder")]) == 0
+    printed = capsys.readouterr().out
+    assert "test accuracy" in printed
+    assert "0 bits" in printed
+    assert sorted(path.name for path in (tmp_path / "new" / "folder").iterdir()) == ["compare.json", "compare.png"]
+    assert json.loads((tmp_path / "new" / "folder" / "compare.json").read_text())["settings"]["width"] == 4
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--depth", "0"),
+        ("--depth", "2.5"),
+        ("--width", "-1"),
+        ("--gamma", "0"),
+        ("--gamma", "1"),
+        ("--gamma", "nan"),
+        ("--gamma", "many"),
+        ("--gamma", "0.99999999"),
+        ("--arithmetic", "decimal"),
+        ("--epochs", "0"),
+        ("--batch-size", "1"),
+        ("--batch-size", "2000"),
+        ("--learning-rate", "-1"),
+        ("--learning-rate", "inf"),
+        ("--seed", "-1"),
+        ("--seed", "x"),
+    ],
+)
+def test_bad_options_are_refused_by_name(option, value, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        command_line.main(["compare", option, value])
+    assert stopped.value.code == 2
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert option in message
+    assert value in message
+
+
+def test_output_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(SystemExit, match="file"):
+        command_line.main([*SMALL, "--output", str(tmp_path / "file")])
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["compare", "--help"], ["info", "--help"]])
+def test_help(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        command_line.main(arguments)
+    assert stopped.value.code == 0
+    assert "usage: python -m mininet" in capsys.readouterr().out
+
+
+def test_info(capsys):
+    assert command_line.main(["info"]) == 0
+    printed = capsys.readouterr().out
+    assert "NumPy" in printed
+    assert "threads" in printed
+
+
+def test_without_a_command_it_says_what_there_is(capsys):
+    with pytest.raises(SystemExit):
+        command_line.main([])
+    assert "compare" in capsys.readouterr().err
+
+
+def test_interruption_says_so_and_writes_nothing(tmp_path, monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command_line.comparing, "compare", interrupted)
+    assert command_line.main([*SMALL, "--output", str(tmp_path)]) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
+def test_ctrl_c_in_training_leaves_no_broken_file(tmp_path):
+    command = [sys.executable, "-m", "mininet", "compare", "--epochs", "1000", "--output", str(tmp_path)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        while "loss=" not in (line := process.stderr.read(64)):  # the progress bar says that training is under way
+            assert line, "the command ended by itself"
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "interrupted" in errors
+    assert "Traceback" not in errors
+    assert not list(tmp_path.iterdir())

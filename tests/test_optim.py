@@ -1,0 +1,163 @@
+"""Optimisers against the published update rules, written out for single numbers; schedules; saved state."""
+
+import numpy as np
+import pytest
+
+from mininet import Tensor, optim
+from mininet.nn import Parameter
+
+GRADIENTS = [0.5, -1.25, 2.0, 0.125, -0.75]
+
+
+def _run(make, gradients=GRADIENTS, start=1.0, dtype=np.float64):
+    parameter = Parameter(np.array([start], dtype=dtype))
+    optimizer = make([parameter])
+    values = []
+    for gradient in gradients:
+        parameter.grad = np.array([gradient], dtype=dtype)
+        optimizer.step()
+        values.append(float(parameter.data[0]))
+    return values
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+@pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.9, False), (0.9, True)])
+def test_sgd_follows_its_rule(momentum, nesterov, decay):
+    value, velocity, expected = 1.0, 0.0, []
+    for gradient in GRADIENTS:
+        gradient += decay * value
+        velocity = momentum * velocity + gradient
+        value -= 0.1 * (gradient + momentum * velocity if nesterov else velocity)
+        expected.append(value)
+    found = _run(lambda parameters: optim.SGD(parameters, 0.1, momentum, nesterov, decay))
+    np.testing.assert_allclose(found, expected, rtol=1e-14)  # a handful of roundings of eps = 2.2e-16 each
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_adam_follows_its_rule(decay):
+    value, mean, square, expected = 1.0, 0.0, 0.0, []
+    for t, gradient in enumerate(GRADIENTS, 1):
+        gradient += decay * value
+        mean = 0.8 * mean + 0.2 * gradient
+        square = 0.95 * square + 0.05 * gradient**2
+        value -= 0.1 * (mean / (1 - 0.8**t)) / (np.sqrt(square / (1 - 0.95**t)) + 1e-8)
+        expected.append(value)
+    found = _run(lambda parameters: optim.Adam(parameters, 0.1, (0.8, 0.95), weight_decay=decay))
+    np.testing.assert_allclose(found, expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("make", [lambda p: optim.SGD(p, 0.1, 0.9, True, 0.1), lambda p: optim.Adam(p, 0.1)])
+def test_minimises_a_quadratic_and_keeps_float32(make):
+    parameter = Parameter(np.array([3.0, -2.0], dtype=np.float32))
+    optimizer = make([parameter])
+    array = parameter.data
+    for _ in range(300):
+        optimizer.zero_grad()
+        ((parameter - 1.0) ** 2).sum().backward()
+        optimizer.step()
+    assert parameter.data is array, "the update is in place"
+    assert parameter.dtype == np.float32
+    assert np.abs(parameter.data - (1 / 1.05 if isinstance(optimizer, optim.SGD) else 1)).max() < 1e-2
+
+
+def test_parameters_without_a_gradient_stay():
+    used, unused = (Parameter(np.ones(2, np.float32)) for _ in range(2))
+    optimizer = optim.SGD([used, unused], 0.1, weight_decay=0.5)
+    used.grad = np.ones(2, np.float32)
+    optimizer.step()
+    assert (used.data != 1).all()
+    assert (unused.data == 1).all()
+    optimizer.zero_grad()
+    assert used.grad is None
+
+
+@pytest.mark.parametrize("make", [lambda p: optim.SGD(p, 0.1, 0.9, True, 0.1), lambda p: optim.Adam(p, 0.1)])
+def test_saved_state_goes_on_with_the_same_bits(make):
+    expected = _run(make)
+    parameter = Parameter(np.array([1.0]))
+    optimizer, values = make([parameter]), []
+    for gradient in GRADIENTS:
+        fresh = make([parameter])
+        fresh.load_state_dict(optimizer.state_dict())
+        optimizer = fresh
+        parameter.grad = np.array([gradient])
+        optimizer.step()
+        values.append(float(parameter.data[0]))
+    assert values == expected
+
+
+def test_bad_state_is_refused_and_changes_nothing():
+    optimizer = optim.SGD([Parameter(np.ones(2, np.float32))], 0.1, 0.9)
+    for state in (
+        {"lr": 0.1, "1.velocity": np.ones(2, np.float32)},
+        {"lr": 0.1, "0.mean": np.ones(2, np.float32)},
+        {"lr": 0.1, "0.velocity": np.ones(3, np.float32)},
+        {"lr": 0.1, "0.velocity": np.ones(2)},
+        {"lr": -1.0},
+        {},
+    ):
+        with pytest.raises((ValueError, TypeError)):
+            optimizer.load_state_dict(state)
+        assert optimizer.state_dict() == {"lr": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda p: optim.SGD(p, -0.1), "lr"),
+        (lambda p: optim.SGD(p, float("nan")), "lr"),
+        (lambda p: optim.SGD(p, "0.1"), "lr"),
+        (lambda p: optim.SGD(p, True), "lr"),
+        (lambda p: optim.SGD(p, 0.1, momentum=1.0), "momentum"),
+        (lambda p: optim.SGD(p, 0.1, nesterov=True), "nesterov"),
+        (lambda p: optim.SGD(p, 0.1, weight_decay=float("inf")), "weight_decay"),
+        (lambda p: optim.SGD([], 0.1), "parameters"),
+        (lambda p: optim.Adam(p, betas=(0.9,)), "betas"),
+        (lambda p: optim.Adam(p, betas=(0.9, 1.0)), "betas"),
+        (lambda p: optim.Adam(p, eps=-1), "eps"),
+        (lambda p: optim.CosineDecay(optim.SGD(p, 0.1), 0), "total"),
+        (lambda p: optim.CosineDecay(optim.SGD(p, 0.1), 5, warmup=5), "warmup"),
+        (lambda p: optim.MultiStepDecay(optim.SGD(p, 0.1), [0]), "milestones"),
+    ],
+)
+def test_misuse_names_the_argument(make, message):
+    with pytest.raises(ValueError, match=message):
+        make([Tensor([1.0], requires_grad=True)])
+
+
+def test_parameters_must_be_tensors():
+    with pytest.raises(TypeError, match="parameters"):
+        optim.SGD([np.ones(2)], 0.1)
+
+
+def _rates(make, steps):
+    optimizer = optim.SGD([Parameter(np.ones(1))], 0.5)
+    schedule, rates = make(optimizer), []
+    for _ in range(steps):
+        rates.append(optimizer.lr)
+        schedule.step()
+    return rates
+
+
+def test_multi_step_decay():
+    rates = _rates(lambda optimizer: optim.MultiStepDecay(optimizer, [4, 2], 0.1), 6)
+    np.testing.assert_allclose(rates, [0.5, 0.5, 0.05, 0.05, 0.005, 0.005], rtol=1e-14)
+
+
+def test_cosine_decay_rises_then_falls_to_zero():
+    rates = _rates(lambda optimizer: optim.CosineDecay(optimizer, 12, warmup=4), 14)
+    np.testing.assert_allclose(rates[:5], 0.5 * np.array([1, 2, 3, 4, 5]) / 5, rtol=1e-14)
+    np.testing.assert_allclose(rates[8], 0.25, rtol=1e-14)
+    assert np.all(np.diff(rates[4:13]) < 0)
+    np.testing.assert_allclose(rates[12:], 0, atol=1e-16)
+
+
+def test_schedule_state():
+    optimizer = optim.SGD([Parameter(np.ones(1))], 0.5)
+    schedule = optim.CosineDecay(optimizer, 10)
+    for _ in range(3):
+        schedule.step()
+    other = optim.SGD([Parameter(np.ones(1))], 0.1)
+    resumed = optim.CosineDecay(other, 10)
+    resumed.load_state_dict(schedule.state_dict())
+    assert other.lr == optimizer.lr
