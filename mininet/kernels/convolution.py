@@ -18,7 +18,7 @@ from .. import memory
 from .jit import kernel
 from .threads import for_each_piece
 
-PATCH_BYTES = 2**19
+PATCH_BYTES = 2**20
 """Size of the patch matrix of one piece of work: fits into a level-2 cache."""
 
 

@@ -11,7 +11,7 @@ Backward, with g = dL/dout and, for training, the dependence of mean and varianc
     dL/dx = weight / sqrt(variance + eps) * (g - dL/dbias / m - xhat * dL/dweight / m)
 
 In evaluation mode mean and variance are constants, and the last two terms fall away.  Sums are taken in float64, piece
-by piece of ROWS rows and then over the pieces, so they are the same for any number of threads.
+by piece and then over the pieces, so they are the same for any number of threads.
 """
 
 import numpy as np
@@ -20,7 +20,11 @@ from .. import memory
 from .jit import kernel
 from .threads import for_each_piece
 
-ROWS = 2048
+ELEMENTS_PER_PIECE = 2**17
+
+
+def _rows_per_piece(x):
+    return max(1, ELEMENTS_PER_PIECE // max(1, x.shape[1]))
 
 
 def batch_statistics(x):
@@ -34,8 +38,8 @@ def batch_statistics(x):
     -------
     mean, variance : ndarray (c,) of float64
     """
-    mean = _summed(_sum_rows, len(x), x.shape[1:], x)[0] / len(x)
-    variance = _summed(_sum_squared_deviations, len(x), x.shape[1:], x, mean)[0] / len(x)
+    mean = _summed(_sum_rows, x.shape[1:], x) / len(x)
+    variance = _summed(_sum_squared_deviations, x.shape[1:], x, mean) / len(x)
     return mean, variance
 
 
@@ -44,14 +48,13 @@ def normalize(x, mean, inverse_deviation, weight, bias):
     out = np.empty_like(x)
     scale = inverse_deviation * weight
 
-    for_each_piece(lambda first, last: _normalize(x, mean, scale, bias, out, first, last), len(x), ROWS)
+    for_each_piece(lambda first, last: _normalize(x, mean, scale, bias, out, first, last), len(x), _rows_per_piece(x))
     return out
 
 
 def normalize_parameter_gradients(x, gradient, mean, inverse_deviation):
     """(dL/dweight, dL/dbias) of shape (c,), float64, from x and `gradient` = dL/dout of shape (m, c)."""
-    shape = (2, x.shape[1])
-    by_weight, by_bias = _summed(_sum_gradients, len(x), shape, x, gradient, mean)[0]
+    by_weight, by_bias = _summed(_sum_gradients, (2, x.shape[1]), x, gradient, mean)
     return by_weight * inverse_deviation, by_bias
 
 
@@ -74,17 +77,17 @@ def normalize_input_gradient(x, gradient, mean, inverse_deviation, weight, param
     def work(first, last):
         _input_gradient(x, gradient, mean, scale, along_x, shift, dx, first, last)
 
-    for_each_piece(work, len(x), ROWS)
+    for_each_piece(work, len(x), _rows_per_piece(x))
     return dx
 
 
-def _summed(sum_rows, rows, shape, *arrays):
-    """Let the kernel sum each piece of rows into a row of its own; then add these in order."""
-    pieces = -(-rows // ROWS)
-    partial = np.zeros((pieces, *shape))
+def _summed(sum_rows, shape, x, *others):
+    """Let the kernel sum each piece of rows into an array of its own, of `shape`; then add these in order."""
+    piece = _rows_per_piece(x)
+    partial = np.zeros((-(-len(x) // piece), *shape))
     memory.note(partial, "workspace")
-    for_each_piece(lambda first, last: sum_rows(*arrays, partial[first // ROWS], first, last), rows, ROWS)
-    return partial.sum(axis=0, keepdims=True)
+    for_each_piece(lambda first, last: sum_rows(x, *others, partial[first // piece], first, last), len(x), piece)
+    return partial.sum(axis=0)
 
 
 @kernel

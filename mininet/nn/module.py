@@ -1,6 +1,7 @@
 """Modules: functions with parameters that can be listed, saved and loaded."""
 
 import contextlib
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -109,6 +110,8 @@ class Module:
         ValueError
             Listing every missing, unexpected and misshapen entry; nothing is changed then.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"state must be a mapping of names to arrays, got {type(state).__name__}")
         own = {name: parameter.data for name, parameter in self.named_parameters()} | dict(self.named_buffers())
         given = {name: np.asarray(array) for name, array in state.items()}
         problems = [f"missing {name}" for name in own if name not in given]

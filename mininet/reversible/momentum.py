@@ -7,6 +7,7 @@ more on a local tape, take one vector-Jacobian product, drop the tape.
 """
 
 import numbers
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -57,6 +58,8 @@ class MomentumNet(Module):
     def __init__(self, functions, gamma=0.9, init_velocity=None, is_residual=True, arithmetic="exact",
                  backprop="reversible"):  # fmt: skip
         super().__init__()
+        if callable(functions) or not isinstance(functions, Iterable):
+            raise ValueError(f"functions must be a sequence of callables, got {type(functions).__name__}")
         self.functions = list(functions)
         self.init_velocity = init_velocity
         self.is_residual = bool(is_residual)
@@ -79,6 +82,7 @@ class MomentumNet(Module):
                 f"gamma must be above 0 for backprop={self.backprop!r}, got 0: a plain residual network "
                 "cannot be run back; use backprop='stored'"
             )
+        self.gamma = float(self.gamma)
         if self.arithmetic == "exact":
             exact.as_fraction(self.gamma)
 

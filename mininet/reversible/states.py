@@ -168,7 +168,8 @@ class ExactState:
             raise FloatingPointError(f"the residual function of layer {self.layer} returned NaN")
         if status == exact.TOO_LARGE:
             raise OverflowError(
-                f"x or v left the range of exact arithmetic, +-{exact.LARGEST:,.0f}, in layer {self.layer}"
+                f"x, v or the value of the residual function left the range of exact arithmetic, "
+                f"+-{exact.LARGEST:,.0f}, in layer {self.layer}"
             )
         self.layer += 1
 
