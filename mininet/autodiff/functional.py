@@ -35,7 +35,7 @@ from .elementary import (
     transpose,
 )
 from .tape import Operation
-from .tensor import apply, as_tensor
+from .tensor import apply, as_tensor, require_one_dtype
 
 __all__ = [
     "absolute", "add", "avg_pool2d", "batch_norm", "concatenate", "conv2d", "cross_entropy", "divide", "dropout", "exp",
@@ -238,6 +238,7 @@ def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.
             "x, weight and bias must have shapes (..., channels), (channels,) and (channels,), got "
             f"{x.shape}, {weight.shape} and {bias.shape}"
         )
+    require_one_dtype("batch_norm", (x, weight, bias))  # before the running statistics move
     mean, variance = running_mean, running_var
     if training:
         count = x.size // channels

@@ -219,6 +219,15 @@ def as_tensor(value, like=None):
     return Tensor(value)
 
 
+def require_one_dtype(name, tensors):
+    """Raise TypeError if the `tensors` that the operation `name` got differ in dtype."""
+    for tensor in tensors:
+        if tensor.dtype != tensors[0].dtype:
+            raise TypeError(
+                f"{name} got {tensors[0].dtype} and {tensor.dtype}: convert one of them, dtypes are not mixed"
+            )
+
+
 def apply(operation, *inputs, **settings):
     """Run an `Operation` on tensors, arrays and Python numbers, and record it if an input requires a gradient.
 
@@ -229,11 +238,7 @@ def apply(operation, *inputs, **settings):
     """
     like = next((value for value in inputs if isinstance(value, (Tensor, np.ndarray))), None)
     tensors = [as_tensor(value, like) for value in inputs]
-    for tensor in tensors[1:]:
-        if tensor.dtype != tensors[0].dtype:
-            raise TypeError(
-                f"{operation.name} got {tensors[0].dtype} and {tensor.dtype}: convert one of them, dtypes are not mixed"
-            )
+    require_one_dtype(operation.name, tensors)
     for tensor in tensors:
         memory.note(tensor.data, tensor.memory_kind)
     slots = [tensor.slot for tensor in tensors]
@@ -242,6 +247,8 @@ def apply(operation, *inputs, **settings):
 
 
 def _as_float_array(array):
+    if array is None:
+        raise TypeError("a Tensor holds float32 or float64, got None")
     of_numpy = isinstance(array, (np.ndarray, np.generic))
     array = np.asarray(array, dtype=None if of_numpy else np.float32)
     if array.dtype not in FLOATS:

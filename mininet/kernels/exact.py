@@ -45,6 +45,7 @@ _UNIT = 2.0**-FRACTION_BITS
 _LOW_BITS = 2**SPILL_BITS - 1
 
 
+@functools.lru_cache(maxsize=64)
 def as_fraction(gamma):
     """The fraction n/d with small d that stands for `gamma` in exact arithmetic.
 

@@ -7,14 +7,15 @@ from .. import seeding
 from ..autodiff import Tensor, no_grad, replaying
 from ..kernels.exact import as_fraction
 from ..nn import training_modes
-from .local_tape import Arguments, LocalTape
+from .local_tape import Arguments, LocalTape, captured
 from .states import ExactState, FloatState
 
 
 class Replay:
-    """What it takes to evaluate functions again just as the first time: training flags and random numbers."""
+    """What it takes to evaluate the functions of `net` again as the first time: training flags and random numbers."""
 
     def __init__(self, net):
+        self.net = net
         self._modes = [(module, module.training) for module in net.modules()]
         self._draws = {}
 
@@ -55,8 +56,10 @@ class Evaluation:
         self._functions, self._init_velocity = list(net.functions), net.init_velocity
         self._is_residual = net.is_residual
         self._is_exact = net.arithmetic == "exact"
-        self.gamma = float(as_fraction(net.gamma)) if self._is_exact else float(net.gamma)
+        self._fraction = as_fraction(net.gamma) if self._is_exact else None
+        self.gamma = float(self._fraction) if self._is_exact else float(net.gamma)
         self._x = x
+        self._expects_no_gradient = False
         self.arguments = arguments
         self.replay = replay or Replay(net)
         self.depth = len(self._functions)
@@ -69,7 +72,7 @@ class Evaluation:
 
     # The functions, checked
 
-    def _residual(self, layer, x, *inputs, **keywords):
+    def _residual(self, layer, x, /, *inputs, **keywords):
         output = self._functions[layer](x, *inputs, **keywords)
         _require_like(x, output, f"functions[{layer}]")
         return output if self._is_residual else output - x
@@ -86,8 +89,7 @@ class Evaluation:
         state = self._state_at_rest(invertible)
         if self.has_start_function:
             self.replay.will_evaluate("start")
-            with no_grad():
-                state.set_velocity(self._start_velocity(Tensor(state.value())).data)
+            state.set_velocity(self._without_tape("init_velocity", self._start_velocity, Tensor(state.value())))
         return state
 
     def start_with_tape(self, invertible=True):
@@ -109,8 +111,12 @@ class Evaluation:
         self.replay.will_evaluate(layer)
         return self._tape(layer, x)
 
-    def run_through(self, invertible=True):
-        """The state after all layers."""
+    def run_through(self, invertible=True, expects_no_gradient=False):
+        """The state after all layers.
+
+        expects_no_gradient : whether to raise RuntimeError if a function's value requires a gradient all the same
+        """
+        self._expects_no_gradient = expects_no_gradient
         state = self.start(invertible)
         for layer in range(self.depth):
             state.step(self.value(layer, state.value()))
@@ -136,13 +142,24 @@ class Evaluation:
     # Either
 
     def _state_at_rest(self, invertible):
+        x, self._x = self._x, None  # held by nobody from here on: only the state is needed
         if self._is_exact:
-            return ExactState(self._x, self.gamma, invertible)
-        return FloatState(self._x, self.gamma)
+            return ExactState(x, self._fraction, invertible)
+        return FloatState(x, self.gamma)
 
     def _value(self, layer, x):
-        with no_grad():
-            return self._residual(layer, Tensor(x), *self.arguments.inputs, **self.arguments.keywords).data
+        residual = functools.partial(self._residual, layer)
+        inputs, keywords = self.arguments.inputs, self.arguments.keywords
+        return self._without_tape(f"functions[{layer}]", residual, Tensor(x), *inputs, **keywords)
+
+    def _without_tape(self, name, function, /, *inputs, **keywords):
+        if not self._expects_no_gradient:
+            with no_grad():
+                return function(*inputs, **keywords).data
+        output = function(*inputs, **keywords)
+        if output.requires_grad:
+            raise captured(name, "somewhere inside")
+        return output.data
 
     def _tape(self, layer, x):
         return LocalTape(functools.partial(self._residual, layer), x, self.arguments, f"functions[{layer}]")

@@ -69,7 +69,7 @@ class LocalTape:
         try:
             leaves = backpropagate(self._output.slot, gradient, keep_tape, self._start)
         except OutsideTape as error:
-            raise RuntimeError(self._captured(f"the result of {error}")) from None
+            raise captured(self._name, f"the result of {error}") from None
         by_x = leaves.pop(self._x.slot)
         for tensor, leaf in zip(self._arguments.tensors, self._leaves, strict=True):
             total = leaves.pop(leaf.slot)
@@ -77,12 +77,14 @@ class LocalTape:
                 sums.add(tensor.slot, total)
         for slot in list(leaves.slots()):
             if slot not in parameters:
-                raise RuntimeError(self._captured(f"of shape {slot.shape}"))
+                raise captured(self._name, f"of shape {slot.shape}")
             sums.add(slot, leaves.pop(slot))
         return by_x
 
-    def _captured(self, what):
-        return (
-            f"{self._name} used a tensor ({what}) that requires a gradient but is neither a parameter of the net nor "
-            "an input: pass it as an extra input, net(x, tensor)"
-        )
+
+def captured(name, what):
+    """The error for a function `name` that gets at a tensor, `what`, by itself, so that its gradient would be lost."""
+    return RuntimeError(
+        f"{name} used a tensor ({what}) that requires a gradient but is neither a parameter of the net nor an input: "
+        "pass it as an extra input, net(x, tensor)"
+    )

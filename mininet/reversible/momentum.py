@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from .. import memory
 from ..autodiff import as_tensor, is_recording
 from ..autodiff.tape import GradientSums, Operation
 from ..autodiff.tensor import apply
@@ -93,7 +94,7 @@ class MomentumNet(Module):
             f"arithmetic={self.arithmetic!r}, backprop={self.backprop!r}"
         )
 
-    def forward(self, x, *inputs, **keywords):
+    def forward(self, x, /, *inputs, **keywords):
         """x_N, from x_0 = x.
 
         Parameters
@@ -111,7 +112,7 @@ class MomentumNet(Module):
         return apply(_MOMENTUM_NET, x, *others, evaluation=evaluation, way=WAYS[self.backprop] if needs_tape else None,
                      slots=[tensor.slot for tensor in others])  # fmt: skip
 
-    def run(self, x, *inputs, **keywords):
+    def run(self, x, /, *inputs, **keywords):
         """Run the layers without a tape, and return the final state.
 
         Returns
@@ -125,7 +126,7 @@ class MomentumNet(Module):
         state.replay = evaluation.replay
         return state
 
-    def invert(self, state, *inputs, **keywords):
+    def invert(self, state, /, *inputs, **keywords):
         """Run a state from `run` back to layer 0, overwriting it.
 
         Parameters
@@ -139,10 +140,12 @@ class MomentumNet(Module):
             As floats.  The state itself holds them too; if exact, as integers, with buffers back to 0.
         """
         self._check_settings()
-        if not isinstance(state, (FloatState, ExactState)) or state.layer != len(self.functions):
+        is_state = isinstance(state, (FloatState, ExactState))
+        is_ours = is_state and state.replay is not None and state.replay.net is self
+        if not is_ours or state.layer != len(self.functions):
+            found = f"one at layer {state.layer}" if is_ours else f"{'another ' * is_state}{type(state).__name__}"
             raise ValueError(
-                f"state must come from run of this net and stand at layer {len(self.functions)}, got "
-                f"{f'one at layer {state.layer}' if hasattr(state, 'layer') else type(state).__name__}"
+                f"state must come from run of this net and stand at layer {len(self.functions)}, got {found}"
             )
         if self.gamma == 0:
             raise ValueError("gamma must be above 0 to invert, got 0")
@@ -152,7 +155,7 @@ class MomentumNet(Module):
             state.undo_velocity(evaluation.value_again(layer, state.value()))
         return state.values()
 
-    def check_inversion(self, x, *inputs, **keywords):
+    def check_inversion(self, x, /, *inputs, **keywords):
         """Run forward and back, and report how far x_n and v_n come back from where they were, layer by layer.
 
         Leaves running statistics and random numbers as they are.  Keeps all x_n and v_n: memory grows with depth.
@@ -169,7 +172,7 @@ class MomentumNet(Module):
 
 def _momentum_net(x, *others, evaluation, way, slots):
     if way is None:
-        return evaluation.run_through(invertible=False).kept_value(), None
+        return evaluation.run_through(invertible=False, expects_no_gradient=is_recording()).kept_value(), None
     trajectory = way(evaluation)
     return trajectory.final, (evaluation, trajectory, slots)
 
@@ -180,6 +183,8 @@ def _momentum_net_vjp(saved, gradient, needs, keep_tape):
     sums = GradientSums()
     p = np.array(gradient, order="C")
     q = np.zeros_like(p)
+    memory.note(p, "gradients")
+    memory.note(q, "gradients")
 
     def pull_back(tape, gradient):
         by_x = tape.pull_back(gradient, sums, evaluation.parameters, keep_tape)

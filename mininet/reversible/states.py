@@ -6,6 +6,7 @@ layers takes the memory of one.
 """
 
 import copy
+import fractions
 
 import numpy as np
 
@@ -95,8 +96,8 @@ class ExactState:
     ----------
     position : ndarray
         x_0 as floats.  v_0 is 0 until `set_velocity`.
-    gamma : float
-        Stands for the nearest fraction with a small denominator.
+    gamma : fractions.Fraction or float
+        A float stands for the nearest fraction with a small denominator.
     invertible : bool
         Whether spilled bits are kept, so that the state can be run back.
 
@@ -118,7 +119,7 @@ class ExactState:
     replay = None
 
     def __init__(self, position, gamma, invertible=True):
-        self.fraction = exact.as_fraction(gamma)
+        self.fraction = gamma if isinstance(gamma, fractions.Fraction) else exact.as_fraction(gamma)
         self.gamma = float(self.fraction)
         self._dtype = position.dtype
         self.position = _to_units("x", position)

@@ -22,7 +22,7 @@ class Stored:
             tape = evaluation.tape(layer, state.kept_value())
             state.step(tape.output)
             self._tapes.append(tape)
-        self.final = state.values()[0]
+        self.final = state.kept_value()
 
     def tapes_backwards(self, keep_tape):
         """Yield the tapes of layers depth - 1, ..., 0."""
@@ -48,7 +48,7 @@ class Checkpointed:
             if layer % self._interval == 0:
                 self._checkpoints.append(state.copy("checkpoints"))
             state.step(evaluation.value(layer, state.value()))
-        self.final = state.values()[0]
+        self.final = state.kept_value()
 
     def tapes_backwards(self, keep_tape):
         """Yield the tapes of layers depth - 1, ..., 0."""
@@ -81,7 +81,7 @@ class Reversible:
         self._returned = None
         for layer in range(evaluation.depth):
             self._state.step(evaluation.value(layer, self._state.value()))
-        self.final = self._state.values()[0]
+        self.final = self._state.kept_value()
 
     def tapes_backwards(self, keep_tape):
         """Yield the tapes of layers depth - 1, ..., 0."""

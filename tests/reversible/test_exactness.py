@@ -1,0 +1,115 @@
+"""The first promise: memory-free gradients equal stored-activation backprop bit for bit, at any depth."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reversible_support import (
+    GAMMAS,
+    TwoInputs,
+    assert_same_bits,
+    batch,
+    conv_block,
+    dense_block,
+    dropout_block,
+    momentum_net,
+    train_step,
+)
+
+from mininet import nn
+
+DEPTH = 100
+DENSE, IMAGES = (6, 4), (2, 4, 4, 3)
+
+
+def conv_with_dropout():
+    return nn.Sequential(conv_block(), nn.Dropout(0.1))
+
+
+def steps_of_all_ways(x, *inputs, depth=DEPTH, **settings):
+    """The outcome of one training step for reversible, checkpointed and stored backprop."""
+    for backprop in ("reversible", "checkpointed", "stored"):
+        net = momentum_net(depth, arithmetic="exact", backprop=backprop, **settings)
+        yield train_step(net, x, *inputs)
+
+
+def assert_all_ways_agree(x, *inputs, **settings):
+    reversible, checkpointed, stored = steps_of_all_ways(x, *inputs, **settings)
+    assert_same_bits(reversible, stored)
+    assert_same_bits(checkpointed, stored)
+    gradients = [array for name, array in stored.items() if name.startswith("grad.")]
+    assert all(np.isfinite(array).all() and array.any() for array in gradients), "a comparison of zeros proves nothing"
+
+
+@pytest.mark.parametrize("gamma", GAMMAS)
+@pytest.mark.parametrize(("block", "shape"), [(dense_block, DENSE), (conv_block, IMAGES)], ids=["dense", "conv"])
+def test_three_ways_to_the_same_bits(block, shape, gamma):
+    assert_all_ways_agree(batch(*shape), block=block, gamma=gamma)
+
+
+VARIANTS = {
+    "dropout": {"block": dropout_block},
+    "learned velocity": {"start": dense_block},
+    "tied": {"tied": True},
+    "whole map": {"is_residual": False},
+    "float64": {"dtype": np.float64},
+    "all together": {
+        "block": dropout_block, "start": dropout_block, "tied": True, "is_residual": False, "dtype": np.float64,
+    },
+    "conv, dropout": {"block": conv_with_dropout},
+    "conv, learned velocity": {"block": conv_block, "start": conv_block},
+    "conv, tied": {"block": conv_block, "tied": True},
+    "conv, whole map": {"block": conv_block, "is_residual": False},
+    "conv, float64": {"block": conv_block, "dtype": np.float64},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("gamma", [0.5, 0.9])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_three_ways_to_the_same_bits_with(variant, gamma):
+    settings = VARIANTS[variant]
+    x = batch(*(IMAGES if variant.startswith("conv") else DENSE), dtype=settings.get("dtype", np.float32))
+    assert_all_ways_agree(x, gamma=gamma, **settings)
+
+
+@pytest.mark.parametrize("gamma", GAMMAS)
+def test_three_ways_to_the_same_bits_with_extra_inputs(gamma):
+    assert_all_ways_agree(batch(6, 4), batch(6, 3, seed=5), block=TwoInputs, gamma=gamma)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(
+    gamma=st.floats(2.0**-10, 1 - 2.0**-15),
+    depth=st.integers(0, 12),
+    rows=st.integers(1, 5),
+    scale=st.sampled_from([1e-6, 1.0, 1e4]),
+    dtype=st.sampled_from([np.float32, np.float64]),
+    learned=st.booleans(),
+    is_residual=st.booleans(),
+)
+def test_three_ways_to_the_same_bits_for_any_net(gamma, depth, rows, scale, dtype, learned, is_residual):
+    x = batch(rows, 4, dtype=dtype) * dtype(scale)
+    outcomes = list(
+        steps_of_all_ways(
+            x, depth=depth, gamma=gamma, dtype=dtype, start=dense_block if learned else None, is_residual=is_residual
+        )
+    )
+    assert_same_bits(outcomes[0], outcomes[2])
+    assert_same_bits(outcomes[1], outcomes[2])
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(
+    gamma=st.floats(2.0**-10, 1 - 2.0**-15),
+    depth=st.integers(0, 60),
+    scale=st.sampled_from([1e-9, 1.0, 1e5]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_any_state_comes_back(gamma, depth, scale, seed):
+    x = batch(3, 4, seed=seed) * np.float32(scale)
+    net = momentum_net(depth, tied=True, start=dense_block, gamma=gamma, seed=seed)
+    state = net.run(x)
+    net.invert(state)
+    assert np.array_equal(state.position, np.rint(x.astype(np.float64) * 2**40))
+    assert not state.buffer.any()
+    assert state.spilled == []

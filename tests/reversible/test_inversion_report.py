@@ -1,0 +1,147 @@
+"""check_inversion: how far x_n and v_n come back from where they were."""
+
+import math
+
+import numpy as np
+import pytest
+from reversible_support import (
+    GAMMAS,
+    TwoInputs,
+    assert_same_bits,
+    batch,
+    conv_block,
+    dense_block,
+    dropout_block,
+    engine_modes,
+    every_arithmetic,
+    momentum_net,
+)
+
+from mininet import MomentumNet, Tensor, manual_seed, nn, track_memory
+from mininet.reversible import InversionReport
+from mininet.seeding import position
+
+
+@pytest.mark.parametrize("gamma", GAMMAS)
+def test_exact_arithmetic_comes_back_everywhere(gamma):
+    report = momentum_net(200, tied=True, start=dense_block, gamma=gamma).check_inversion(batch(5, 4))
+    assert report.is_exact
+    assert report.unit == 2.0**-40
+    assert np.array_equal(report.position_units, np.zeros(201))
+    assert np.array_equal(report.velocity_units, np.zeros(201))
+    assert (report.largest_error, report.largest_units, report.bits) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("gamma", [0.6, 0.8, 0.9])
+def test_float_errors_grow_like_a_power_of_gamma(gamma):
+    """With functions that do not depend on x, each undone layer divides the error of v by gamma, and nothing else."""
+
+    class Constant(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.value = Tensor(batch(4000, dtype=np.float64))
+
+        def forward(self, x):
+            return self.value
+
+    depth = 60
+    net = MomentumNet([Constant()] * depth, gamma, arithmetic="float")
+    report = net.check_inversion(batch(4000, dtype=np.float64))
+    assert not report.is_exact
+    # The sum of errors e_k gamma^(n - k) over k > n is ruled by the oldest, the last layers': below layer N - m, newer
+    # ones add a share of at most gamma^m per layer to the slope; 30 layers down it is at most 0.9^30 / (1 - 0.9) / 30.
+    layers = np.arange(1, depth - 30)
+    slope = np.polyfit(layers, np.log(report.velocity_errors[layers]), 1)[0]
+    assert slope == pytest.approx(math.log(gamma), rel=gamma**30 / (1 - gamma) / 30 / -math.log(gamma))
+    assert report.position_errors[0] > report.position_errors[depth // 2] > 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_float_errors_of_a_real_net_grow_too(dtype):
+    net = momentum_net(100, tied=True, gamma=0.8, dtype=dtype, arithmetic="float")
+    report = net.check_inversion(batch(5, 4, dtype=dtype))
+    assert report.position_units[-1] == report.velocity_units[-1] == 0, "nothing has been undone there yet"
+    # 0.8^-100 = 5e9 times an epsilon; f can slow the growth, but not by half of the exponent
+    assert report.largest_error > np.finfo(dtype).eps * 0.8**-50
+    assert report.largest_error == max(report.position_errors[0], report.velocity_errors[0])
+    assert report.bits == math.ceil(math.log2(1 + report.largest_units))
+
+
+def test_float_unit_is_the_spacing_at_the_largest_position():
+    x = np.array([-6.0, 1.0], dtype=np.float32)
+    report = MomentumNet([lambda x: 0 * x], arithmetic="float").check_inversion(x)
+    assert report.unit == 2.0**-21  # floats from 4 to 8 are 2^(2 - 23) apart
+    assert report.is_exact
+
+
+@every_arithmetic
+@pytest.mark.parametrize("block", [dropout_block, conv_block])
+def test_no_side_effects(block, arithmetic):
+    net = momentum_net(4, block, start=block, arithmetic=arithmetic)
+    statistics = net.state_dict()
+    manual_seed(11)
+    before = position()
+    x = batch(4, 4) if block is dropout_block else batch(2, 4, 4, 3)
+    was = x.copy()
+    report = net.check_inversion(x)
+    assert position() == before
+    assert engine_modes() == (True, False)
+    assert_same_bits(net.state_dict(), statistics)
+    assert np.array_equal(x, was)
+    assert net.training
+    assert all(parameter.grad is None for parameter in net.parameters())
+    # 4 layers undone: of rounding, a few units; a second dropout mask would be 2^20 off
+    assert report.largest_units <= (0 if arithmetic == "exact" else 1000)
+
+
+def test_extra_inputs_are_passed_on():
+    net = momentum_net(5, TwoInputs)
+    assert net.check_inversion(batch(5, 4), Tensor(batch(5, 3))).is_exact
+    assert net.check_inversion(batch(5, 4), memory=Tensor(batch(5, 3))).is_exact
+
+
+@every_arithmetic
+def test_depth_zero_and_an_empty_batch(arithmetic):
+    assert MomentumNet([], arithmetic=arithmetic).check_inversion(batch(5, 4)).is_exact
+    report = momentum_net(3, arithmetic=arithmetic).check_inversion(batch(0, 4))
+    assert report.is_exact
+    assert report.bits == 0
+
+
+def test_nothing_is_kept():
+    net = momentum_net(20)
+    with track_memory() as memory:
+        report = net.check_inversion(batch(50, 4))
+    assert report.is_exact
+    assert {kind for kind, count in memory.current_by_kind.items() if count} <= {"parameters"}
+
+
+def test_text():
+    exact = str(momentum_net(7).check_inversion(batch(5, 4)))
+    assert "within 0: 0 units of 9.09e-13, 0 bits, after 7 layers" in exact
+    report = InversionReport(0.25, np.array([3.0, 1, 0]), np.array([2.0, 7, 0]))
+    assert str(report) == "x_0 and v_0 come back within 0.75: 3 units of 0.25, 2 bits, after 2 layers"
+    assert np.array_equal(report.velocity_errors, [0.5, 1.75, 0])
+    assert not report.is_exact
+
+
+def test_an_infinite_error_is_said():
+    report = InversionReport(1.0, np.array([np.inf, 0]), np.zeros(2))
+    assert report.bits == math.inf
+    assert "within inf" in str(report)
+
+
+def test_a_wrong_way_back_is_measured():
+    """The report must be able to say no: a function that is not deterministic does not come back, in any arithmetic."""
+    random = np.random.default_rng(0)
+    for arithmetic in ("exact", "float"):
+        net = MomentumNet([lambda x: x + Tensor(random.standard_normal(x.shape))] * 3, arithmetic=arithmetic)
+        report = net.check_inversion(batch(5, 4, dtype=np.float64))
+        assert not report.is_exact
+        assert report.largest_error > 1e-3
+
+
+@pytest.mark.parametrize("settings", [{"backprop": "stored"}, {"backprop": "stored", "arithmetic": "float"}])
+def test_gamma_zero_is_refused(settings):
+    with pytest.raises(ValueError, match="gamma must be above 0"):
+        momentum_net(3, gamma=0, **settings).check_inversion(batch(5, 4))

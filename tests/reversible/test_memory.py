@@ -1,0 +1,190 @@
+"""What is held after forward, during backward and after it, by our own count and by the allocator's."""
+
+import gc
+import math
+import tracemalloc
+
+import numpy as np
+import pytest
+from reversible_support import (
+    WAYS,
+    batch,
+    conv_block,
+    dense_block,
+    every_arithmetic,
+    every_mode,
+    momentum_net,
+)
+
+from mininet import Tensor, get_num_threads, nn, set_num_threads, track_memory
+
+SHAPE = (64, 16)
+
+
+def wide_block():
+    return dense_block(SHAPE[1])
+
+
+def tracked_step(net, x, gradient=None):
+    """One training step; returns what was counted after forward, and the tracker."""
+    gradient = np.ones_like(x) if gradient is None else gradient
+    net.zero_grad()
+    with track_memory() as memory:
+        y = net(Tensor(x, requires_grad=True))
+        after_forward = dict(memory.current_by_kind)
+        y.backward(gradient)
+        del y
+    return after_forward, memory
+
+
+def held(depth, backprop, arithmetic="exact", gamma=0.9):
+    net = momentum_net(depth, wide_block, tied=True, gamma=gamma, arithmetic=arithmetic, backprop=backprop)
+    return tracked_step(net, batch(*SHAPE))
+
+
+def parameter_bytes(net):
+    """Parameters are counted from their first use on, and stay."""
+    return sum(parameter.data.nbytes for parameter in net.parameters())
+
+
+@pytest.mark.parametrize(
+    ("arithmetic", "gamma"),
+    [("exact", 0.5), ("exact", 0.9), ("exact", 1 - 1 / 50_000), ("float", 0.95), ("float", 1 - 1 / 50_000)],
+)
+def test_reversible_does_not_grow_with_depth(gamma, arithmetic):
+    (_, shallow), (_, deep) = (held(depth, "reversible", arithmetic, gamma) for depth in (20, 200))
+    side = deep.by_kind["side information"] - shallow.by_kind["side information"]
+    size = math.prod(SHAPE)
+    assert side <= (1.02 * 200 * math.log2(1 / gamma) * size / 8 if arithmetic == "exact" else 0)
+    assert deep.peak_bytes - shallow.peak_bytes <= side + 0.01 * shallow.peak_bytes
+    assert deep.by_kind["activations"] <= 1.01 * shallow.by_kind["activations"]
+
+
+@every_arithmetic
+def test_reversible_holds_no_activations_between_forward_and_backward(arithmetic):
+    after_forward, _ = held(50, "reversible", arithmetic)
+    size = math.prod(SHAPE)
+    assert after_forward["activations"] == 0
+    assert after_forward["checkpoints"] == 0
+    assert after_forward["state"] == 2 * size * (8 if arithmetic == "exact" else 4)
+
+
+@every_arithmetic
+def test_stored_grows_in_proportion_to_depth(arithmetic):
+    (shallow_after, shallow), (deep_after, deep) = (held(depth, "stored", arithmetic) for depth in (20, 200))
+    assert deep.by_kind["activations"] == pytest.approx(10 * shallow.by_kind["activations"], rel=0.05)
+    assert deep_after["activations"] == pytest.approx(10 * shallow_after["activations"], rel=0.05)
+    assert deep.by_kind["side information"] <= 8 * math.prod(SHAPE), "no bits are spilled that nobody will ask for"
+
+
+@every_arithmetic
+def test_checkpointed_grows_like_the_square_root(arithmetic):
+    """Four times the depth: twice the checkpoints between the passes, and twice the activations of one stretch."""
+    (small_after, small), (large_after, large) = (held(depth, "checkpointed", arithmetic) for depth in (100, 400))
+    assert large_after["checkpoints"] == 2 * small_after["checkpoints"]
+    assert large.by_kind["activations"] == pytest.approx(2 * small.by_kind["activations"], rel=0.05)
+    size = math.prod(SHAPE)
+    assert small_after["checkpoints"] == 10 * size * (24 if arithmetic == "exact" else 8)  # x, v and buffer, or x and v
+    assert small_after["activations"] == 0
+    assert large.by_kind["side information"] <= 8 * size
+
+
+def test_the_ways_differ_as_they_should():
+    peaks = {way: held(50, way)[1].peak_bytes for way in WAYS}
+    assert peaks["reversible"] < peaks["checkpointed"] < peaks["stored"]
+
+
+@every_mode
+def test_nothing_is_alive_after_backward_but_gradients(arithmetic, backprop):
+    net = momentum_net(20, wide_block, start=wide_block, arithmetic=arithmetic, backprop=backprop)
+    x = batch(*SHAPE)
+    leaf = Tensor(x, requires_grad=True)
+    with track_memory() as memory:
+        y = net(leaf)
+        y.backward(np.ones_like(x))
+        del y
+    held_now = {kind: count for kind, count in memory.current_by_kind.items() if count}
+    assert held_now == {
+        "transient": x.nbytes,  # the user's own
+        "parameters": parameter_bytes(net),
+        "gradients": leaf.grad.nbytes + sum(parameter.grad.nbytes for parameter in net.parameters()),
+    }
+
+
+@every_mode
+def test_no_growth_over_repeated_steps(arithmetic, backprop):
+    net = momentum_net(10, wide_block, arithmetic=arithmetic, backprop=backprop)
+    x = batch(*SHAPE)
+    for _ in range(3):  # caches fill
+        tracked_step(net, x)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        tracked_step(net, x)
+        gc.collect()
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(20):
+            tracked_step(net, x)
+        gc.collect()
+        growth = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert growth < x.nbytes, "20 steps may not leave even one array behind"
+
+
+@every_mode
+def test_a_dropped_output_frees_everything_at_once(arithmetic, backprop):
+    """No cycle of references: without the garbage collector, the tape goes with its output."""
+    net = momentum_net(20, wide_block, start=wide_block, arithmetic=arithmetic, backprop=backprop)
+    gc.collect()
+    gc.disable()
+    try:
+        with track_memory() as memory:
+            y = net(Tensor(batch(*SHAPE), requires_grad=True))
+            assert memory.current_bytes > parameter_bytes(net)
+            del y
+            assert memory.current_bytes == parameter_bytes(net)
+    finally:
+        gc.enable()
+
+
+@every_mode
+def test_the_count_agrees_with_the_allocator(arithmetic, backprop):
+    """`peak_bytes` against tracemalloc, with arrays of 1 MiB, far above everything that Python allocates.
+
+    Between being allocated and being handed to the tape, an array is in nobody's books: at one moment that is the
+    result of one operation, or the gradient of x that a vjp has computed while it is at that of the weights.  That is
+    one array of the size of x, and weights, a few percent of it.  What was allocated before is in our own count only:
+    x and the parameters and, in backward, the gradient it starts from.
+    """
+    channels = 32
+    net = momentum_net(4, lambda: conv_block(channels), tied=True, arithmetic=arithmetic, backprop=backprop)
+    x, gradient = batch(8, 32, 32, channels), batch(8, 32, 32, channels, seed=3)
+    assert x.nbytes == 2**20
+    tracked_step(net, x[:1])
+    net.zero_grad()
+    gc.collect()
+    threads = get_num_threads()
+    set_num_threads(1)  # on several threads, patch matrices can be alive together that were not yet reported together
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        _, memory = tracked_step(net, x, gradient)
+        allocated = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+        set_num_threads(threads)
+    assert parameter_bytes(net) < 0.1 * x.nbytes
+    counted = memory.peak_bytes - x.nbytes - parameter_bytes(net)
+    assert counted <= allocated + gradient.nbytes
+    assert allocated - counted <= 1.1 * x.nbytes + parameter_bytes(net)
+
+
+@every_arithmetic
+def test_the_input_is_not_kept_by_reversible_backprop(arithmetic):
+    net = nn.Sequential(momentum_net(4, wide_block, arithmetic=arithmetic))
+    with track_memory() as memory:
+        y = net(batch(*SHAPE) * 2)  # nobody else holds this array
+        size = math.prod(SHAPE)
+        kept = memory.current_bytes - parameter_bytes(net) - y.data.nbytes
+    assert kept == size * (24 if arithmetic == "exact" else 8)
