@@ -13,29 +13,24 @@ from ..kernels.matrix import matrix_product
 from .elementary import (
     absolute,
     add,
-    concatenate,
     divide,
     exp,
-    getitem,
     log,
     matmul,
-    max,
     maximum,
-    mean,
     multiply,
     negative,
     power,
     relu,
-    reshape,
     sigmoid,
     sqrt,
     subtract,
-    sum,
     tanh,
-    transpose,
-)
+)  # fmt: skip
+from .losses import cross_entropy, log_softmax, mse_loss, softmax
+from .shapes import concatenate, getitem, max, mean, reshape, sum, transpose
 from .tape import Operation
-from .tensor import apply, as_tensor, require_one_dtype
+from .tensor import apply, as_tensor, require_one_dtype, require_rank
 
 __all__ = [
     "absolute", "add", "avg_pool2d", "batch_norm", "concatenate", "conv2d", "cross_entropy", "divide", "dropout", "exp",
@@ -43,11 +38,6 @@ __all__ = [
     "mean", "mse_loss", "multiply", "negative", "power", "relu", "reshape", "sigmoid", "softmax", "sqrt", "subtract",
     "sum", "tanh", "transpose",
 ]  # fmt: skip
-
-
-def _require_rank(name, array, rank, axes):
-    if array.ndim != rank:
-        raise ValueError(f"{name} must have {rank} axes {axes}, got shape {array.shape}")
 
 
 def pair(name, value, lowest):
@@ -99,7 +89,7 @@ def linear(x, weight, bias=None):
     Tensor (..., out)
     """
     x, weight = as_tensor(x), as_tensor(weight)
-    _require_rank("weight", weight, 2, "(in, out)")
+    require_rank("weight", weight, 2, "(in, out)")
     if x.ndim == 0 or x.shape[-1] != weight.shape[0]:
         raise ValueError(
             f"x must have {weight.shape[0]} features on its last axis, as weight {weight.shape} says, "
@@ -158,8 +148,8 @@ def conv2d(x, weight, bias=None, stride=1, padding=0):
     Tensor (n, (height + 2 padding - kh) // stride + 1, (width + 2 padding - kw) // stride + 1, out_channels)
     """
     x, weight = as_tensor(x), as_tensor(weight)
-    _require_rank("x", x, 4, "(n, height, width, channels)")
-    _require_rank("weight", weight, 4, "(kh, kw, in_channels, out_channels)")
+    require_rank("x", x, 4, "(n, height, width, channels)")
+    require_rank("weight", weight, 4, "(kh, kw, in_channels, out_channels)")
     stride, padding = pair("stride", stride, 1), pair("padding", padding, 0)
     if x.shape[3] != weight.shape[2]:
         raise ValueError(
@@ -277,7 +267,7 @@ _AVG_POOL2D = Operation("avg_pool2d", _avg_pool2d, _avg_pool2d_vjp)
 
 def _pool(operation, x, size, stride, padding):
     x = as_tensor(x)
-    _require_rank("x", x, 4, "(n, height, width, channels)")
+    require_rank("x", x, 4, "(n, height, width, channels)")
     size, padding = pair("size", size, 1), pair("padding", padding, 0)
     stride = size if stride is None else pair("stride", stride, 1)
     if any(2 * p > s for p, s in zip(padding, size, strict=True)):
@@ -299,7 +289,7 @@ def avg_pool2d(x, size, stride=None, padding=0):
 def global_avg_pool2d(x):
     """Mean of every channel over the image: (n, height, width, c) to (n, c)."""
     x = as_tensor(x)
-    _require_rank("x", x, 4, "(n, height, width, channels)")
+    require_rank("x", x, 4, "(n, height, width, channels)")
     return mean(x, axis=(1, 2))
 
 
@@ -344,71 +334,3 @@ def dropout(x, p=0.5, training=True):
     if not training or p == 0:
         return x
     return apply(_DROPOUT, x, p=p, draw=seeding.next_draw())
-
-
-# Losses
-
-
-def _log_softmax(x):
-    shifted = x - x.max(axis=-1, keepdims=True)
-    out = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-    return out, (out,)
-
-
-def _log_softmax_vjp(saved, gradient, needs):
-    return (gradient - np.exp(saved[0]) * gradient.sum(axis=-1, keepdims=True),)
-
-
-def _cross_entropy(logits, *, labels):
-    log_probabilities, _ = _log_softmax(logits)
-    picked = log_probabilities[np.arange(len(labels)), labels]
-    return -picked.mean(), (log_probabilities, labels)
-
-
-def _cross_entropy_vjp(saved, gradient, needs):
-    log_probabilities, labels = saved
-    by_logits = np.exp(log_probabilities)
-    by_logits[np.arange(len(labels)), labels] -= 1
-    by_logits *= gradient / by_logits.dtype.type(len(labels))
-    return (by_logits,)
-
-
-_LOG_SOFTMAX = Operation("log_softmax", _log_softmax, _log_softmax_vjp)
-_CROSS_ENTROPY = Operation("cross_entropy", _cross_entropy, _cross_entropy_vjp)
-
-
-def log_softmax(x):
-    """Logarithm of `softmax`, without overflow."""
-    return apply(_LOG_SOFTMAX, x)
-
-
-def softmax(x):
-    """exp(x) / sum exp(x) over the last axis."""
-    return exp(log_softmax(x))
-
-
-def cross_entropy(logits, labels):
-    """Mean over the batch of -log softmax(logits)[label].
-
-    Parameters
-    ----------
-    logits : Tensor (n, classes)
-    labels : ndarray (n,) of integers from 0 to classes - 1
-    """
-    logits, labels = as_tensor(logits), np.asarray(labels)
-    _require_rank("logits", logits, 2, "(n, classes)")
-    if labels.dtype.kind not in "iu":
-        raise TypeError(f"labels must be integers, got {labels.dtype}")
-    if labels.shape != logits.shape[:1] or labels.size == 0:
-        raise ValueError(f"labels must be one per row of logits {logits.shape}, at least one, got shape {labels.shape}")
-    if labels.min() < 0 or labels.max() >= logits.shape[1]:
-        raise ValueError(f"labels must lie between 0 and {logits.shape[1] - 1}, got {labels.min()} to {labels.max()}")
-    return apply(_CROSS_ENTROPY, logits, labels=labels)
-
-
-def mse_loss(prediction, target):
-    """Mean of the squared differences of two tensors of one shape."""
-    prediction, target = as_tensor(prediction), as_tensor(target)
-    if prediction.shape != target.shape:
-        raise ValueError(f"prediction and target must have one shape, got {prediction.shape} and {target.shape}")
-    return mean(power(subtract(prediction, target), 2))

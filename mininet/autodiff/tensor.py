@@ -228,6 +228,12 @@ def require_one_dtype(name, tensors):
             )
 
 
+def require_rank(name, array, rank, axes):
+    """Raise ValueError unless the argument `name` has `rank` axes, which are called `axes`."""
+    if array.ndim != rank:
+        raise ValueError(f"{name} must have {rank} axes {axes}, got shape {array.shape}")
+
+
 def apply(operation, *inputs, **settings):
     """Run an `Operation` on tensors, arrays and Python numbers, and record it if an input requires a gradient.
 
