@@ -129,8 +129,10 @@ class MemoryTracker:
 class track_memory:
     """Count what is allocated inside a `with` block; see `MemoryTracker` for what can be asked of it.
 
-    Counting is exact for arrays that mininet makes (a test pins the total to `tracemalloc`); it does not see the
-    temporaries of user code.  Trackers may be nested; each counts what is reported while it is open.
+    Every array that outlives an operation is counted, and so is the workspace of convolutions; what is not are the
+    temporaries of user code, and of some elementwise operations while they run (a mask, an intermediate product).
+    Tests pin the total to `tracemalloc` within 4 %.  Trackers may be nested; each counts what is reported while it is
+    open.
     """
 
     def __enter__(self):
@@ -154,6 +156,8 @@ def _owner(array):
 def note(array, kind):
     """Report that `array` is held for `kind` (one of `KINDS`); costs nothing while nobody is counting."""
     if _trackers and array.nbytes:
+        if kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
         with _lock:
             for tracker in _trackers:
                 tracker._note(_owner(array), kind)

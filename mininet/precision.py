@@ -57,8 +57,10 @@ def describe_difference(a, b):
     a, b = np.asarray(a), np.asarray(b)
     if a.shape != b.shape or a.dtype != b.dtype:
         return f"different: {a.shape} {a.dtype} and {b.shape} {b.dtype}"
-    if np.array_equal(a, b):
+    are_floats = a.dtype in _INTEGERS
+    if np.array_equal(a, b, equal_nan=are_floats):
         return "exact"
-    largest = np.abs(a - b).max()
-    bits = f", {bits_of_difference(a, b)} bits" if a.dtype in _INTEGERS else ""
+    differ = (a != b) & ((a == a) | (b == b))  # NaN and NaN do not
+    largest = (np.maximum(a[differ], b[differ]) - np.minimum(a[differ], b[differ])).max()  # also for unsigned integers
+    bits = f", {bits_of_difference(a, b)} bits" if are_floats else ""
     return f"approximate: largest difference {largest:.3g}{bits}"

@@ -162,7 +162,7 @@ def _tanh(a):
 
 
 def _tanh_vjp(saved, gradient, needs):
-    slope = np.square(saved[0])
+    slope = np.asarray(np.square(saved[0]))
     np.subtract(1, slope, out=slope)
     slope *= gradient
     return (slope,)

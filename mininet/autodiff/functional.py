@@ -230,6 +230,10 @@ def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.
         )
     require_one_dtype("batch_norm", (x, weight, bias))  # before the running statistics move
     mean, variance = running_mean, running_var
+    if not mean.shape == variance.shape == weight.shape:
+        raise ValueError(
+            f"running_mean and running_var must have shape {weight.shape}, got {mean.shape} and {variance.shape}"
+        )
     if training:
         count = x.size // channels
         if count < 2:

@@ -28,7 +28,7 @@ def check_gradient(function, *inputs, directions=3, tolerance=1e-6, seed=0):
     directions : int
         How many random directions, and random cotangents c, to try.
     tolerance : float
-        Largest allowed error, relative to the product of the norms of c, gradient and direction (at least 1).
+        Largest allowed difference of the two derivatives, relative to the larger of them, or to 1 if both are smaller.
 
     Raises
     ------

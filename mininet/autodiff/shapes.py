@@ -57,8 +57,7 @@ def _max(a, axis, keepdims):
 def _max_vjp(saved, gradient, needs):
     is_largest, axes = saved
     share = _spread(gradient, is_largest.shape, axes) * is_largest
-    share /= is_largest.sum(axis=axes, keepdims=True).astype(gradient.dtype)
-    return (share,)
+    return (share / is_largest.sum(axis=axes, keepdims=True).astype(gradient.dtype),)
 
 
 _SUM = Operation("sum", _sum, _sum_vjp)
@@ -160,4 +159,8 @@ def concatenate(tensors, axis=0):
     tensors = list(tensors)
     if not tensors:
         raise ValueError("concatenate needs at least one tensor")
+    shapes = [np.shape(tensor) for tensor in tensors]
+    if len({len(shape) for shape in shapes}) > 1:
+        raise ValueError(f"tensors to concatenate must have the same number of axes, got shapes {shapes}")
+    axis = np.lib.array_utils.normalize_axis_index(axis, len(shapes[0]))
     return apply(_CONCATENATE, *tensors, axis=axis)

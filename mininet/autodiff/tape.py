@@ -220,12 +220,19 @@ def backpropagate(slot, gradient, keep_tape=False, since=-1):
         record = slot.record
         needs = tuple(entry is not None for entry in record.inputs)
         extra = (keep_tape,) if record.operation.consumes_saved else ()
-        gradients = record.operation.vjp(record.take_saved(keep_tape), inner.pop(slot), needs, *extra)
+        saved, gradient = record.take_saved(keep_tape), inner.pop(slot)
+        gradients = [
+            None if array is None else np.asarray(array)
+            for array in record.operation.vjp(saved, gradient, needs, *extra)
+        ]
+        for array in gradients:
+            if array is not None:
+                memory.note(array, "gradients")  # while `saved` is still held, as it was when they were computed
+        saved = gradient = array = None
         for entry, array in zip(record.inputs, gradients, strict=True):
             if entry is not None and array is not None:
                 deliver(entry, _fitted(array, entry, record.operation))
-        del gradients
-        array = None
+        gradients = array = None
         if not keep_tape:
             record.inputs = ()
     return leaves
@@ -245,7 +252,10 @@ def _fitted(gradient, slot, operation):
         raise ValueError(f"the vjp of {operation.name!r} returned shape {gradient.shape} for an input of {slot.shape}")
     extra = gradient.ndim - len(slot.shape)
     stretched = tuple(i + extra for i, size in enumerate(slot.shape) if size == 1 and gradient.shape[i + extra] != 1)
-    return gradient.sum(axis=(*range(extra), *stretched)).reshape(slot.shape)
+    total = np.asarray(gradient.sum(axis=(*range(extra), *stretched), keepdims=True))
+    if extra < 0 or total.shape[extra:] != slot.shape:
+        raise ValueError(f"the vjp of {operation.name!r} returned shape {gradient.shape} for an input of {slot.shape}")
+    return total.reshape(slot.shape)
 
 
 def records_behind(slot):

@@ -77,8 +77,11 @@ class Tensor:
 
     @grad.setter
     def grad(self, value):
-        if value is not None and (not isinstance(value, np.ndarray) or value.shape != self.shape):
-            raise ValueError(f"grad must be None or an ndarray of shape {self.shape}, got {_described(value)}")
+        fits = isinstance(value, np.ndarray) and (value.shape, value.dtype) == (self.shape, self.dtype)
+        if value is not None and not fits:
+            raise ValueError(
+                f"grad must be None or an ndarray of shape {self.shape} and {self.dtype}, got {_described(value)}"
+            )
         if self.slot is None:
             if value is not None:
                 raise ValueError("grad can be set only where requires_grad is True")
@@ -253,10 +256,10 @@ def apply(operation, *inputs, **settings):
 
 
 def _as_float_array(array):
-    if array is None:
-        raise TypeError("a Tensor holds float32 or float64, got None")
     of_numpy = isinstance(array, (np.ndarray, np.generic))
-    array = np.asarray(array, dtype=None if of_numpy else np.float32)
+    array = np.asarray(array)
+    if not of_numpy and array.dtype.kind in "biuf":
+        array = array.astype(np.float32)
     if array.dtype not in FLOATS:
         raise TypeError(f"a Tensor holds float32 or float64, got {array.dtype}")
     return array

@@ -45,6 +45,7 @@ def convolve(x, w, stride, padding):
     weights = _as_matrix(w)
     height, width = (output_size(x.shape[1 + i], w.shape[i], stride[i], padding[i]) for i in (0, 1))
     out = np.empty((len(x), height, width, w.shape[3]), dtype=x.dtype)
+    memory.note(out, "transient")
 
     def work(first, last):
         patches = _gather(x[first:last], w.shape, out.shape, stride, padding)
@@ -58,11 +59,14 @@ def convolve_input_gradient(gradient, w, x_shape, stride, padding):
     """dL/dx of shape `x_shape`, from `gradient` = dL/dout and the weights."""
     gradient = np.ascontiguousarray(gradient)
     dx = np.zeros(x_shape, dtype=gradient.dtype)
+    memory.note(dx, "gradients")
     transposed = np.ascontiguousarray(_as_matrix(w).T)
 
     def work(first, last):
-        patches = _as_matrix(gradient[first:last]) @ transposed
+        rows = _as_matrix(gradient[first:last])
+        patches = np.empty((len(rows), transposed.shape[1]), dtype=dx.dtype)
         memory.note(patches, "workspace")
+        np.matmul(rows, transposed, out=patches)
         shape = (last - first, *gradient.shape[1:3], *w.shape[:3])
         _scatter_patches(patches.reshape(shape), dx[first:last], *stride, *padding)
 

@@ -61,16 +61,19 @@ def as_fraction(gamma):
     Raises
     ------
     ValueError
-        If gamma lies so near to 0 or 1 that no fraction with d <= 2^20 comes between.
+        If gamma is not 0 and nearer than 2^-20 to 0 or 1, or lies outside.
     """
+    nearest = fractions.Fraction(1, MAX_DENOMINATOR)
+    if gamma == 0:
+        return fractions.Fraction(0)
+    if not nearest <= gamma <= 1 - nearest:  # also for NaN
+        raise ValueError(f"gamma must be 0 or at least 2^-20 away from 0 and 1 in exact arithmetic, got {gamma!r}")
     exact = fractions.Fraction(gamma)
     tolerance = min(exact, 1 - exact) / 2**30
     for bits in range(MAX_DENOMINATOR.bit_length()):
         fraction = exact.limit_denominator(2**bits)
         if abs(fraction - exact) <= tolerance:
             break
-    if fraction in (0, 1) and fraction != exact:
-        raise ValueError(f"gamma must be 0 or at least 2^-20 away from 0 and 1 in exact arithmetic, got {gamma!r}")
     return fraction
 
 
@@ -257,7 +260,7 @@ def step_reference(x, v, b, f, gamma):
 
 
 def inverse_step_reference(x, v, b, function, gamma):
-    """(x, v, b) before the layer with residual function `function`, a map from and to units."""
+    """(x, v, b) before the layer; `function` maps a position in units to the residual function's value."""
     n, d = gamma.numerator, gamma.denominator
     x -= v
     v -= round(float(function(x)) * _scale(gamma))

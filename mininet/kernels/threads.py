@@ -56,9 +56,9 @@ def set_num_threads(count):
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}")
     with _pool_lock:
-        old, _pool, _count = _pool, None, count
-    if old is not None:
-        old.dismiss()
+        if _pool is not None:
+            _pool.dismiss()
+        _pool, _count = None, count
 
 
 def _forget_pool():
@@ -84,6 +84,7 @@ class _Pool:
         while (entry := self._waiting.get()) is not None:
             job, ended = entry
             job.help()
+            del entry, job  # hold on to nobody's arrays while waiting
             ended.release()
 
     def hand_over(self, job):
@@ -135,12 +136,13 @@ class _Job:
             self.error = error
 
 
-def _get_pool():
+def _hand_over(job, helpers):
+    """Let at most `helpers` threads of the pool help with `job`; returns the locks to wait for."""
     global _pool
-    with _pool_lock:
-        if _pool is None:
+    with _pool_lock:  # so that nobody dismisses the pool in between
+        if _pool is None and _count > 1:
             _pool = _Pool(_count - 1)
-        return _pool
+        return [_pool.hand_over(job) for _ in range(helpers)] if _pool else []
 
 
 def for_each_piece(work, total, piece):
@@ -162,8 +164,8 @@ def for_each_piece(work, total, piece):
         for first, last in ranges:
             work(first, last)
         return
-    job, pool = _Job(work, ranges), _get_pool()
-    ends = [pool.hand_over(job) for _ in range(helpers)]
+    job = _Job(work, ranges)
+    ends = _hand_over(job, helpers)
     try:
         job.take_pieces()
     finally:

@@ -159,9 +159,8 @@ def test_mixed_dtypes(arithmetic, backprop):
 @pytest.mark.parametrize("x", [np.arange(20).reshape(5, 4), X.astype(np.float16), X > 0, X.astype(complex), "abc"])
 def test_x_of_another_type(x, arithmetic, backprop):
     net = momentum_net(3, arithmetic=arithmetic, backprop=backprop)
-    error = ValueError if isinstance(x, str) else TypeError  # NumPy's own, as it cannot convert "abc" to float
     for use in (net, net.run, net.check_inversion):
-        with pytest.raises(error, match="float"):
+        with pytest.raises(TypeError, match="float"):
             use(x)
 
 

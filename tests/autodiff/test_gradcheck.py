@@ -1,0 +1,165 @@
+"""The checker is checked: a vjp that is slightly wrong must fail, a right one must pass."""
+
+import numpy as np
+import pytest
+from operation_table import CASES
+from support import normal
+
+from mininet import Tensor, check_gradient, check_jacobian
+from mininet.autodiff import GradientError, functional
+from mininet.autodiff.tape import Operation
+from mininet.autodiff.tensor import apply
+
+CHECKERS = [check_gradient, check_jacobian]
+by_checker = pytest.mark.parametrize("check", CHECKERS, ids=lambda check: check.__name__)
+
+
+def distorted(forward, vjp, distort):
+    """An operation whose vjp is passed through `distort(gradients)`, a function of a list."""
+    operation = Operation(
+        "distorted", forward, lambda saved, gradient, needs: distort(list(vjp(saved, gradient, needs)))
+    )
+    return lambda *tensors: apply(operation, *tensors)
+
+
+def scaled(number, factor):
+    def distort(gradients):
+        gradients[number] = gradients[number] * factor
+        return gradients
+
+    return distort
+
+
+OPERATIONS = {
+    "square": (lambda a: (a * a, a), lambda a, g, needs: [2 * a * g], [normal((2, 3))]),
+    "tanh": (lambda a: (np.tanh(a), np.tanh(a)), lambda t, g, needs: [g * (1 - t * t)], [normal((2, 3))]),
+    "product": (
+        lambda a, b: (a * b, (a, b)),
+        lambda saved, g, needs: [g * saved[1], g * saved[0]],
+        [normal((2, 3), seed=1), normal((2, 3), seed=2)],
+    ),
+    "matrix product": (
+        lambda a, b: (a @ b, (a, b)),
+        lambda saved, g, needs: [g @ saved[1].T, saved[0].T @ g],
+        [normal((2, 3), seed=1), normal((3, 4), seed=2)],
+    ),
+    "sum": (lambda a: (a.sum(), a.shape), lambda shape, g, needs: [np.full(shape, g)], [normal((2, 3))]),
+}
+by_operation = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+
+
+@by_checker
+@by_operation
+def test_right_vjps_pass(operation, check):
+    forward, vjp, inputs = operation
+    check(distorted(forward, vjp, lambda gradients: gradients), *inputs)
+
+
+@by_checker
+@by_operation
+@pytest.mark.parametrize("factor", [1.001, 0.999, -1, 0])
+def test_a_vjp_wrong_by_a_thousandth_fails(operation, factor, check):
+    forward, vjp, inputs = operation
+    for number in range(len(inputs)):  # in one of two inputs is enough
+        with pytest.raises(GradientError):
+            check(distorted(forward, vjp, scaled(number, factor)), *inputs)
+
+
+@by_operation
+def test_a_single_wrong_element_fails_the_jacobian(operation):
+    forward, vjp, inputs = operation
+    for number, array in enumerate(inputs):
+        for index in np.ndindex(array.shape):
+
+            def distort(gradients, number=number, index=index):
+                gradients[number] = gradients[number].copy()
+                gradients[number][index] *= 1.001
+                return gradients
+
+            with pytest.raises(GradientError, match=f"input {number} "):
+                check_jacobian(distorted(forward, vjp, distort), *inputs)
+
+
+@pytest.mark.parametrize("name", ["conv2d", "batch_norm", "log_softmax", "linear", "matmul", "exp"])
+@by_checker
+def test_operations_of_the_library_made_wrong_by_a_thousandth_fail(name, check, monkeypatch):
+    case = next(case for case in CASES if case.name == name)
+    operation = case.function(*(Tensor(array, requires_grad=True) for array in case.inputs())).tape()[-1].operation
+    vjp = operation.vjp
+    for number in range(len(case.shapes)):
+
+        def wrong(*arguments, number=number):
+            return scaled(number, 1.001)(list(vjp(*arguments)))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(operation, "vjp", wrong)
+            with pytest.raises(GradientError):
+                check(case.function, *case.inputs())
+    check(case.function, *case.inputs())
+
+
+@by_checker
+def test_a_missing_gradient_fails(check):
+    with pytest.raises(GradientError):
+        check(lambda a, b: a.detach() * b, normal(3, seed=1), normal(3, seed=2))
+
+
+@by_checker
+def test_nan_fails(check):
+    forward, vjp, inputs = OPERATIONS["square"]
+    with pytest.raises(GradientError):
+        check(distorted(forward, vjp, scaled(0, np.nan)), *inputs)
+
+
+@by_checker
+def test_an_input_that_does_not_matter_passes(check):
+    check(lambda a, b: a * 2, normal(3, seed=1), normal(3, seed=2))
+    check(lambda a: Tensor(np.ones(2)), normal(3))
+
+
+@by_checker
+def test_the_tolerance_counts(check):
+    forward, vjp, inputs = OPERATIONS["square"]
+    wrong = distorted(forward, vjp, scaled(0, 1.001))
+    check(wrong, *inputs, tolerance=0.01)
+    with pytest.raises(GradientError):
+        check(wrong, *inputs, tolerance=1e-5)
+
+
+@by_checker
+def test_the_error_shows_both_derivatives(check):
+    with pytest.raises(GradientError, match=r"backward gives .*, finite differences "):
+        check(lambda a: a.detach() + a * 2, np.array([1.0]))
+
+
+@by_checker
+@pytest.mark.parametrize("bad", [np.ones(2, np.float32), np.ones(2, int), [1.0], 1.0], ids=lambda bad: str(type(bad)))
+def test_inputs_must_be_float64(check, bad):
+    with pytest.raises(TypeError, match="input 1 must be an ndarray of float64"):
+        check(functional.add, np.ones(2), bad)
+
+
+@by_checker
+def test_inputs_stay_as_they_are(check):
+    arrays = normal((2, 2), seed=1), normal((2, 2), seed=2)
+    copies = [array.copy() for array in arrays]
+    check(functional.matmul, *arrays)
+    assert all(np.array_equal(array, copy) for array, copy in zip(arrays, copies, strict=True))
+
+
+def test_directions_and_seed():
+    calls = []
+
+    def function(a):
+        calls.append(a.data.copy())
+        return a * 2
+
+    check_gradient(function, np.ones(3), directions=4)
+    first = list(calls)
+    assert len(first) == 4 * 3  # backward, and a value on either side
+    calls.clear()
+    check_gradient(function, np.ones(3), directions=4)
+    assert all(np.array_equal(one, other) for one, other in zip(first, calls, strict=True))
+    calls.clear()
+    check_gradient(function, np.ones(3), directions=4, seed=1)
+    assert not np.array_equal(first[1], calls[1])

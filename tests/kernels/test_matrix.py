@@ -1,0 +1,66 @@
+"""The matrix product in pieces."""
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from support import DTYPES, assert_unchanged, assert_within, normal, strided
+
+from mininet.kernels import matrix
+from mininet.kernels.matrix import matrix_product
+
+
+def check(a, b):
+    """A sum of K products is off by at most K eps times the sum of their absolute values, in any order."""
+    exact_a, exact_b = a.astype(np.float64), b.astype(np.float64)
+    out = matrix_product(a, b)
+    assert out.dtype == a.dtype
+    expected = np.einsum("ik,kj->ij", exact_a, exact_b)
+    sizes = np.einsum("ik,kj->ij", np.abs(exact_a), np.abs(exact_b))
+    assert_within(out, expected, a.shape[1] * np.finfo(a.dtype).eps * sizes)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("operations", [None, 1], ids=["one piece", "pieces of 16 rows"])
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (3, 4, 5), (16, 3, 2), (17, 3, 2), (33, 1, 4), (0, 3, 2), (3, 2, 0)])
+def test_tiny_product(monkeypatch, sizes, operations, dtype):
+    if operations:
+        monkeypatch.setattr(matrix, "OPERATIONS_PER_PIECE", operations)
+    rows, inner, columns = sizes
+    check(normal((rows, inner), dtype, 1), normal((inner, columns), dtype, 2))
+
+
+def test_tiny_product_over_nothing_is_zero():
+    assert np.array_equal(matrix_product(np.ones((3, 0)), np.ones((0, 2))), np.zeros((3, 2)))
+
+
+@given(*(st.integers(0, 40) for _ in range(3)))
+@settings(deadline=None, max_examples=30, derandomize=True)
+def test_generated_shapes(rows, inner, columns):
+    check(normal((rows, inner), seed=1), normal((inner, columns), seed=2))
+
+
+def test_more_rows_than_one_piece():
+    inner, columns = 256, 64
+    rows = 2 * (matrix.OPERATIONS_PER_PIECE // (2 * inner * columns)) + 5
+    check(normal((rows, inner), np.float32, 1), normal((inner, columns), np.float32, 2))
+
+
+def test_tiny_arrays_that_are_not_contiguous():
+    a, b = normal((5, 3), seed=1), normal((3, 4), seed=2)
+    check(a.T.copy().T, b.T.copy().T)
+    check(strided(a), strided(b))
+    check(np.broadcast_to(a[:1], (5, 3)), b)
+
+
+def test_tiny_inputs_stay_as_they_are():
+    arrays = normal((5, 3), seed=1), normal((3, 4), seed=2)
+    copies = [array.copy() for array in arrays]
+    matrix_product(*arrays)
+    assert_unchanged(arrays, copies)
+
+
+@pytest.mark.parametrize("rows", [3, 1])
+def test_inner_sizes_must_agree(rows):
+    with pytest.raises(ValueError, match="as many columns"):
+        matrix_product(np.ones((rows, 3)), np.ones((4, 2)))

@@ -1,0 +1,347 @@
+"""One entry for every operation of `mininet.functional`: what drives tests/autodiff/test_operations.py."""
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+from support import normal
+
+from mininet import functional as F
+from mininet import manual_seed, seeding
+from mininet.kernels.convolution import convolve_reference
+from mininet.kernels.normalization import batch_norm_reference
+from mininet.kernels.pooling import pool_reference
+
+
+def positive(shape, number):
+    """Between 0.5 and 2."""
+    return np.random.default_rng(number).uniform(0.5, 2, shape)
+
+
+def apart(shape, number):
+    """No two values, of this or of another input, and no value and 0, are closer than 0.02: away from all kinks."""
+    size = int(np.prod(shape))
+    values = 0.1 * (np.random.default_rng(number).permutation(size) - size // 2) + 0.05
+    return values.reshape(shape) + 0.02 * number
+
+
+def anything(shape, number):
+    """Normally distributed."""
+    return normal(shape, seed=number)
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One way to call one operation.
+
+    Attributes
+    ----------
+    name : str
+        In `mininet.functional`.
+    shapes : tuple of shapes
+        Of the inputs that are tensors.
+    function, truth : callable
+        The operation on tensors, and the same in NumPy on arrays, for inputs of other shapes, too, if `elementwise`.
+    domain : callable(shape, number) -> ndarray
+        Where the operation is defined and smooth.
+    terms : int
+        How many numbers are added up, at most, for one element of the output.
+    elementwise : bool
+        Works on inputs of any shape, of size 0 and without axes, too.
+    broadcasts : bool
+        Takes several inputs whose shapes NumPy broadcasts.
+    empty : tuple of shapes, optional
+        Inputs without elements that are allowed.
+    """
+
+    name: str
+    shapes: tuple
+    function: Callable
+    truth: Callable
+    label: str = ""
+    domain: Callable = anything
+    terms: int = 1
+    elementwise: bool = False
+    broadcasts: bool = False
+    empty: tuple = ()
+
+    def inputs(self, dtype=np.float64, shapes=None):
+        """Arrays of the case's shapes, or of others."""
+        return [np.asarray(self.domain(shape, number), dtype) for number, shape in enumerate(shapes or self.shapes)]
+
+    def __str__(self):
+        return f"{self.name} {self.label}".strip()
+
+
+def unary(name, truth, domain=anything, label="", **settings):
+    function = getattr(F, name)
+    return Case(name, ((2, 3),), lambda a: function(a, **settings), truth, label, domain, elementwise=True)
+
+
+def binary(name, truth, domain=anything):
+    return Case(name, ((2, 3), (2, 3)), getattr(F, name), truth, "", domain, elementwise=True, broadcasts=True)
+
+
+def reduction(name, truth, shape, terms, empty=(), domain=anything, **settings):
+    label = f"{shape} {settings}"
+    function = getattr(F, name)
+    return Case(
+        name,
+        (shape,),
+        lambda a: function(a, **settings),
+        lambda a: truth(a, **settings),
+        label,
+        domain,
+        terms,
+        empty=empty,
+    )
+
+
+def indexing(index, label, empty=()):
+    return Case("getitem", ((4, 3, 2),), lambda a: F.getitem(a, index), lambda a: a[index], label, terms=1, empty=empty)
+
+
+def matmul(a, b, empty=()):
+    return Case("matmul", (a, b), F.matmul, np.matmul, f"{a} {b}", terms=4, broadcasts=True, empty=empty)
+
+
+def batch_norm_truth(x, weight, bias, eps=1e-5):
+    rows = x.reshape(-1, x.shape[-1])
+    return batch_norm_reference(rows, weight, bias, eps).reshape(x.shape)
+
+
+def running(dtype):
+    return np.array([0.3, -0.2], dtype), np.array([0.5, 2.0], dtype)
+
+
+def batch_norm_in_training(x, weight, bias):
+    return F.batch_norm(x, weight, bias, *running(x.dtype), training=True)
+
+
+def batch_norm_in_evaluation(x, weight, bias):
+    return F.batch_norm(x, weight, bias, *running(x.dtype), training=False)
+
+
+def batch_norm_in_evaluation_truth(x, weight, bias):
+    mean, variance = running(np.float64)
+    return (x - mean) / np.sqrt(variance + 1e-5) * weight + bias
+
+
+def seeded_dropout(a):
+    manual_seed(5)
+    return F.dropout(a, 0.4)
+
+
+def dropout_truth(a):
+    # the rule of the module: kept where the draw is at least p, and divided by 1 - p
+    return a * (seeding.generator_for(5, 0).random(a.shape, dtype=np.float32) >= np.float32(0.4)) / (1 - 0.4)
+
+
+def softmax_truth(a):
+    powers = np.exp(a)
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+LABELS = np.array([2, 0, 2])
+
+
+def cross_entropy_truth(logits):
+    return -np.mean([np.log(softmax_truth(row)[label]) for row, label in zip(logits, LABELS, strict=True)])
+
+
+def conv(x, weight, label, bias=False, stride=(1, 1), padding=(0, 0), given=None, empty=()):
+    """`given`: stride and padding as they are passed, where that is not as pairs."""
+    settings = given or {"stride": stride, "padding": padding}
+
+    def truth(x, weight, bias=0):
+        return convolve_reference(x, weight, stride, padding) + bias
+
+    shapes = (x, weight, weight[3:]) if bias else (x, weight)
+    terms = int(np.prod(weight[:3])) + bias
+    return Case("conv2d", shapes, lambda *inputs: F.conv2d(*inputs, **settings), truth, label, terms=terms, empty=empty)
+
+
+def pool(name, shape, size, stride, padding, label, given=None, empty=()):
+    function = getattr(F, name)
+    settings = given or {"size": size, "stride": stride, "padding": padding}
+    reduce, outside = (np.max, -np.inf) if name == "max_pool2d" else (np.mean, 0)
+    terms = 1 if name == "max_pool2d" else size[0] * size[1]
+    return Case(
+        name,
+        (shape,),
+        lambda x: function(x, **settings),
+        lambda x: pool_reference(x, size, stride, padding, reduce, outside),
+        label,
+        apart,
+        terms,
+        empty=empty,
+    )
+
+
+IMAGES = (2, 3, 4, 2)
+NO_IMAGES = ((0, 3, 4, 2),)
+
+CASES = [
+    # arithmetic
+    binary("add", np.add),
+    binary("subtract", np.subtract),
+    binary("multiply", np.multiply),
+    binary("divide", np.divide, positive),
+    binary("maximum", np.maximum, apart),
+    # elementwise
+    unary("negative", np.negative),
+    unary("exp", np.exp),
+    unary("log", np.log, positive),
+    unary("sqrt", np.sqrt, positive),
+    unary("absolute", np.abs, apart),
+    unary("relu", lambda a: np.where(a > 0, a, 0), apart),
+    unary("tanh", np.tanh),
+    unary("sigmoid", lambda a: 1 / (1 + np.exp(-a))),
+    unary("power", lambda a: a * a, label="2", exponent=2),
+    unary("power", lambda a: a * a * a, label="3", exponent=3),
+    unary("power", lambda a: a, label="1", exponent=1),
+    unary("power", np.ones_like, label="0", exponent=0),
+    unary("power", lambda a: 1 / a, positive, label="-1", exponent=-1),
+    unary("power", np.sqrt, positive, label="0.5", exponent=0.5),
+    Case("dropout", ((4, 5),), seeded_dropout, dropout_truth, "in training", elementwise=True),
+    Case(
+        "dropout", ((2, 3),), lambda a: F.dropout(a, 0.4, training=False), np.array, "in evaluation", elementwise=True
+    ),
+    Case("dropout", ((2, 3),), lambda a: F.dropout(a, 0), np.array, "p = 0", elementwise=True),
+    # reductions
+    reduction("sum", np.sum, (2, 3), 6, empty=((0, 3),)),
+    reduction("sum", np.sum, (2, 3, 2), 2, empty=((2, 0, 2),), axis=0),
+    reduction("sum", np.sum, (2, 3, 2), 6, empty=((2, 0, 2),), axis=(0, -2)),
+    reduction("sum", np.sum, (2, 3, 2), 2, axis=-1, keepdims=True),
+    reduction("sum", np.sum, (2, 3), 1, axis=()),
+    reduction("sum", np.sum, (), 1),
+    reduction("mean", np.mean, (2, 3), 6),
+    reduction("mean", np.mean, (2, 3, 2), 4, empty=((2, 0, 2),), axis=(0, 2)),
+    reduction("mean", np.mean, (2, 3), 3, empty=((0, 3),), axis=1, keepdims=True),
+    reduction("mean", np.mean, (), 1),
+    reduction("max", np.max, (2, 3), 1, domain=apart),
+    reduction("max", np.max, (2, 3, 2), 1, empty=((0, 3, 2),), domain=apart, axis=1),
+    reduction("max", np.max, (2, 3, 2), 1, empty=((2, 3, 0),), domain=apart, axis=(0, 1), keepdims=True),
+    reduction("max", np.max, (), 1, domain=apart),
+    # shapes and indices
+    Case("reshape", ((2, 6),), lambda a: F.reshape(a, 3, 4), lambda a: a.reshape(3, 4), "numbers"),
+    Case(
+        "reshape",
+        ((2, 6),),
+        lambda a: F.reshape(a, (2, -1, 2)),
+        lambda a: a.reshape(2, -1, 2),
+        "a tuple",
+        empty=((2, 0),),
+    ),
+    Case("reshape", ((1, 1),), lambda a: F.reshape(a, ()), lambda a: a.reshape(()), "to a scalar"),
+    Case("transpose", ((2, 3, 4),), F.transpose, np.transpose, "reversed", empty=((0, 3),)),
+    Case("transpose", ((2, 3, 4),), lambda a: F.transpose(a, 1, 2, 0), lambda a: a.transpose(1, 2, 0), "numbers"),
+    Case("transpose", ((2, 3, 4),), lambda a: F.transpose(a, (-1, 0, 1)), lambda a: a.transpose(2, 0, 1), "negative"),
+    Case("transpose", ((),), F.transpose, np.transpose, "of a scalar"),
+    Case("flatten", ((2, 3, 2),), F.flatten, lambda a: a.reshape(2, 6), empty=((2, 0, 2),)),
+    Case("flatten", ((3,),), F.flatten, lambda a: a.reshape(3, 1), "of a vector"),
+    indexing(1, "an integer", empty=((2, 0),)),
+    indexing((0, -1, 1), "one element"),
+    indexing(slice(None, None, -2), "a slice", empty=((0, 2),)),
+    indexing((..., 0), "an ellipsis"),
+    indexing((slice(1, 3), None, 2), "a new axis"),
+    indexing(slice(2, 2), "an empty slice"),
+    indexing([0, 2, 2, 0, 2], "a list with repeated entries"),
+    indexing(np.array([[3, 3], [1, 3]]), "an array with repeated entries"),
+    indexing((slice(None), [0, 0, 1], [1, 1, 0]), "pairs, one repeated"),
+    indexing(np.arange(24).reshape(4, 3, 2) % 5 == 0, "a mask"),
+    indexing(([1, 1], ..., 0), "fancy and basic at once"),
+    Case(
+        "concatenate",
+        ((2, 3), (1, 3), (2, 3)),
+        lambda *parts: F.concatenate(parts),
+        lambda *parts: np.concatenate(parts),
+        empty=((0, 3), (1, 3), (0, 3)),
+    ),
+    Case(
+        "concatenate",
+        ((2, 1), (2, 3)),
+        lambda *parts: F.concatenate(parts, axis=-1),
+        lambda *parts: np.concatenate(parts, axis=-1),
+        "last axis",
+        empty=((0, 1), (0, 3)),
+    ),
+    Case("concatenate", ((2, 1),), lambda a: F.concatenate(iter([a])), np.array, "one"),
+    # matrix products
+    matmul((3, 4), (4, 2), empty=((0, 4), (4, 2))),
+    matmul((4,), (4,)),
+    matmul((4,), (4, 3)),
+    matmul((3, 4), (4,)),
+    matmul((2, 3, 4), (4, 2), empty=((0, 3, 4), (4, 2))),
+    matmul((3, 4), (2, 4, 2)),
+    matmul((2, 1, 3, 4), (5, 4, 2)),
+    matmul((1, 3, 4), (2, 4, 1)),
+    matmul((2, 3, 4), (4,)),
+    matmul((4,), (2, 4, 3)),
+    matmul((1, 1), (1, 1)),
+    Case("linear", ((3, 4), (4, 2)), F.linear, np.matmul, "without bias", terms=4, empty=((0, 4), (4, 2))),
+    Case(
+        "linear",
+        ((3, 4), (4, 2), (2,)),
+        F.linear,
+        lambda x, w, b: x @ w + b,
+        "with bias",
+        terms=5,
+        empty=((0, 4), (4, 2), (2,)),
+    ),
+    Case("linear", ((2, 3, 4), (4, 2), (2,)), F.linear, lambda x, w, b: x @ w + b, "of a stack", terms=5),
+    Case("linear", ((4,), (4, 2), (2,)), F.linear, lambda x, w, b: x @ w + b, "of a vector", terms=5),
+    # images
+    conv(IMAGES, (3, 3, 2, 3), "3x3", padding=(1, 1), empty=(*NO_IMAGES, (3, 3, 2, 3))),
+    conv(IMAGES, (3, 3, 2, 2), "with bias", bias=True, empty=(*NO_IMAGES, (3, 3, 2, 2), (2,))),
+    conv(IMAGES, (1, 1, 2, 3), "1x1", bias=True),
+    conv(IMAGES, (2, 3, 2, 2), "strides", stride=(2, 1), padding=(0, 1)),
+    conv(IMAGES, (1, 2, 2, 2), "integers", stride=(2, 2), padding=(1, 1), given={"stride": 2, "padding": 1}),
+    conv(IMAGES, (3, 4, 2, 2), "defaults", given={"stride": 1}),
+    pool("max_pool2d", IMAGES, (2, 2), (2, 2), (0, 0), "size alone", given={"size": 2}, empty=NO_IMAGES),
+    pool("max_pool2d", IMAGES, (3, 2), (1, 2), (1, 0), "pairs"),
+    pool("avg_pool2d", IMAGES, (2, 2), (2, 2), (0, 0), "size alone", given={"size": 2}, empty=NO_IMAGES),
+    pool("avg_pool2d", IMAGES, (3, 2), (1, 2), (1, 0), "pairs"),
+    Case("global_avg_pool2d", (IMAGES,), F.global_avg_pool2d, lambda x: x.mean(axis=(1, 2)), terms=12, empty=NO_IMAGES),
+    Case("batch_norm", ((5, 2), (2,), (2,)), batch_norm_in_training, batch_norm_truth, "in training", terms=5),
+    Case("batch_norm", ((2, 2, 2, 2), (2,), (2,)), batch_norm_in_training, batch_norm_truth, "of images", terms=8),
+    Case(
+        "batch_norm",
+        ((5, 2), (2,), (2,)),
+        batch_norm_in_evaluation,
+        batch_norm_in_evaluation_truth,
+        "in evaluation",
+        terms=3,
+        empty=((0, 2), (2,), (2,)),
+    ),
+    # losses
+    Case("log_softmax", ((3, 4),), F.log_softmax, lambda a: np.log(softmax_truth(a)), terms=4, empty=((0, 4),)),
+    Case("log_softmax", ((2, 2, 3),), F.log_softmax, lambda a: np.log(softmax_truth(a)), "3 axes", terms=3),
+    Case("softmax", ((3, 4),), F.softmax, softmax_truth, terms=4, empty=((0, 4),)),
+    Case("cross_entropy", ((3, 4),), lambda a: F.cross_entropy(a, LABELS), cross_entropy_truth, terms=7),
+    Case("mse_loss", ((2, 3), (2, 3)), F.mse_loss, lambda a, b: np.mean((a - b) ** 2), terms=6),
+]
+
+BROADCAST_SHAPES = [
+    ((2, 3), (3,)),
+    ((2, 1), (1, 3)),
+    ((2, 3, 2), (3, 1)),
+    ((), (2, 3)),
+    ((1,), (3,)),
+    ((1, 1), ()),
+    ((2, 1, 3), (1, 2, 1)),
+    ((1, 3), (2, 3)),
+    ((0, 3), (1,)),
+]
+
+
+def each(condition=lambda case: True):
+    """Cases for `pytest.mark.parametrize`, and their names."""
+    chosen = [case for case in CASES if condition(case)]
+    return {"argvalues": chosen, "ids": [str(case) for case in chosen]}
+
+
+assert len({str(case) for case in CASES}) == len(CASES), [
+    name for name, group in itertools.groupby(sorted(map(str, CASES))) if len(list(group)) > 1
+]
