@@ -8,9 +8,17 @@ import numpy as np
 import pytest
 
 from mininet.datasets import digits
-from mininet.experiments.compare import Settings, compare, draw, kept_for_backward, memory_by_depth
+from mininet.experiments.compare import (
+    Settings,
+    compare,
+    digits_network,
+    draw,
+    gradient_difference,
+    kept_for_backward,
+    memory_by_depth,
+)
 
-SMALL = Settings(depth=3, width=6, epochs=1, batch_size=128)
+SMALL = Settings(depth=3, width=6, epochs=2, batch_size=128)
 DEPTHS = (2, 20)
 
 
@@ -42,8 +50,22 @@ def test_float_runs_drift_and_say_so(in_floats):
 
 def test_training_learns(exact):
     losses = exact.runs["reversible"].losses
-    assert len(losses) == 12  # 1,437 images in batches of 128
-    assert np.mean(losses[-3:]) < np.mean(losses[:3])
+    assert len(losses) == 24  # two epochs of 1,437 images in batches of 128
+    assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
+
+
+def test_gradients_are_compared_at_the_weights_of_the_given_net():
+    settings = dataclasses.replace(SMALL, arithmetic="float", gamma=0.5)
+    data = digits()
+    net = digits_network(settings.depth, settings.width, settings.gamma, "float", "stored")
+    found = []
+    for _ in range(2):
+        before = net.state_dict()
+        found.append(gradient_difference(net, settings, data.train_images[:32], data.train_labels[:32])[1])
+        assert all(np.array_equal(array, before[name]) for name, array in net.state_dict().items())
+        for parameter in net.parameters():
+            parameter.data *= np.float32(1.5)
+    assert found[0] != found[1]
 
 
 def test_memory_free_holds_less(exact):
