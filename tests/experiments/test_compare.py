@@ -51,7 +51,8 @@ def test_float_runs_drift_and_say_so(in_floats):
 def test_training_learns(exact):
     losses = exact.runs["reversible"].losses
     assert len(losses) == 69  # three epochs of 1,437 images in batches of 64
-    assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
+    assert np.mean(losses[-3:]) < np.mean(losses[:3]) - 0.1
+    assert exact.runs["reversible"].accuracy > 0.2  # guessing gets 0.1
 
 
 def test_gradients_are_compared_at_the_weights_of_the_given_net():
