@@ -16,6 +16,8 @@ from .files import written_atomically
 from .kernels.exact import as_fraction
 from .version import VERSION
 
+RESULTS = ("compare.json", "compare.png")
+
 
 def _integer(lowest, highest):
     """A parser of integers from `lowest` to `highest`."""
@@ -61,6 +63,7 @@ def _parser():
     parser = argparse.ArgumentParser(
         prog="python -m mininet", description="Momentum residual neural networks, exactly inverted."
     )
+    parser.add_argument("--version", action="version", version=f"mininet {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True)
     defaults = comparing.Settings()
     command = commands.add_parser(
@@ -94,6 +97,9 @@ def _output_folder(path):
         raise SystemExit(f"mininet: cannot make the output folder {path}: {error.strerror}") from None
     if not os.access(path, os.W_OK):
         raise SystemExit(f"mininet: cannot write to the output folder {path}")
+    for name in RESULTS:
+        if (path / name).is_dir():
+            raise SystemExit(f"mininet: cannot write {path / name}: it is a folder")
     return path
 
 
@@ -101,12 +107,16 @@ def _compare(arguments):
     folder = _output_folder(arguments.output)
     names = ("depth", "width", "gamma", "arithmetic", "epochs", "batch_size", "learning_rate", "seed")
     settings = comparing.Settings(**{name: getattr(arguments, name) for name in names})
-    comparison = comparing.compare(settings, progress=not arguments.quiet)
+    try:
+        comparison = comparing.compare(settings, progress=not arguments.quiet)
+    except (OverflowError, FloatingPointError) as error:
+        raise SystemExit(f"mininet: training diverged, {error}; try a smaller --learning-rate") from None
     print(comparison.table())
-    with written_atomically(folder / "compare.json") as path:
-        path.write_text(json.dumps(comparison.summary(), indent=1))
-    plotting.save(comparing.draw(comparison), folder / "compare.png")
-    print(f"saved {folder / 'compare.json'} and {folder / 'compare.png'}")
+    numbers, figure = (folder / name for name in RESULTS)
+    with written_atomically(numbers) as path:
+        path.write_text(json.dumps(comparison.summary(), indent=1, allow_nan=False))
+        plotting.save(comparing.draw(comparison), figure)
+    print(f"saved {numbers} and {figure}")
 
 
 def _info(arguments):
@@ -122,7 +132,7 @@ def main(arguments=None):
     try:
         parsed.run(parsed)
     except KeyboardInterrupt:
-        print("\nmininet: interrupted; no results were written", file=sys.stderr)
+        print("\nmininet: interrupted; no file is half-written", file=sys.stderr)
         return 130
     return 0
 

@@ -39,6 +39,9 @@ workspace         scratch arrays of a kernel
 transient         every other array of a tensor: inputs, outputs on their way to the next operation
 """
 
+KEPT_FOR_BACKWARD = ("state", "side information", "checkpoints", "activations")
+"""The kinds that are there because a backward pass is to come."""
+
 _trackers = []
 _lock = threading.RLock()
 
@@ -68,6 +71,8 @@ class MemoryTracker:
     by_kind : dict of str to int
         For each of `KINDS` its own highest point in bytes.  Different kinds peak at different times, so these add up
         to `peak_bytes` or more.
+    kept_for_backward : int
+        The highest point of the kinds `KEPT_FOR_BACKWARD` together.
     at_peak : dict of str to int
         What `peak_bytes` was made of at the moment it was reached.
     current_by_kind : dict of str to int
@@ -80,11 +85,18 @@ class MemoryTracker:
         self.current_by_kind = dict.fromkeys(KINDS, 0)
         self.by_kind = dict.fromkeys(KINDS, 0)
         self.at_peak = dict.fromkeys(KINDS, 0)
+        self.kept_for_backward = 0
 
     def _count(self, kind, nbytes):
         self.current_by_kind[kind] += nbytes
         self.current_bytes += nbytes
+        self._raise_peaks(kind)
+
+    def _raise_peaks(self, kind):
+        """After `kind` has grown."""
         self.by_kind[kind] = max(self.by_kind[kind], self.current_by_kind[kind])
+        kept = sum(self.current_by_kind[name] for name in KEPT_FOR_BACKWARD)
+        self.kept_for_backward = max(self.kept_for_backward, kept)
         if self.current_bytes > self.peak_bytes:
             self.peak_bytes = self.current_bytes
             self.at_peak = dict(self.current_by_kind)
@@ -94,7 +106,7 @@ class MemoryTracker:
         if new != old:
             self.current_by_kind[old] -= buffer.nbytes
             self.current_by_kind[new] += buffer.nbytes
-            self.by_kind[new] = max(self.by_kind[new], self.current_by_kind[new])
+            self._raise_peaks(new)
 
     def _find(self, owner, kind):
         """The buffer of the array `owner`, counted from now on if it is new."""

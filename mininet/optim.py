@@ -77,12 +77,15 @@ class Optimizer:
                     f"{len(memories)} parameters"
                 )
             array, like = np.array(value), self.parameters[int(number)]
-            if array.ndim and (array.shape, array.dtype) != (like.shape, like.dtype):
+            if name == "steps":
+                memories[int(number)][name] = _count(f"state entry {key!r}", array.item(), 0)
+                continue
+            if (array.shape, array.dtype) != (like.shape, like.dtype):
                 raise ValueError(
                     f"state entry {key!r} must have shape {like.shape} and dtype {like.dtype}, got "
                     f"{array.shape} and {array.dtype}"
                 )
-            memories[int(number)][name] = array if array.ndim else array.item()
+            memories[int(number)][name] = array
         self.lr = _number("lr in state", float(state["lr"]) if "lr" in state else None)
         self._memories = memories
 
@@ -93,6 +96,8 @@ class Optimizer:
         if name not in memories:
             memories[name] = np.zeros_like(like)
             memory.note(memories[name], "optimizer")
+        if memories[name].dtype != like.dtype:
+            raise TypeError(f"a parameter has become {like.dtype} since the first step: make a new optimiser for it")
         return memories[name]
 
 

@@ -17,7 +17,7 @@ STYLES = {
     "checkpointed": {"color": ORANGE, "marker": "^", "linestyle": "-.", "label": "checkpointed every √N layers"},
     "float": {"color": SKY, "marker": "D", "linestyle": "--", "label": "memory-free, float"},
     "exact": {"color": BLUE, "marker": "o", "linestyle": "-", "label": "memory-free, exact"},
-    "limit": {"color": BLACK, "linestyle": ":", "label": "information limit"},
+    "limit": {"color": BLACK, "linestyle": ":", "label": "$N$ log$_2(1/γ)$ bits an element"},
 }
 """Keywords for `Axes.plot` by method."""
 
@@ -77,5 +77,5 @@ def readable_bytes(count):
 def bytes_upwards(axes):
     """Give `axes` a logarithmic vertical scale with numbers of bytes."""
     axes.set_yscale("log", base=2)
-    axes.yaxis.set_major_locator(LogLocator(base=4, numticks=8))
+    axes.yaxis.set_major_locator(LogLocator(base=2, numticks=8))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: readable_bytes(value)))

@@ -114,3 +114,37 @@ def test_ctrl_c_in_training_leaves_no_broken_file(tmp_path):
     assert "interrupted" in errors
     assert "Traceback" not in errors
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["compare.json", "compare.png"])
+def test_output_that_cannot_be_replaced_is_refused_at_once(tmp_path, name):
+    (tmp_path / name).mkdir()
+    with pytest.raises(SystemExit, match=name):
+        command_line.main([*SMALL, "--output", str(tmp_path)])
+
+
+def test_training_that_diverges_is_an_error_with_advice(quick, tmp_path):
+    with pytest.raises(SystemExit, match="smaller --learning-rate"):
+        command_line.main([*SMALL, "--batch-size", "32", "--learning-rate", "9.9", "--output", str(tmp_path)])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_single_step_is_not_timed(quick, tmp_path):
+    assert command_line.main([*SMALL, "--batch-size", "1437", "--output", str(tmp_path)]) == 0
+    assert json.loads((tmp_path / "compare.json").read_text())["runs"]["stored"]["seconds_per_step"] is None
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered in matmul:RuntimeWarning")
+def test_floats_that_drift_out_of_sight_are_reported(quick, tmp_path, capsys):
+    options = ["--arithmetic", "float", "--gamma", "0.05", "--depth", "40", "--output", str(tmp_path)]
+    assert command_line.main([*SMALL, *options]) == 0
+    assert "inf bits" in capsys.readouterr().out
+    inversion = json.loads((tmp_path / "compare.json").read_text())["inversion"]
+    assert inversion["float"]["position_errors"][0] is None  # infinite
+    assert inversion["exact"]["bits"] == 0
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit):
+        command_line.main(["--version"])
+    assert "mininet" in capsys.readouterr().out

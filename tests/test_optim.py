@@ -161,3 +161,37 @@ def test_schedule_state():
     resumed = optim.CosineDecay(other, 10)
     resumed.load_state_dict(schedule.state_dict())
     assert other.lr == optimizer.lr
+
+
+@pytest.mark.parametrize("make", [lambda p: optim.SGD(p, 0.1, 0.9), lambda p: optim.Adam(p, 0.1)])
+def test_saved_state_of_a_scalar_goes_on_with_the_same_bits(make):
+    values = []
+    for reloads in (False, True):
+        parameter = Parameter(np.array(1.0, dtype=np.float32))
+        optimizer = make([parameter])
+        for gradient in GRADIENTS:
+            if reloads:
+                fresh = make([parameter])
+                fresh.load_state_dict(optimizer.state_dict())
+                optimizer = fresh
+            parameter.grad = np.array(gradient, dtype=np.float32)
+            optimizer.step()
+        values.append(parameter.data.item())
+    assert values[0] == values[1]
+
+
+def test_a_scalar_is_no_velocity_of_an_array():
+    optimizer = optim.SGD([Parameter(np.ones(2, np.float32))], 0.1, 0.9)
+    with pytest.raises(ValueError, match="velocity"):
+        optimizer.load_state_dict({"lr": 0.1, "0.velocity": np.float32(3)})
+
+
+def test_a_parameter_of_another_dtype_needs_another_optimiser():
+    parameter = Parameter(np.ones(2, np.float32))
+    optimizer = optim.SGD([parameter], 0.1, 0.9)
+    parameter.grad = np.ones(2, np.float32)
+    optimizer.step()
+    parameter.data = parameter.data.astype(np.float64)
+    parameter.grad = np.ones(2)
+    with pytest.raises(TypeError, match="float64"):
+        optimizer.step()

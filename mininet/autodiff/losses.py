@@ -54,7 +54,7 @@ def cross_entropy(logits, labels):
     logits : Tensor (n, classes)
     labels : ndarray (n,) of integers from 0 to classes - 1
     """
-    logits, labels = as_tensor(logits), np.asarray(labels)
+    logits, labels = as_tensor(logits), np.array(labels)  # a copy: a loader may fill its buffer again
     require_rank("logits", logits, 2, "(n, classes)")
     if labels.dtype.kind not in "iu":
         raise TypeError(f"labels must be integers, got {labels.dtype}")

@@ -104,8 +104,15 @@ def _is_basic(index):
     return isinstance(index, (int, np.integer, slice, type(None), type(...)))
 
 
+def _copy_of_index(entry):
+    """The original may have changed by the time of the backward pass."""
+    copied = np.array(entry)
+    return copied.astype(np.intp) if isinstance(entry, list) and not entry else copied
+
+
 def _getitem(a, index):
     entries = index if isinstance(index, tuple) else (index,)
+    index = tuple(entry if _is_basic(entry) else _copy_of_index(entry) for entry in entries)
     return a[index], (a.shape, index, all(_is_basic(entry) for entry in entries))
 
 

@@ -25,7 +25,7 @@ class Tensor:
         If the array holds something else than float32 or float64: nothing is converted silently.
     """
 
-    __slots__ = ("__weakref__", "_data", "slot")
+    __slots__ = ("__weakref__", "_data", "_frozen_slot", "slot")
     memory_kind = "transient"
     """What `track_memory` counts the array of such a tensor as."""
     __array_ufunc__ = None  # lets `ndarray + tensor` become Tensor.__radd__
@@ -35,6 +35,7 @@ class Tensor:
             array = array.data
         self._data = _as_float_array(array)
         self.slot = Slot(self._data) if requires_grad else None
+        self._frozen_slot = None
         memory.note(self._data, self.memory_kind)
 
     @classmethod
@@ -67,8 +68,13 @@ class Tensor:
     @requires_grad.setter
     def requires_grad(self, value):
         self._refuse_unless_leaf("requires_grad")
-        if bool(value) != self.requires_grad:
-            self.slot = Slot(self._data) if value else None
+        if value and self.slot is None:
+            slot = self._frozen_slot  # a tape from before may lead to it
+            fits = slot is not None and (slot.shape, slot.dtype) == (self.shape, self.dtype)
+            self.slot, self._frozen_slot = slot if fits else Slot(self._data), None
+        elif not value and self.slot is not None:
+            self.slot.gradient = None
+            self.slot, self._frozen_slot = None, self.slot
 
     @property
     def grad(self):
@@ -186,31 +192,26 @@ class Tensor:
         return self._data >= np.asarray(other)
 
 
-def gradients(output, gradient, wrt, since=-1):
+def gradients(output, gradient, wrt):
     """Gradients of `output` with respect to given leaves, returned instead of accumulated; the tape is used up.
 
     Parameters
     ----------
     output : Tensor
     gradient : ndarray
-        dL/d(output).
+        dL/d(output), of its shape and dtype.
     wrt : sequence of Tensor
         Leaves that require a gradient.
-    since : int
-        Raise `OutsideTape` when the walk meets a record with a smaller number, see `tape.next_number`.
 
     Returns
     -------
-    sums : list of ndarray or None
+    list of ndarray or None
         For each tensor of `wrt`; None if the output does not depend on it.
-    others : bool
-        Whether the output depends on leaves that are not in `wrt`.
     """
     if not output.requires_grad:
-        return [None] * len(wrt), False
-    leaves = backpropagate(output.slot, output._checked_gradient(gradient), since=since)
-    sums = [leaves.pop(tensor.slot) for tensor in wrt]
-    return sums, len(leaves) > 0
+        return [None] * len(wrt)
+    leaves = backpropagate(output.slot, output._checked_gradient(gradient))
+    return [leaves.pop(tensor.slot) for tensor in wrt]
 
 
 def as_tensor(value, like=None):

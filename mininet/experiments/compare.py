@@ -5,6 +5,7 @@ stay the same to the last bit all the way; what differs is what they hold in mem
 """
 
 import dataclasses
+import math
 import statistics
 import time
 
@@ -16,7 +17,7 @@ from ..autodiff import Tensor, no_grad
 from ..autodiff import functional as F
 from ..datasets import Batches, digits
 from ..kernels.exact import as_fraction
-from ..memory import track_memory
+from ..memory import MemoryTracker, track_memory
 from ..precision import bits_of_difference
 from ..reversible import MomentumNet
 from ..seeding import manual_seed
@@ -47,12 +48,12 @@ class Run:
     losses: list = dataclasses.field(default_factory=list)
     seconds: list = dataclasses.field(default_factory=list)
     accuracy: float = float("nan")
-    peak: dict = dataclasses.field(default_factory=dict)
+    memory: MemoryTracker | None = None
 
     @property
     def seconds_per_step(self):
-        """The median."""
-        return statistics.median(self.seconds)
+        """The median, or None if no step was timed."""
+        return statistics.median(self.seconds) if self.seconds else None
 
 
 @dataclasses.dataclass
@@ -69,10 +70,9 @@ class Comparison:
     weight_bits : int
         The same for the trained weights and running statistics.
     inversion : dict of str to InversionReport
-        Of the trained memory-free network on a batch, in each arithmetic.
-    memory : dict of str to list of dict
-        For each of `depths`, the peak bytes by kind of one training step, by method, a key of
-        `METHODS`.
+        Of the network trained with stored activations on a batch, in each arithmetic.
+    memory : dict of str to list of MemoryTracker
+        For each method of `METHODS`, what one training step held, at each of `depths`.
     element_count : int
         Elements of x in the memory measurement, for the information limit.
     """
@@ -89,15 +89,16 @@ class Comparison:
 
     def table(self):
         """The comparison as text."""
-        rows = [("", *(NAMES[way] for way in WAYS))]
+        rows = [(f"{self.settings.arithmetic} arithmetic", *(NAMES[way] for way in WAYS))]
 
         def row(name, text):
             rows.append((name, *(text(self.runs[way]) for way in WAYS)))
 
         row("test accuracy", lambda run: f"{run.accuracy:.4f}")
-        row("milliseconds per step (median)", lambda run: f"{1000 * run.seconds_per_step:.1f}")
+        row("milliseconds per step (median)", lambda run: f"{1000 * run.seconds_per_step:.1f}" if run.seconds else "-")
+        row("kept for the backward pass", lambda run: plotting.readable_bytes(run.memory.kept_for_backward))
         for kind in ("activations", "state", "side information"):
-            row(f"peak of {kind}", lambda run, kind=kind: plotting.readable_bytes(run.peak[kind]))
+            row(f"  peak of {kind}", lambda run, kind=kind: plotting.readable_bytes(run.memory.by_kind[kind]))
         widths = [max(len(line[column]) for line in rows) for column in range(3)]
         lines = [
             "  ".join((line[0].ljust(widths[0]), line[1].rjust(widths[1]), line[2].rjust(widths[2]))) for line in rows
@@ -114,14 +115,18 @@ class Comparison:
         return "\n".join(lines)
 
     def summary(self):
-        """The figures as plain numbers, lists and strings, for a JSON file."""
+        """The figures as plain numbers, lists and strings, for a JSON file; None for what is not finite."""
+        return _finite(self._figures())
+
+    def _figures(self):
         return {
             "settings": dataclasses.asdict(self.settings),
             "runs": {
                 way: {
                     "test_accuracy": run.accuracy,
                     "seconds_per_step": run.seconds_per_step,
-                    "peak_bytes": run.peak,
+                    "kept_for_backward": run.memory.kept_for_backward,
+                    "peak_bytes": run.memory.by_kind,
                     "losses": run.losses,
                 }
                 for way, run in self.runs.items()
@@ -137,8 +142,22 @@ class Comparison:
                 }
                 for arithmetic, report in self.inversion.items()
             },
-            "memory_by_depth": {"depths": list(self.depths), **self.memory},
+            "memory_by_depth": {
+                "depths": list(self.depths),
+                **{
+                    method: [{"kept_for_backward": each.kept_for_backward, **each.by_kind} for each in memories]
+                    for method, memories in self.memory.items()
+                },
+            },
         }
+
+
+def _finite(value):
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def residual_function(width):
@@ -183,6 +202,11 @@ def compare(settings=None, depths=DEPTHS, progress=True):
     Returns
     -------
     Comparison
+
+    Raises
+    ------
+    OverflowError, FloatingPointError
+        If training diverges.
     """
     settings = settings or Settings()
     data = digits()
@@ -193,7 +217,7 @@ def compare(settings=None, depths=DEPTHS, progress=True):
         runs[way].accuracy = accuracy(net, data.test_images, data.test_labels)
     states = [net.state_dict() for net in nets.values()]
     weight_bits = max(bits_of_difference(states[0][name], states[1][name]) for name in states[0])
-    inversion = _inversion(nets["reversible"], data.test_images[: settings.batch_size])
+    inversion = _inversion(nets["stored"], data.test_images[: settings.batch_size])
     images, labels = (array[:MEMORY_BATCH] for array in data[:2])
     memory = memory_by_depth(images, labels, settings.width, settings.gamma, depths, progress)
     return Comparison(
@@ -227,6 +251,8 @@ def _train(nets, runs, data, settings, progress):
                 for way, net in nets.items():
                     runs[way].losses.append(_step(net, optimizers[way], images, labels, runs[way]))
                     schedules[way].step()
+                if not math.isfinite(runs["stored"].losses[-1]):
+                    raise FloatingPointError(f"the loss is {runs['stored'].losses[-1]}")
                 bar.update()
                 bar.set_postfix(epoch=epoch + 1, loss=f"{runs['reversible'].losses[-1]:.4f}", refresh=False)
     images, labels = data.train_images[: settings.batch_size], data.train_labels[: settings.batch_size]
@@ -236,10 +262,9 @@ def _train(nets, runs, data, settings, progress):
 
 def _step(net, optimizer, images, labels, run):
     """One training step, timed; memory is measured on the first one, which is not timed."""
-    if not run.peak:
-        with track_memory() as memory:
+    if run.memory is None:
+        with track_memory() as run.memory:
             loss = _loss_and_gradients(net, images, labels)
-        run.peak = memory.by_kind
         optimizer.step()
         return loss
     start = time.perf_counter()
@@ -308,11 +333,11 @@ METHODS = {
 
 
 def memory_by_depth(images, labels, width, gamma, depths=DEPTHS, progress=False):
-    """Peak bytes by kind of one training step, for each method of `METHODS` and each depth.
+    """What one training step holds in memory, for each method of `METHODS` and each depth.
 
     Returns
     -------
-    dict of str to list of dict
+    dict of str to list of MemoryTracker
     """
     found = {method: [] for method in METHODS}
     with tqdm(total=len(METHODS) * len(depths), desc="memory by depth", disable=not progress) as bar:
@@ -321,19 +346,14 @@ def memory_by_depth(images, labels, width, gamma, depths=DEPTHS, progress=False)
                 net = digits_network(depth, width, gamma, arithmetic, backprop)
                 with track_memory() as memory:
                     _loss_and_gradients(net, images, labels)
-                found[method].append(memory.by_kind)
+                found[method].append(memory)
                 bar.update()
     return found
 
 
-def kept_for_backward(peak):
-    """Bytes that a method keeps so that it can go back."""
-    return sum(peak[kind] for kind in ("activations", "checkpoints", "state", "side information"))
-
-
 def draw(comparison):
     """The comparison as a figure: loss, memory by depth, and how far the layers come back."""
-    with plotting.figure(columns=3) as (made, (losses, memory, inversion)):
+    with plotting.figure(columns=3, height=3.8) as (made, (losses, memory, inversion)):
         _draw_losses(losses, comparison)
         _draw_memory(memory, comparison)
         _draw_inversion(inversion, comparison)
@@ -345,26 +365,27 @@ def _draw_losses(axes, comparison):
         method = way if way == "stored" else comparison.settings.arithmetic
         losses = comparison.runs[way].losses
         axes.plot(np.arange(1, len(losses) + 1), losses, **plotting.style(method, marker="", **look))
-    axes.set(xlabel="training step", ylabel="cross-entropy of the batch", yscale="log", title="Training loss")
+    axes.set(xlabel="training step", ylabel="cross-entropy of the batch", title="Training loss")
     axes.legend()
 
 
 def _draw_memory(axes, comparison):
     depths = np.array(comparison.depths)
-    for method, peaks in comparison.memory.items():
-        axes.plot(depths, [kept_for_backward(peak) for peak in peaks], **plotting.style(method))
-    side_information = [peak["side information"] for peak in comparison.memory["exact"]]
+    for method, memories in comparison.memory.items():
+        axes.plot(depths, [memory.kept_for_backward for memory in memories], **plotting.style(method))
+    side_information = [memory.by_kind["side information"] for memory in comparison.memory["exact"]]
     axes.plot(
-        depths, side_information, **plotting.style("exact", marker="", linestyle="--", label="of it, side information")
+        depths,
+        side_information,
+        **plotting.style("exact", marker="", linestyle="--", label="exact: side information"),
     )
     bits = depths * np.log2(1 / float(as_fraction(comparison.settings.gamma)))
     axes.plot(depths, comparison.element_count * bits / 8, **plotting.style("limit"))
-    axes.set(xlabel="depth (layers)", ylabel="kept for the backward pass", xscale="log")
+    axes.set(xlabel="depth (layers)", ylabel="bytes, at most", xscale="log")
     axes.set_xticks(depths, [str(depth) for depth in depths], minor=False)
     axes.minorticks_off()
     plotting.bytes_upwards(axes)
-    axes.set_ylim(bottom=min(side_information) / 100)
-    axes.set_title(f"Peak memory of a step (batch {MEMORY_BATCH})")
+    axes.set_title(f"Kept for the backward pass (batch {MEMORY_BATCH})")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2)
 
 
@@ -373,6 +394,8 @@ def _draw_inversion(axes, comparison):
     for arithmetic, report in comparison.inversion.items():
         errors = np.maximum(report.position_errors, report.velocity_errors) / unit
         axes.plot(np.arange(len(errors)), errors, **plotting.style(arithmetic))
-    axes.set(xlabel="layer n", ylabel="largest error (units in the last place)")
+    axes.set(xlabel="layer n", ylabel="largest error (float32 ulps)")
+    if comparison.inversion["float"].largest_units > 100:
+        axes.set_yscale("symlog", linthresh=1)
     axes.set_title("$x_n$ and $v_n$, run back from the last layer")
     axes.legend()

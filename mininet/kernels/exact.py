@@ -19,6 +19,7 @@ make room: `SpillSchedule`.
 
 import fractions
 import functools
+import threading
 
 import numpy as np
 
@@ -29,8 +30,8 @@ FRACTION_BITS = 40
 """x and v count units of 2^-40, about 9.1e-13."""
 
 LIMIT = 2**61
-"""Largest |x| and |v| in units, 2^21 = 2,097,152 as a value.  Sums of two such numbers fit into 64 bits, so an overflow
-is always seen before it can wrap."""
+"""Largest |x| and |v| in units, 2^21 = 2,097,152 as a value.  A sum of three such numbers, x + gamma v + increment,
+fits into 64 bits, so an overflow is always seen before it can wrap."""
 
 LARGEST = LIMIT / 2**FRACTION_BITS
 
@@ -88,18 +89,20 @@ class SpillSchedule:
         self._numerator, self._denominator = gamma.numerator, gamma.denominator
         self._bounds = [1]
         self._spills = [0]
+        self._lock = threading.Lock()
 
     def spills_before(self, step):
         """Number of spills before step number `step`, counted from 0."""
-        while len(self._bounds) <= step:
-            bound = -(-self._bounds[-1] * self._denominator // self._numerator)
-            spills = 0
-            while bound * self._denominator > 2**63:
-                bound = -(-bound >> SPILL_BITS)
-                spills += 1
-            self._spills.append(spills)
-            self._bounds.append(bound)
-        return self._spills[step]
+        with self._lock:  # several threads may share a schedule
+            while len(self._bounds) <= step:
+                bound = -(-self._bounds[-1] * self._denominator // self._numerator)
+                spills = 0
+                while bound * self._denominator > 2**63:
+                    bound = -(-bound >> SPILL_BITS)
+                    spills += 1
+                self._spills.append(spills)
+                self._bounds.append(bound)
+            return self._spills[step]
 
 
 @functools.lru_cache(maxsize=64)
@@ -194,7 +197,7 @@ def _to_integers(values, out, status, first, last):
         if abs(units) <= LIMIT:
             out[i] = np.int64(units)
         else:
-            status[0] = max(status[0], 1 if abs(units) > 0 else 2)
+            status[0] = max(status[0], NOT_A_NUMBER if np.isnan(units) else TOO_LARGE)
 
 
 @kernel
@@ -208,7 +211,7 @@ def _step(x, v, b, f, n, d, scale, status, first, last):
     for i in range(first, last):
         increment = np.rint(np.float64(f[i]) * scale)
         if not abs(increment) <= LIMIT:  # or NaN
-            status[0] = max(status[0], 1 if abs(increment) > 0 else 2)
+            status[0] = max(status[0], NOT_A_NUMBER if np.isnan(increment) else TOO_LARGE)
             continue
         quotient = v[i] // d
         carry = b[i] * d + (v[i] - quotient * d)
@@ -216,7 +219,7 @@ def _step(x, v, b, f, n, d, scale, status, first, last):
         velocity = quotient * n + (carry - b[i] * n) + np.int64(increment)
         position = x[i] + velocity
         if abs(velocity) > LIMIT or abs(position) > LIMIT:
-            status[0] = max(status[0], 1)
+            status[0] = max(status[0], TOO_LARGE)
         v[i] = velocity
         x[i] = position
 

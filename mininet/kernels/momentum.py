@@ -5,6 +5,7 @@ inverse, in two halves, because f must be evaluated at the x in between:
                                       x <- x - v
                                       v <- (v - (1 - gamma) f) / gamma
 adjoint, with p = dL/dx, q = dL/dv:   s = p + q      dL/df = (1 - gamma) s   q <- gamma s
+                                      and then, by the caller, p <- p + (df/dx)^T dL/df
 
 All arrays have one dtype, are C-contiguous and of one shape; the first ones are overwritten.
 """
@@ -38,7 +39,7 @@ def undo_velocity(v, f, gamma):
 
 
 def adjoint_step(p, q, gamma):
-    """The backward pass of `step` but for f: overwrites `q` = dL/dv and returns dL/df.  dL/dx = `p` passes through."""
+    """The backward pass of `step` but for f: overwrites `q` = dL/dv and returns dL/df; `p` = dL/dx stays as it is."""
     residual_gradient = np.empty_like(p)
     arrays = p.reshape(-1), q.reshape(-1), residual_gradient.reshape(-1)
     keep, take = _coefficients(gamma, p.dtype)

@@ -82,22 +82,46 @@ class _Pool:
 
     def _serve(self):
         while (entry := self._waiting.get()) is not None:
-            job, ended = entry
+            job, help_ = entry
             job.help()
             del entry, job  # hold on to nobody's arrays while waiting
-            ended.release()
+            help_.end()
+            del help_
 
     def hand_over(self, job):
-        """Let a thread of the pool help with `job`; returns a lock that can be acquired when it has ended."""
-        ended = threading.Lock()
-        ended.acquire()
-        self._waiting.put((job, ended))
-        return ended
+        """Let a thread of the pool help with `job`; returns its `_Help`."""
+        help_ = _Help()
+        self._waiting.put((job, help_))
+        return help_
 
     def dismiss(self):
         """End the threads when they have done what is waiting."""
         for _ in range(self._size):
             self._waiting.put(None)
+
+
+class _Help:
+    """A thread's help with a job, which ends at some time."""
+
+    def __init__(self):
+        self._has_ended = False
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def end(self):
+        """Say that it has ended."""
+        self._has_ended = True
+        self._lock.release()
+
+    def wait(self):
+        """Wait for the end; returns the last KeyboardInterrupt that came meanwhile, or None."""
+        interruption = None
+        while not self._has_ended:  # an interruption may come when the lock is ours already
+            try:
+                self._lock.acquire()
+            except KeyboardInterrupt as error:
+                interruption = error
+        return interruption
 
 
 class _Job:
@@ -137,7 +161,7 @@ class _Job:
 
 
 def _hand_over(job, helpers):
-    """Let at most `helpers` threads of the pool help with `job`; returns the locks to wait for."""
+    """Let at most `helpers` threads of the pool help with `job`; returns their `_Help`s."""
     global _pool
     with _pool_lock:  # so that nobody dismisses the pool in between
         if _pool is None and _count > 1:
@@ -165,25 +189,19 @@ def for_each_piece(work, total, piece):
             work(first, last)
         return
     job = _Job(work, ranges)
-    ends = _hand_over(job, helpers)
+    helps = _hand_over(job, helpers)
     try:
         job.take_pieces()
     finally:
         job.stop()
-        _wait_for(ends)
+        _wait_for(helps)
     if job.error is not None:
         raise job.error
 
 
-def _wait_for(ends):
-    """Acquire all locks; a Ctrl-C in the meantime is raised afterwards, when no thread writes any more."""
-    interruption = None
-    for lock in ends:
-        while True:
-            try:
-                lock.acquire()
-                break
-            except KeyboardInterrupt as error:
-                interruption = error
-    if interruption is not None:
-        raise interruption
+def _wait_for(helps):
+    """Wait for all; a Ctrl-C in the meantime is raised afterwards, when no thread writes any more."""
+    interruptions = [help_.wait() for help_ in helps]
+    for interruption in interruptions:
+        if interruption is not None:
+            raise interruption

@@ -13,9 +13,9 @@ from .layers import (
     Sequential,
     Tanh,
 )
-from .module import Module, Parameter, training_modes
+from .module import Module, Parameter
 
 __all__ = [
     "AvgPool2d", "BatchNorm2d", "Conv2d", "Dropout", "Flatten", "GlobalAvgPool2d", "Linear", "MaxPool2d", "Module",
-    "Parameter", "ReLU", "Sequential", "Tanh", "training_modes",
+    "Parameter", "ReLU", "Sequential", "Tanh",
 ]  # fmt: skip

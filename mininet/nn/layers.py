@@ -117,6 +117,10 @@ class BatchNorm2d(Module):
     def __init__(self, num_features, eps=1e-5, momentum=0.1):
         super().__init__()
         num_features = _size("num_features", num_features)
+        if not isinstance(eps, (int, float)) or not eps >= 0:
+            raise ValueError(f"eps must be at least 0, got {eps!r}")
+        if not isinstance(momentum, (int, float)) or not 0 <= momentum <= 1:
+            raise ValueError(f"momentum must be from 0 to 1, got {momentum!r}")
         self.eps, self.momentum = eps, momentum
         self.weight = Parameter(np.ones(num_features, np.float32))
         self.bias = Parameter(np.zeros(num_features, np.float32))
@@ -154,21 +158,23 @@ class Tanh(Module):
         return F.tanh(x)
 
 
-class MaxPool2d(Module):
-    """Largest value under each window; see `functional.max_pool2d`."""
-
+class _Pool2d(Module):
     def __init__(self, size, stride=None, padding=0):
         super().__init__()
         self.size, self.stride, self.padding = size, stride, padding
-
-    def forward(self, x):
-        return F.max_pool2d(x, self.size, self.stride, self.padding)
 
     def described(self):
         return f"{self.size}, stride={self.stride}, padding={self.padding}"
 
 
-class AvgPool2d(MaxPool2d):
+class MaxPool2d(_Pool2d):
+    """Largest value under each window; see `functional.max_pool2d`."""
+
+    def forward(self, x):
+        return F.max_pool2d(x, self.size, self.stride, self.padding)
+
+
+class AvgPool2d(_Pool2d):
     """Mean under each window; see `functional.avg_pool2d`."""
 
     def forward(self, x):
@@ -227,4 +233,5 @@ class Sequential(Module):
         return len(self._modules)
 
     def __getitem__(self, index):
-        return self._modules[index]
+        chosen = self._modules[index]
+        return Sequential(*chosen) if isinstance(index, slice) else chosen

@@ -1,6 +1,5 @@
 """Modules: functions with parameters that can be listed, saved and loaded."""
 
-import contextlib
 from collections.abc import Mapping
 
 import numpy as np
@@ -121,6 +120,11 @@ class Module:
                 problems.append(f"{name} has shape {given[name].shape}, expected {own[name].shape}")
             elif given[name].dtype.kind != "f":
                 problems.append(f"{name} has dtype {given[name].dtype}, expected floats")
+            elif (
+                np.abs(given[name], where=np.isfinite(given[name]), out=np.zeros(given[name].shape)).max(initial=0)
+                > np.finfo(own[name].dtype).max
+            ):
+                problems.append(f"{name} has values beyond {own[name].dtype}")
         if problems:
             raise ValueError("state does not fit: " + "; ".join(sorted(problems)))
         for name, array in own.items():
@@ -148,6 +152,7 @@ class Module:
         dtype = np.dtype(dtype)
         if dtype not in (np.float32, np.float64):
             raise TypeError(f"dtype must be float32 or float64, got {dtype}")
+        self.zero_grad()
         for parameter in self.parameters():
             parameter.data = parameter.data.astype(dtype)
             memory.note(parameter.data, "parameters")
@@ -167,26 +172,18 @@ class Module:
 
 
 def _attributes(module):
-    """(name, value) for all attributes; those of a list or tuple are named by their number: ``functions.0``."""
+    """(name, value) for all attributes, and for what is in lists, tuples and dicts among them: ``functions.0``."""
     for name, value in vars(module).items():
-        if isinstance(value, (list, tuple)):
-            yield from ((f"{name}.{number}", entry) for number, entry in enumerate(value))
-        else:
-            yield name, value
+        yield from _entries(name, value)
+
+
+def _entries(name, value):
+    if isinstance(value, (list, tuple, dict)):
+        for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _entries(f"{name}.{key}", entry)
+    else:
+        yield name, value
 
 
 def _joined(prefix, name):
     return f"{prefix}.{name}" if prefix else name
-
-
-@contextlib.contextmanager
-def training_modes(modes):
-    """Inside the block, `training` is as `modes`, a list of (module, bool), says; afterwards as it was."""
-    before = [(module, module.training) for module, _ in modes]
-    for module, training in modes:
-        module.training = training
-    try:
-        yield
-    finally:
-        for module, training in before:
-            module.training = training

@@ -1,33 +1,56 @@
 """Evaluating a network's functions on one input: the first time, and again, silently and with the same result."""
 
 import contextlib
-import functools
 
 from .. import seeding
 from ..autodiff import Tensor, no_grad, replaying
 from ..kernels.exact import as_fraction
-from ..nn import training_modes
+from ..nn import Module
 from .local_tape import Arguments, LocalTape, captured
 from .states import ExactState, FloatState
 
+START = -1
+"""Stands for the function of the initial velocity where layers are numbered."""
+
 
 class Replay:
-    """What it takes to evaluate the functions of `net` again as the first time: training flags and random numbers."""
+    """What it takes to evaluate the functions of `net` again as the first time.
+
+    That is, for each layer, where the random numbers stood, and which modules were in training and which parameters
+    frozen.
+    """
 
     def __init__(self, net):
         self.net = net
-        self._modes = [(module, module.training) for module in net.modules()]
-        self._draws = {}
-
-    def will_evaluate(self, name):
-        """Remember where the random numbers stand before the first evaluation of `name`."""
-        self._draws[name] = seeding.position()
+        self._settings = {}
 
     @contextlib.contextmanager
-    def again(self, name):
-        """Inside the block, an evaluation of `name` is silent and gives the same result as the first time."""
-        with training_modes(self._modes), replaying(self._draws[name]):
+    def evaluating(self, layer, function, again):
+        """The block evaluates the `function` of `layer`: the first time, or `again`, silently, with the same result."""
+        if not again:
+            is_module = isinstance(function, Module)
+            modules = [(module, module.training) for module in function.modules()] if is_module else []
+            parameters = [(each, each.requires_grad) for each in function.parameters()] if is_module else []
+            self._settings[layer] = seeding.position(), modules, parameters
             yield
+            return
+        position, modules, parameters = self._settings[layer]
+        with set_to("training", modules), set_to("requires_grad", parameters), replaying(position):
+            yield
+
+
+@contextlib.contextmanager
+def set_to(name, values):
+    """Inside the block, the attribute `name` is as `values`, a list of (object, value), says; afterwards as before."""
+    before = [(owner, getattr(owner, name)) for owner, _ in values]
+    changed = [(owner, old, new) for (owner, old), (_, new) in zip(before, values, strict=True) if old != new]
+    for owner, _, new in changed:
+        setattr(owner, name, new)
+    try:
+        yield
+    finally:
+        for owner, old, _ in changed:
+            setattr(owner, name, old)
 
 
 class Evaluation:
@@ -60,7 +83,7 @@ class Evaluation:
         self.gamma = float(self._fraction) if self._is_exact else float(net.gamma)
         self._x = x
         self._expects_no_gradient = False
-        self.arguments = arguments
+        self._layer_arguments = arguments
         self.replay = replay or Replay(net)
         self.depth = len(self._functions)
         self.parameters = {parameter.slot for parameter in net.parameters() if parameter.requires_grad}
@@ -70,46 +93,23 @@ class Evaluation:
         """Whether v_0 is a function of x_0."""
         return self._init_velocity is not None
 
-    # The functions, checked
+    # States
 
-    def _residual(self, layer, x, /, *inputs, **keywords):
-        output = self._functions[layer](x, *inputs, **keywords)
-        _require_like(x, output, f"functions[{layer}]")
-        return output if self._is_residual else output - x
-
-    def _start_velocity(self, x):
-        output = self._init_velocity(x)
-        _require_like(x, output, "init_velocity")
-        return output
-
-    # The first time
+    def at_rest(self, invertible=True):
+        """The state at layer 0 with v_0 = 0."""
+        x, self._x = self._x, None  # held by nobody from here on: only the state is needed
+        if self._is_exact:
+            return ExactState(x, self._fraction, invertible)
+        if self.gamma and x.dtype.type(self.gamma) == 0:
+            raise ValueError(f"gamma must not vanish in {x.dtype}, got {self.gamma!r}")
+        return FloatState(x, self.gamma)
 
     def start(self, invertible=True):
         """The state at layer 0."""
-        state = self._state_at_rest(invertible)
+        state = self.at_rest(invertible)
         if self.has_start_function:
-            self.replay.will_evaluate("start")
-            state.set_velocity(self._without_tape("init_velocity", self._start_velocity, Tensor(state.value())))
+            state.set_velocity(self.value(START, state.value()))
         return state
-
-    def start_with_tape(self, invertible=True):
-        """The state at layer 0, and the local tape of v_0 as a function of x_0, or None."""
-        state, tape = self._state_at_rest(invertible), None
-        if self.has_start_function:
-            self.replay.will_evaluate("start")
-            tape = self._start_tape(state.kept_value())
-            state.set_velocity(tape.output)
-        return state, tape
-
-    def value(self, layer, x):
-        """f_layer(x) as an array, without a tape."""
-        self.replay.will_evaluate(layer)
-        return self._value(layer, x)
-
-    def tape(self, layer, x):
-        """The local tape of f_layer(x)."""
-        self.replay.will_evaluate(layer)
-        return self._tape(layer, x)
 
     def run_through(self, invertible=True, expects_no_gradient=False):
         """The state after all layers.
@@ -118,54 +118,57 @@ class Evaluation:
         """
         self._expects_no_gradient = expects_no_gradient
         state = self.start(invertible)
-        for layer in range(self.depth):
-            state.step(self.value(layer, state.value()))
+        for _ in range(self.depth):
+            self.advance(state)
         return state
 
-    # Again
+    def advance(self, state):
+        """Run the layer that `state` has come to."""
+        state.step(self.value(state.layer, state.value()))
 
-    def value_again(self, layer, x):
-        """f_layer(x) as an array, as it was the first time."""
-        with self.replay.again(layer):
-            return self._value(layer, x)
+    def undo(self, state):
+        """Undo the last layer that `state` has run."""
+        state.undo_position()
+        state.undo_velocity(self.value(state.layer, state.value(), again=True))
 
-    def tape_again(self, layer, x):
-        """The local tape of f_layer(x), as it was or would have been the first time."""
-        with self.replay.again(layer):
-            return self._tape(layer, x)
+    # Functions, for the first time or `again`
 
-    def start_tape_again(self, x):
-        """The local tape of v_0 as a function of x_0."""
-        with self.replay.again("start"):
-            return self._start_tape(x)
-
-    # Either
-
-    def _state_at_rest(self, invertible):
-        x, self._x = self._x, None  # held by nobody from here on: only the state is needed
-        if self._is_exact:
-            return ExactState(x, self._fraction, invertible)
-        return FloatState(x, self.gamma)
-
-    def _value(self, layer, x):
-        residual = functools.partial(self._residual, layer)
-        inputs, keywords = self.arguments.inputs, self.arguments.keywords
-        return self._without_tape(f"functions[{layer}]", residual, Tensor(x), *inputs, **keywords)
-
-    def _without_tape(self, name, function, /, *inputs, **keywords):
-        if not self._expects_no_gradient:
-            with no_grad():
-                return function(*inputs, **keywords).data
-        output = function(*inputs, **keywords)
+    def value(self, layer, x, again=False):
+        """f_layer(x), or for START the initial velocity, as an array, without a tape."""
+        with (
+            self.replay.evaluating(layer, self._function(layer), again),
+            contextlib.nullcontext() if self._expects_no_gradient else no_grad(),
+        ):
+            arguments = self._arguments(layer)
+            output = self._checked(layer)(Tensor(x), *arguments.inputs, **arguments.keywords)
         if output.requires_grad:
-            raise captured(name, "somewhere inside")
+            raise captured(_name(layer), "somewhere inside")
         return output.data
 
-    def _tape(self, layer, x):
-        return LocalTape(functools.partial(self._residual, layer), x, self.arguments, f"functions[{layer}]")
+    def tape(self, layer, x, again=False):
+        """The local tape of f_layer(x), or for START of the initial velocity."""
+        with self.replay.evaluating(layer, self._function(layer), again):
+            return LocalTape(self._checked(layer), x, self._arguments(layer), _name(layer))
 
-    def _start_tape(self, x):
-        return LocalTape(self._start_velocity, x, Arguments((), {}), "init_velocity")
+    def _function(self, layer):
+        return self._init_velocity if layer == START else self._functions[layer]
+
+    def _arguments(self, layer):
+        return Arguments((), {}) if layer == START else self._layer_arguments
+
+    def _checked(self, layer):
+        """The function of a layer that checks what it returns; of a whole block, the residual function."""
+
+        def checked(x, /, *inputs, **keywords):
+            output = self._function(layer)(x, *inputs, **keywords)
+            _require_like(x, output, _name(layer))
+            return output if layer == START or self._is_residual else output - x
+
+        return checked
+
+
+def _name(layer):
+    return "init_velocity" if layer == START else f"functions[{layer}]"
 
 
 def _require_like(x, output, name):

@@ -48,10 +48,20 @@ class InversionReport:
         return float(max(self.position_units[0], self.velocity_units[0]))
 
     @property
+    def position_bits(self):
+        """How many of the last bits of x_n are lost at most, for each layer n: log2(1 + units), rounded up."""
+        return np.ceil(np.log2(1 + self.position_units))
+
+    @property
+    def velocity_bits(self):
+        """How many of the last bits of v_n are lost at most, for each layer n."""
+        return np.ceil(np.log2(1 + self.velocity_units))
+
+    @property
     def bits(self):
-        """How many of the last bits of x_0 and v_0 are lost at most: log2(1 + units), rounded up."""
-        units = self.largest_units
-        return math.ceil(math.log2(1 + units)) if math.isfinite(units) else math.inf
+        """How many of the last bits of x_0 and v_0 are lost at most, an integer or infinity."""
+        bits = float(max(self.position_bits[0], self.velocity_bits[0]))
+        return int(bits) if math.isfinite(bits) else math.inf
 
     @property
     def is_exact(self):
@@ -59,6 +69,8 @@ class InversionReport:
         return not self.position_units.any() and not self.velocity_units.any()
 
     def __str__(self):
+        if self.is_exact:
+            return f"every x_n and v_n comes back exactly, 0 bits lost, after {len(self.position_units) - 1} layers"
         return (
             f"x_0 and v_0 come back within {self.largest_error:.3g}: {self.largest_units:.3g} units of "
             f"{self.unit:.3g}, {self.bits} bits, after {len(self.position_units) - 1} layers"
@@ -70,17 +82,25 @@ def measure_inversion(evaluation):
     with replaying(seeding.position()):
         state = evaluation.start()
         before = [(state.position.copy(), state.velocity.copy())]
-        for layer in range(evaluation.depth):
-            state.step(evaluation.value(layer, state.value()))
+        for _ in range(evaluation.depth):
+            evaluation.advance(state)
             before.append((state.position.copy(), state.velocity.copy()))
     is_exact = state.position.dtype.kind == "i"
     largest = max((float(np.abs(x).max()) for x, _ in before if x.size), default=0.0)
     unit = 2.0**-FRACTION_BITS if is_exact else float(np.spacing(state.position.dtype.type(largest)))
     errors = np.zeros((2, evaluation.depth + 1))
-    for layer in reversed(range(evaluation.depth)):
-        state.undo_position()
-        state.undo_velocity(evaluation.value_again(layer, state.value()))
-        for kind, (came_back, was) in enumerate(zip((state.position, state.velocity), before[layer], strict=True)):
-            error = np.abs(came_back - was).max(initial=0)
-            errors[kind, layer] = error if is_exact else np.nan_to_num(float(error), nan=np.inf) / unit
+    with np.errstate(over="ignore", invalid="ignore"):  # where the drift leaves all bounds, the report says so
+        for layer in reversed(range(evaluation.depth)):
+            evaluation.undo(state)
+            for kind, (came_back, was) in enumerate(zip(state.arrays(), before[layer], strict=True)):
+                errors[kind, layer] = _largest_difference(came_back, was) / (1 if is_exact else unit)
+            if np.isinf(errors[:, layer]).all():
+                errors[:, :layer] = math.inf  # nothing can come back from there
+                break
     return InversionReport(unit, *errors)
+
+
+def _largest_difference(a, b):
+    """As a float; infinite if some difference is not a number."""
+    largest = float(np.abs(a - b).max(initial=0))
+    return largest if math.isfinite(largest) else math.inf

@@ -18,7 +18,7 @@ from ..autodiff.tensor import apply
 from ..kernels import exact
 from ..kernels.momentum import adjoint_step
 from ..nn import Module
-from .evaluation import Evaluation
+from .evaluation import START, Evaluation
 from .inversion import measure_inversion
 from .local_tape import Arguments
 from .states import ExactState, FloatState
@@ -33,6 +33,7 @@ class MomentumNet(Module):
     functions : sequence of callables
         The residual functions f_0, ..., f_{N-1}, modules as a rule.  Each maps x to a tensor of the same shape and
         dtype, ``f(x, *inputs, **keywords)``; the same one may stand at several layers.  No layers is the identity.
+        The array of x is overwritten after the call: a function that keeps it must copy it.
     gamma : float
         Momentum, at least 0 and below 1; 0 is the plain residual network, for ``backprop="stored"`` only.
     init_velocity : callable, optional
@@ -41,9 +42,11 @@ class MomentumNet(Module):
         False if the functions compute the whole map of a residual block, so that f(x) = function(x) - x.
     arithmetic : {"exact", "float"}
         Whether x and v are integers, and the inversion exact to the last bit, or floats.  In exact arithmetic gamma is
-        a fraction near it, |x| and |v| are below 2,097,152 and resolved to 2^-40.
+        a fraction near it, and x_0, x and v are rounded to multiples of 2^-40 (9.1e-13), up to 2,097,152.
     backprop : {"reversible", "stored", "checkpointed"}
         What is kept for the backward pass: the final state; all activations; the state every sqrt(N) layers.
+        Parameters must not change between forward and backward: what is computed again would be something else.  The
+        checkpointed way notices, and in exact arithmetic the reversible one; the others cannot.
 
     Raises
     ------
@@ -150,9 +153,8 @@ class MomentumNet(Module):
         if self.gamma == 0:
             raise ValueError("gamma must be above 0 to invert, got 0")
         evaluation = Evaluation(self, None, Arguments(inputs, keywords), state.replay)
-        for layer in reversed(range(evaluation.depth)):
-            state.undo_position()
-            state.undo_velocity(evaluation.value_again(layer, state.value()))
+        for _ in range(evaluation.depth):
+            evaluation.undo(state)
         return state.values()
 
     def check_inversion(self, x, /, *inputs, **keywords):
@@ -171,31 +173,36 @@ class MomentumNet(Module):
 
 
 def _momentum_net(x, *others, evaluation, way, slots):
+    """x_N, and what the vjp needs.
+
+    `others`, extra inputs and parameters, are arguments so that the tape has their `slots`; the functions know them.
+    """
     if way is None:
+        # On record, yet nothing known needs a gradient: whatever turns up was captured
         return evaluation.run_through(invertible=False, expects_no_gradient=is_recording()).kept_value(), None
     trajectory = way(evaluation)
     return trajectory.final, (evaluation, trajectory, slots)
 
 
 def _momentum_net_vjp(saved, gradient, needs, keep_tape):
-    """The adjoint of the momentum rule, layer by layer from the last one: p = dL/dx, q = dL/dv."""
+    """The adjoint of the momentum rule, layer by layer from the last one, with p = dL/dx and q = dL/dv:
+
+        s = p + q      p <- p + (1 - gamma) (df/dx)^T s      dL/dtheta = (1 - gamma) (df/dtheta)^T s      q <- gamma s
+
+    and for v_0 = g(x_0) at last  p <- p + (dg/dx)^T q.
+    """  # fmt: skip
     evaluation, trajectory, slots = saved
     sums = GradientSums()
     p = np.array(gradient, order="C")
     q = np.zeros_like(p)
     memory.note(p, "gradients")
     memory.note(q, "gradients")
-
-    def pull_back(tape, gradient):
-        by_x = tape.pull_back(gradient, sums, evaluation.parameters, keep_tape)
+    for layer, tape in trajectory.tapes_backwards(keep_tape):
+        by_output = q if layer == START else adjoint_step(p, q, evaluation.gamma)
+        by_x = tape.pull_back(by_output, sums, evaluation.parameters, keep_tape)
         if by_x is not None:
-            np.add(p, by_x, out=p)
-
-    for tape in trajectory.tapes_backwards(keep_tape):
-        pull_back(tape, adjoint_step(p, q, evaluation.gamma))
-    start_tape = trajectory.start_tape()
-    if start_tape is not None:
-        pull_back(start_tape, q)
+            p += by_x
+        del tape, by_output, by_x  # before the next layer's are made
     return [p, *(sums.pop(slot) for slot in slots)]
 
 

@@ -85,6 +85,14 @@ class FloatState:
     def verify_start(self, velocity):
         """Nothing can be verified: in floats, x_0 and v_0 come back only nearly."""
 
+    def arrays(self):
+        """(position, velocity) themselves."""
+        return self.position, self.velocity
+
+    def verify_same(self, arrays):
+        """Raise RuntimeError unless x and v are `arrays`, bit for bit, as a second run must lead to them."""
+        _require_same(self.arrays(), arrays)
+
 
 class ExactState:
     """x and v as integers in units of 2^-40, and the bits that multiplying v by gamma would destroy.
@@ -202,10 +210,28 @@ class ExactState:
         """
         expected = 0 if velocity is None else _to_units("the initial velocity", velocity)
         if self.buffer.any() or (self.velocity != expected).any():
-            raise RuntimeError(
-                "running back did not end where the run began: parameters, statistics or inputs were "
-                "changed between forward and backward, or a residual function is not deterministic"
-            )
+            raise _not_repeated("running back did not end where the run began")
+
+    def arrays(self):
+        """(position, velocity) themselves."""
+        return self.position, self.velocity
+
+    def verify_same(self, arrays):
+        """Raise RuntimeError unless x and v are `arrays`, bit for bit, as a second run must lead to them."""
+        _require_same(self.arrays(), arrays)
+
+
+def _require_same(found, expected):
+    pairs = zip(found, expected, strict=True)
+    if not all(np.array_equal(a.reshape(-1).view(np.uint8), b.reshape(-1).view(np.uint8)) for a, b in pairs):
+        raise _not_repeated("running forward again did not lead to the same x and v")
+
+
+def _not_repeated(what):
+    return RuntimeError(
+        f"{what}: parameters, statistics or inputs were changed between forward and backward, or a residual function "
+        "is not deterministic"
+    )
 
 
 def _to_units(name, array):

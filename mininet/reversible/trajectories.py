@@ -11,28 +11,30 @@ kind of tape to the same backward loop; where they evaluate functions at the sam
 
 import math
 
+from .evaluation import START
+
 
 class Stored:
     """Keep the tape of every layer."""
 
     def __init__(self, evaluation):
         self._tapes = []
-        state, self._start = evaluation.start_with_tape(invertible=False)
+        state = evaluation.at_rest(invertible=False)
+        if evaluation.has_start_function:
+            tape = evaluation.tape(START, state.kept_value())
+            state.set_velocity(tape.output)
+            self._tapes.append((START, tape))
         for layer in range(evaluation.depth):
             tape = evaluation.tape(layer, state.kept_value())
             state.step(tape.output)
-            self._tapes.append(tape)
+            self._tapes.append((layer, tape))
         self.final = state.kept_value()
 
     def tapes_backwards(self, keep_tape):
-        """Yield the tapes of layers depth - 1, ..., 0."""
+        """Yield (layer, its tape) for layers depth - 1, ..., 0, and START if the initial velocity is a function."""
         tapes = list(self._tapes) if keep_tape else self._tapes
         while tapes:
             yield tapes.pop()
-
-    def start_tape(self):
-        """The tape of the initial velocity's function, or None."""
-        return self._start
 
 
 class Checkpointed:
@@ -47,29 +49,35 @@ class Checkpointed:
         for layer in range(evaluation.depth):
             if layer % self._interval == 0:
                 self._checkpoints.append(state.copy("checkpoints"))
-            state.step(evaluation.value(layer, state.value()))
+            evaluation.advance(state)
+        self._end = state.arrays()
         self.final = state.kept_value()
 
     def tapes_backwards(self, keep_tape):
-        """Yield the tapes of layers depth - 1, ..., 0."""
+        """Yield (layer, its tape) for layers depth - 1, ..., 0, and START if the initial velocity is a function.
+
+        Raises
+        ------
+        RuntimeError
+            If running again from a checkpoint does not lead to the next one.
+        """
+        evaluation, end = self._evaluation, self._end
         checkpoints = list(self._checkpoints) if keep_tape else self._checkpoints
         while checkpoints:
-            state = checkpoints.pop()
-            if keep_tape:
-                state = state.copy()
+            start = checkpoints.pop()
+            state = start.copy()
             tapes = []
-            for layer in range(state.layer, min(state.layer + self._interval, self._evaluation.depth)):
-                tapes.append(self._evaluation.tape_again(layer, state.kept_value()))
-                state.step(tapes[-1].output)
-            del state
+            for layer in range(start.layer, min(start.layer + self._interval, evaluation.depth)):
+                tape = evaluation.tape(layer, state.kept_value(), again=True)
+                state.step(tape.output)
+                tapes.append((layer, tape))
+            state.verify_same(end)
+            end = start.arrays()
+            del state, tape  # only the list holds the tapes, and lets go of each as it is used
             while tapes:
                 yield tapes.pop()
-
-    def start_tape(self):
-        """The tape of the initial velocity's function, or None."""
-        if self._start_value is None:
-            return None
-        return self._evaluation.start_tape_again(self._start_value)
+        if self._start_value is not None:
+            yield START, evaluation.tape(START, self._start_value, again=True)
 
 
 class Reversible:
@@ -77,29 +85,31 @@ class Reversible:
 
     def __init__(self, evaluation):
         self._evaluation = evaluation
-        self._state = evaluation.start()
-        self._returned = None
-        for layer in range(evaluation.depth):
-            self._state.step(evaluation.value(layer, self._state.value()))
+        self._state = evaluation.run_through()
         self.final = self._state.kept_value()
 
     def tapes_backwards(self, keep_tape):
-        """Yield the tapes of layers depth - 1, ..., 0."""
-        state = self._state.copy() if keep_tape else self._state
-        for layer in reversed(range(self._evaluation.depth)):
-            state.undo_position()
-            tape = self._evaluation.tape_again(layer, state.value())
-            state.undo_velocity(tape.output)
-            yield tape
-            del tape
-        self._returned = state
+        """Yield (layer, its tape) for layers depth - 1, ..., 0, and START if the initial velocity is a function.
 
-    def start_tape(self):
-        """The tape of the initial velocity's function, or None; call it when all layers are undone."""
-        state, self._returned = self._returned, None
-        tape = self._evaluation.start_tape_again(state.value()) if self._evaluation.has_start_function else None
-        state.verify_start(None if tape is None else tape.output)
-        return tape
+        Raises
+        ------
+        RuntimeError
+            In exact arithmetic, if the state does not end where it can have begun.
+        """
+        evaluation = self._evaluation
+        state = self._state.copy() if keep_tape else self._state
+        for layer in reversed(range(evaluation.depth)):
+            state.undo_position()
+            tape = evaluation.tape(layer, state.value(), again=True)
+            state.undo_velocity(tape.output)
+            yield layer, tape
+            del tape  # before the next one is made
+        if not evaluation.has_start_function:
+            state.verify_start(velocity=None)
+            return
+        tape = evaluation.tape(START, state.value(), again=True)
+        state.verify_start(velocity=tape.output)
+        yield START, tape
 
 
 WAYS = {"reversible": Reversible, "stored": Stored, "checkpointed": Checkpointed}

@@ -6,7 +6,7 @@ from operation_table import CASES
 from support import normal
 
 from mininet import Tensor, check_gradient, check_jacobian
-from mininet.autodiff import GradientError, functional
+from mininet.autodiff import GradientError, elementary, functional
 from mininet.autodiff.tape import Operation
 from mininet.autodiff.tensor import apply
 
@@ -163,3 +163,18 @@ def test_directions_and_seed():
     calls.clear()
     check_gradient(function, np.ones(3), directions=4, seed=1)
     assert not np.array_equal(first[1], calls[1])
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e-3, 1e3])
+def test_a_slightly_wrong_vjp_is_rejected_at_any_scale(scale):
+    right = elementary._TANH
+
+    def small(factor):
+        wrong = Operation("wrong", right.forward, lambda *saved: [factor * g for g in right.vjp(*saved)])
+        return lambda x: apply(wrong, x) * scale
+
+    x = np.linspace(-1, 1, 5)
+    for check in (check_gradient, check_jacobian):
+        check(small(1.0), x)
+        with pytest.raises(GradientError):
+            check(small(1.001), x)

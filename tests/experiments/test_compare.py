@@ -14,7 +14,6 @@ from mininet.experiments.compare import (
     digits_network,
     draw,
     gradient_difference,
-    kept_for_backward,
     memory_by_depth,
 )
 
@@ -70,14 +69,14 @@ def test_gradients_are_compared_at_the_weights_of_the_given_net():
 
 
 def test_memory_free_holds_less(exact):
-    assert exact.runs["reversible"].peak["activations"] < exact.runs["stored"].peak["activations"]
+    assert exact.runs["reversible"].memory.kept_for_backward < exact.runs["stored"].memory.kept_for_backward
 
 
 def test_memory_by_depth_is_flat_without_stored_activations(exact):
     for method in ("exact", "float"):
         shallow, deep = exact.memory[method]
-        assert deep["activations"] == shallow["activations"]
-    assert kept_for_backward(deep) > deep["activations"]
+        assert deep.by_kind["activations"] == shallow.by_kind["activations"]
+        assert deep.kept_for_backward == shallow.kept_for_backward
 
 
 def test_stored_activations_grow_by_what_a_layer_saves(exact):
@@ -85,7 +84,7 @@ def test_stored_activations_grow_by_what_a_layer_saves(exact):
     # deviation of each channel for both batch norms
     saved_by_a_layer = 4 * (16 * 64 * 6 * 4) + 4 * (6 * 4)
     shallow, deep = exact.memory["stored"]
-    assert deep["activations"] - shallow["activations"] == (DEPTHS[1] - DEPTHS[0]) * saved_by_a_layer
+    assert deep.by_kind["activations"] - shallow.by_kind["activations"] == (DEPTHS[1] - DEPTHS[0]) * saved_by_a_layer
 
 
 def test_memory_measurement_covers_each_method_and_depth():

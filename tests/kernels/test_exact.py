@@ -3,6 +3,8 @@
 import fractions
 import itertools
 import math
+import sys
+import threading
 
 import hypothesis.strategies as st
 import numpy as np
@@ -498,3 +500,25 @@ def test_floats_survive_the_way_through_integers():
     integers = np.empty(values.shape, np.int64)
     assert to_integers(values, integers) == FINE
     assert np.array_equal(to_floats(integers, np.float32), values)
+
+
+def test_threads_that_share_a_schedule_agree(monkeypatch):
+    # both extend it at the same time, switching between any two lines
+    expected = [exact.spill_schedule(fractions.Fraction(1, 2)).spills_before(step) for step in range(400)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(20):
+            schedule, found = exact.SpillSchedule(fractions.Fraction(1, 2)), [[], []]
+
+            def ask(schedule, out):
+                out.extend(map(schedule.spills_before, range(400)))
+
+            threads = [threading.Thread(target=ask, args=(schedule, out)) for out in found]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert found == [expected, expected]
+    finally:
+        sys.setswitchinterval(interval)

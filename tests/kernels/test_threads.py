@@ -426,3 +426,46 @@ def test_same_bits_for_any_number_of_threads(compute):
     for first, second in itertools.pairwise(results):
         for one, other in zip(first, second, strict=True):
             assert np.array_equal(one, other)
+
+
+INTERRUPTED_TRAINING = """
+import os, signal, threading, time
+import numpy as np
+from mininet import MomentumNet, nn, set_num_threads
+
+set_num_threads(2)
+net = MomentumNet([nn.Sequential(nn.Conv2d(16, 16, 3, padding=1), nn.BatchNorm2d(16)) for _ in range(3)])
+x = np.ones((64, 8, 8, 16), np.float32)
+
+def step():
+    net.zero_grad()
+    (net(x) ** 2).mean().backward()
+
+step()
+done = threading.Event()
+
+def interrupt():
+    while not done.wait(0.01):
+        os.kill(os.getpid(), signal.SIGINT)
+
+threading.Thread(target=interrupt, daemon=True).start()
+seen = 0
+while seen < 100:
+    try:
+        while True:
+            step()
+    except KeyboardInterrupt:
+        seen += 1
+done.set()
+time.sleep(0.05)
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+step()
+print("still works")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
+def test_no_interruption_hangs_or_breaks_anything():
+    process = run_python("-c", INTERRUPTED_TRAINING)
+    assert process.stdout.strip() == "still works", process.stderr

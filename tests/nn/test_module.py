@@ -7,7 +7,6 @@ import pytest
 
 from mininet import MomentumNet, Tensor, manual_seed, nn, no_grad
 from mininet import functional as F
-from mininet.nn import training_modes
 
 
 class Small(nn.Module):
@@ -154,19 +153,6 @@ def test_training_and_evaluation_reach_every_module():
     assert all(module.training is False for module in net.modules())
 
 
-def test_training_modes_are_put_back():
-    first, second = nn.Tanh(), nn.Tanh().eval()
-    for error in (None, KeyboardInterrupt):
-        try:
-            with training_modes([(first, False), (second, True)]):
-                assert (first.training, second.training) == (False, True)
-                if error:
-                    raise error
-        except KeyboardInterrupt:
-            pass
-        assert (first.training, second.training) == (True, False)
-
-
 def test_conversion_to_float64_and_back():
     net = Small()
     before = net.state_dict()
@@ -285,3 +271,40 @@ def test_sequential():
 def test_sequential_takes_modules(wrong):
     with pytest.raises(TypeError, match=re.escape(f"Sequential takes modules, got {type(wrong).__name__}")):
         nn.Sequential(nn.Tanh(), wrong)
+
+
+def test_parameters_in_dicts_and_nested_lists_are_found():
+    module = nn.Module()
+    module.parts = {"first": nn.Linear(2, 2, bias=False), "rest": [[nn.Parameter(np.ones(1, np.float32))]]}
+    assert [name for name, _ in module.named_parameters()] == ["parts.rest.0.0", "parts.first.weight"]
+
+
+def test_values_that_do_not_fit_the_dtype_are_refused():
+    layer = nn.Linear(2, 2)
+    state = layer.state_dict()
+    state["weight"] = state["weight"].astype(np.float64)
+    state["weight"][0, 0] = 1e300
+    with pytest.raises(ValueError, match="weight has values beyond float32"):
+        layer.load_state_dict(state)
+    state["weight"][0, 0] = np.inf  # somebody's own infinity is theirs
+    layer.load_state_dict(state)
+
+
+def test_conversion_to_the_same_dtype_drops_gradients_too():
+    layer = nn.Linear(2, 2)
+    layer(np.ones((1, 2), np.float32)).sum().backward()
+    layer.to(np.float32)
+    assert layer.weight.grad is None
+
+
+def test_a_slice_of_a_sequential_is_one():
+    net = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2))
+    assert isinstance(net[:2], nn.Sequential)
+    assert net[:2](np.ones((1, 2), np.float32)).shape == (1, 3)
+    assert net[-1] is list(net)[2]
+
+
+@pytest.mark.parametrize(("name", "value"), [("eps", -1), ("eps", None), ("momentum", None), ("momentum", 1.5)])
+def test_settings_of_batch_norm(name, value):
+    with pytest.raises(ValueError, match=name):
+        nn.BatchNorm2d(3, **{name: value})

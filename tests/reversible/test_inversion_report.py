@@ -118,7 +118,7 @@ def test_nothing_is_kept():
 
 def test_text():
     exact = str(momentum_net(7).check_inversion(batch(5, 4)))
-    assert "within 0: 0 units of 9.09e-13, 0 bits, after 7 layers" in exact
+    assert exact == "every x_n and v_n comes back exactly, 0 bits lost, after 7 layers"
     report = InversionReport(0.25, np.array([3.0, 1, 0]), np.array([2.0, 7, 0]))
     assert str(report) == "x_0 and v_0 come back within 0.75: 3 units of 0.25, 2 bits, after 2 layers"
     assert np.array_equal(report.velocity_errors, [0.5, 1.75, 0])
@@ -145,3 +145,19 @@ def test_a_wrong_way_back_is_measured():
 def test_gamma_zero_is_refused(settings):
     with pytest.raises(ValueError, match="gamma must be above 0"):
         momentum_net(3, gamma=0, **settings).check_inversion(batch(5, 4))
+
+
+def test_bits_by_layer():
+    report = momentum_net(20, gamma=0.8, arithmetic="float").check_inversion(batch(5, 4))
+    assert report.position_bits.shape == report.velocity_bits.shape == (21,)
+    assert report.position_bits[-1] == 0
+    assert report.bits == max(report.position_bits[0], report.velocity_bits[0]) > 0
+    # n bits: the error is below 2^n units, and not below 2^(n-1)
+    assert (report.position_units < 2**report.position_bits).all()
+    assert (report.position_units + 1 > 2 ** (report.position_bits - 1)).all()
+
+
+def test_drift_beyond_all_floats_is_infinite_and_gives_no_warning():
+    report = momentum_net(100, gamma=0.1, arithmetic="float").check_inversion(batch(5, 4))
+    assert report.bits == math.inf
+    assert report.largest_error == math.inf

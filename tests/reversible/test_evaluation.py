@@ -1,0 +1,84 @@
+"""What is put back after a second evaluation, and what it restores."""
+
+import numpy as np
+import pytest
+from reversible_support import every_mode, momentum_net
+
+from mininet import Tensor, nn
+from mininet.reversible.evaluation import set_to
+
+X = np.random.default_rng(5).standard_normal((5, 4)).astype(np.float32)
+
+
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt])
+def test_attributes_are_put_back(error):
+    first, second = nn.Tanh(), nn.Tanh().eval()
+    try:
+        with set_to("training", [(first, False), (second, True)]):
+            assert (first.training, second.training) == (False, True)
+            if error:
+                raise error
+    except KeyboardInterrupt:
+        pass
+    assert (first.training, second.training) == (True, False)
+
+
+@every_mode
+@pytest.mark.parametrize("was_frozen", [False, True])
+def test_parameters_frozen_or_not_as_they_were_in_forward(arithmetic, backprop, was_frozen):
+    gradients = []
+    for toggles in (False, True):
+        net = momentum_net(3, arithmetic=arithmetic, backprop=backprop)
+        some = net.functions[1].parameters()
+        for parameter in some:
+            parameter.requires_grad = not was_frozen
+        x = Tensor(X, requires_grad=True)
+        y = net(x)
+        if toggles:
+            for parameter in net.functions[1].parameters():
+                parameter.requires_grad = was_frozen
+        y.backward(np.ones_like(X))
+        if toggles:
+            assert all(parameter.requires_grad is was_frozen for parameter in net.functions[1].parameters())
+            for parameter in net.functions[1].parameters():
+                parameter.requires_grad = not was_frozen
+        others = [p for layer in (0, 2) for p in net.functions[layer].parameters()]
+        gradients.append([x.grad, *(parameter.grad for parameter in others)])
+    assert all(np.array_equal(a, b) for a, b in zip(*gradients, strict=True))
+
+
+@every_mode
+def test_a_gamma_that_vanishes_is_refused(arithmetic, backprop):
+    with pytest.raises(ValueError, match="gamma"):
+        momentum_net(3, gamma=1e-46, arithmetic=arithmetic, backprop=backprop)(X)
+
+
+@pytest.mark.parametrize("arithmetic", ["exact", "float"])
+@pytest.mark.parametrize("layer", [0, 4, 8])
+def test_checkpoints_notice_a_change_between_forward_and_backward(arithmetic, layer):
+    net = momentum_net(9, arithmetic=arithmetic, backprop="checkpointed")
+    y = net(Tensor(X, requires_grad=True))
+    next(net.functions[layer].parameters()).data += np.float32(0.5)
+    with pytest.raises(RuntimeError, match="changed between forward and backward"):
+        y.backward(np.ones_like(X))
+
+
+def test_the_cost_of_remembering_settings_grows_with_depth_only():
+    looked_at = []
+
+    class Counting(nn.Module):
+        def named_children(self):
+            looked_at.append(self)
+            return ()
+
+        def forward(self, x):
+            return x * -0.5
+
+    counts = []
+    for depth in (10, 100):
+        net = momentum_net(0)
+        net.functions = [Counting() for _ in range(depth)]
+        looked_at.clear()
+        net(Tensor(X, requires_grad=True)).backward(np.ones_like(X))
+        counts.append(len(looked_at))
+    assert counts[1] <= 10 * counts[0]
