@@ -12,6 +12,7 @@ import numpy as np
 
 from . import get_num_threads, plotting
 from .experiments import compare as comparing
+from .experiments import compare_report
 from .files import written_atomically
 from .kernels.exact import as_fraction
 from .version import VERSION
@@ -111,11 +112,11 @@ def _compare(arguments):
         comparison = comparing.compare(settings, progress=not arguments.quiet)
     except (OverflowError, FloatingPointError) as error:
         raise SystemExit(f"mininet: training diverged, {error}; try a smaller --learning-rate") from None
-    print(comparison.table())
+    print(compare_report.table(comparison))
     numbers, figure = (folder / name for name in RESULTS)
     with written_atomically(numbers) as path:
-        path.write_text(json.dumps(comparison.summary(), indent=1, allow_nan=False))
-        plotting.save(comparing.draw(comparison), figure)
+        path.write_text(json.dumps(compare_report.summary(comparison), indent=1, allow_nan=False))
+        plotting.save(compare_report.draw(comparison), figure)
     print(f"saved {numbers} and {figure}")
 
 

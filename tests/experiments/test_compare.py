@@ -1,34 +1,14 @@
 """The main job: small runs of what `python -m mininet compare` does."""
 
-import dataclasses
-import json
-
-import matplotlib.pyplot as plt
 import numpy as np
-import pytest
 
 from mininet.datasets import digits
 from mininet.experiments.compare import (
     Settings,
-    compare,
     digits_network,
-    draw,
     gradient_difference,
     memory_by_depth,
 )
-
-SMALL = Settings(depth=3, width=6, epochs=3, batch_size=64)
-DEPTHS = (2, 20)
-
-
-@pytest.fixture(scope="module")
-def exact():
-    return compare(SMALL, DEPTHS, progress=False)
-
-
-@pytest.fixture(scope="module")
-def in_floats():
-    return compare(dataclasses.replace(SMALL, arithmetic="float", gamma=0.5), DEPTHS, progress=False)
 
 
 def test_exact_runs_are_the_same_to_the_last_bit(exact):
@@ -55,7 +35,7 @@ def test_training_learns(exact):
 
 
 def test_gradients_are_compared_at_the_weights_of_the_given_net():
-    settings = dataclasses.replace(SMALL, arithmetic="float", gamma=0.5)
+    settings = Settings(depth=3, width=6, arithmetic="float", gamma=0.5)
     data = digits()
     net = digits_network(settings.depth, settings.width, settings.gamma, "float", "stored")
     found = []
@@ -84,7 +64,10 @@ def test_stored_activations_grow_by_what_a_layer_saves(exact):
     # deviation of each channel for both batch norms
     saved_by_a_layer = 4 * (16 * 64 * 6 * 4) + 4 * (6 * 4)
     shallow, deep = exact.memory["stored"]
-    assert deep.by_kind["activations"] - shallow.by_kind["activations"] == (DEPTHS[1] - DEPTHS[0]) * saved_by_a_layer
+    assert (
+        deep.by_kind["activations"] - shallow.by_kind["activations"]
+        == (exact.depths[1] - exact.depths[0]) * saved_by_a_layer
+    )
 
 
 def test_memory_measurement_covers_each_method_and_depth():
@@ -93,24 +76,3 @@ def test_memory_measurement_covers_each_method_and_depth():
     assert {method: len(peaks) for method, peaks in found.items()} == dict.fromkeys(
         ("stored", "checkpointed", "float", "exact"), 3
     )
-
-
-def test_table_and_summary(exact):
-    table = exact.table()
-    assert "0 bits" in table
-    assert f"{exact.runs['stored'].accuracy:.4f}" in table
-    summary = json.loads(json.dumps(exact.summary()))
-    assert summary["settings"]["depth"] == 3
-    assert summary["gradient_difference_bits"] == 0
-
-
-@pytest.mark.parametrize("name", ["exact", "in_floats"])
-def test_figure_has_named_axes_and_legends(name, request):
-    figure = draw(request.getfixturevalue(name))
-    assert len(figure.axes) == 3
-    for axes in figure.axes:
-        assert axes.get_xlabel()
-        assert axes.get_ylabel()
-        assert axes.get_title()
-        assert axes.get_legend() is not None
-    plt.close(figure)
