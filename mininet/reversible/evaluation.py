@@ -16,8 +16,8 @@ START = -1
 class Replay:
     """What it takes to evaluate the functions of `net` again as the first time.
 
-    That is, for each layer, where the random numbers stood, and which modules were in training and which parameters
-    frozen.
+    That is, for each layer, where the random numbers stood, which modules were in training, and which parameters were
+    frozen (had no slot).
     """
 
     def __init__(self, net):
@@ -30,12 +30,12 @@ class Replay:
         if not again:
             is_module = isinstance(function, Module)
             modules = [(module, module.training) for module in function.modules()] if is_module else []
-            parameters = [(each, each.requires_grad) for each in function.parameters()] if is_module else []
-            self._settings[layer] = seeding.position(), modules, parameters
+            slots = [(parameter, parameter.slot) for parameter in function.parameters()] if is_module else []
+            self._settings[layer] = seeding.position(), modules, slots
             yield
             return
-        position, modules, parameters = self._settings[layer]
-        with set_to("training", modules), set_to("requires_grad", parameters), replaying(position):
+        position, modules, slots = self._settings[layer]
+        with set_to("training", modules), set_to("slot", slots), replaying(position):
             yield
 
 
@@ -43,7 +43,7 @@ class Replay:
 def set_to(name, values):
     """Inside the block, the attribute `name` is as `values`, a list of (object, value), says; afterwards as before."""
     before = [(owner, getattr(owner, name)) for owner, _ in values]
-    changed = [(owner, old, new) for (owner, old), (_, new) in zip(before, values, strict=True) if old != new]
+    changed = [(owner, old, new) for (owner, old), (_, new) in zip(before, values, strict=True) if old is not new]
     for owner, _, new in changed:
         setattr(owner, name, new)
     try:

@@ -31,7 +31,7 @@ class Arguments:
 
 
 class LocalTape:
-    """One evaluation of a function, ready to be differentiated once.
+    """One evaluation of a function, ready to be differentiated; keeps alive what the tape saved and nothing else.
 
     Parameters
     ----------
@@ -44,17 +44,19 @@ class LocalTape:
 
     def __init__(self, function, x, arguments, name):
         self._name = name
-        self._arguments = arguments
         self._start = next_number()
-        self._x = Tensor(x, requires_grad=True)
+        x = Tensor(x, requires_grad=True)
+        inputs, keywords, leaves = arguments.as_leaves()
         with enable_grad():
-            inputs, keywords, self._leaves = arguments.as_leaves()
-            self._output = function(self._x, *inputs, **keywords)
+            output = function(x, *inputs, **keywords)
+        self._x_slot, self._output_slot = x.slot, output.slot
+        self._extra_slots = [(tensor.slot, leaf.slot) for tensor, leaf in zip(arguments.tensors, leaves, strict=True)]
+        self._output = output.data
 
-    @property
-    def output(self):
-        """The function's value, an ndarray."""
-        return self._output.data
+    def take_output(self):
+        """The function's value, an ndarray; can be had once."""
+        output, self._output = self._output, None
+        return output
 
     def pull_back(self, gradient, sums, parameters, keep_tape=False):
         """Take the vector-Jacobian product with `gradient`.
@@ -64,17 +66,17 @@ class LocalTape:
 
         parameters : set of Slot, the parameters that the function may use
         """
-        if not self._output.requires_grad:
+        if self._output_slot is None:
             return None
         try:
-            leaves = backpropagate(self._output.slot, gradient, keep_tape, self._start)
+            leaves = backpropagate(self._output_slot, gradient, keep_tape, self._start)
         except OutsideTape as error:
             raise captured(self._name, f"the result of {error}") from None
-        by_x = leaves.pop(self._x.slot)
-        for tensor, leaf in zip(self._arguments.tensors, self._leaves, strict=True):
-            total = leaves.pop(leaf.slot)
+        by_x = leaves.pop(self._x_slot)
+        for outer, local in self._extra_slots:
+            total = leaves.pop(local)
             if total is not None:
-                sums.add(tensor.slot, total)
+                sums.add(outer, total)
         for slot in list(leaves.slots()):
             if slot not in parameters:
                 raise captured(self._name, f"of shape {slot.shape}")

@@ -181,7 +181,8 @@ def _momentum_net(x, *others, evaluation, way, slots):
         # On record, yet nothing known needs a gradient: whatever turns up was captured
         return evaluation.run_through(invertible=False, expects_no_gradient=is_recording()).kept_value(), None
     trajectory = way(evaluation)
-    return trajectory.final, (evaluation, trajectory, slots)
+    final, trajectory.final = trajectory.final, None  # belongs to the caller from here on
+    return final, (evaluation, trajectory, slots)
 
 
 def _momentum_net_vjp(saved, gradient, needs, keep_tape):

@@ -22,11 +22,11 @@ class Stored:
         state = evaluation.at_rest(invertible=False)
         if evaluation.has_start_function:
             tape = evaluation.tape(START, state.kept_value())
-            state.set_velocity(tape.output)
+            state.set_velocity(tape.take_output())
             self._tapes.append((START, tape))
         for layer in range(evaluation.depth):
             tape = evaluation.tape(layer, state.kept_value())
-            state.step(tape.output)
+            state.step(tape.take_output())
             self._tapes.append((layer, tape))
         self.final = state.kept_value()
 
@@ -69,7 +69,7 @@ class Checkpointed:
             tapes = []
             for layer in range(start.layer, min(start.layer + self._interval, evaluation.depth)):
                 tape = evaluation.tape(layer, state.kept_value(), again=True)
-                state.step(tape.output)
+                state.step(tape.take_output())
                 tapes.append((layer, tape))
             state.verify_same(end)
             end = start.arrays()
@@ -101,14 +101,14 @@ class Reversible:
         for layer in reversed(range(evaluation.depth)):
             state.undo_position()
             tape = evaluation.tape(layer, state.value(), again=True)
-            state.undo_velocity(tape.output)
+            state.undo_velocity(tape.take_output())
             yield layer, tape
             del tape  # before the next one is made
         if not evaluation.has_start_function:
             state.verify_start(velocity=None)
             return
         tape = evaluation.tape(START, state.value(), again=True)
-        state.verify_start(velocity=tape.output)
+        state.verify_start(velocity=tape.take_output())
         yield START, tape
 
 

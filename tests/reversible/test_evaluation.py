@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from reversible_support import every_mode, momentum_net
 
-from mininet import Tensor, nn
+from mininet import MomentumNet, Tensor, nn, track_memory
 from mininet.reversible.evaluation import set_to
 
 X = np.random.default_rng(5).standard_normal((5, 4)).astype(np.float32)
@@ -82,3 +82,32 @@ def test_the_cost_of_remembering_settings_grows_with_depth_only():
         net(Tensor(X, requires_grad=True)).backward(np.ones_like(X))
         counts.append(len(looked_at))
     assert counts[1] <= 10 * counts[0]
+
+
+@every_mode
+def test_a_frozen_layer_keeps_gradients_that_came_later(arithmetic, backprop):
+    net = momentum_net(2, arithmetic=arithmetic, backprop=backprop)
+    weight = next(net.functions[0].parameters())
+    weight.requires_grad = False
+    y = net(Tensor(X, requires_grad=True))
+    weight.requires_grad = True
+    (weight * 2).sum().backward()
+    y.backward(np.ones_like(X))
+    assert (weight.grad == 2).all()
+
+
+@pytest.mark.parametrize("arithmetic", ["exact", "float"])
+def test_stored_backprop_holds_what_the_tapes_saved_and_nothing_else(arithmetic):
+    class Doubled(nn.Module):
+        def forward(self, x):
+            return x + x  # saves nothing
+
+    x = np.ones((64, 1024), np.float32)
+    held = []
+    for depth in (5, 20):
+        net = MomentumNet([Doubled() for _ in range(depth)], gamma=0.5, arithmetic=arithmetic, backprop="stored")
+        with track_memory() as memory:
+            y = net(Tensor(x * 1e-9, requires_grad=True))
+        held.append(memory.current_bytes)
+        assert y.requires_grad
+    assert held[0] == held[1]
