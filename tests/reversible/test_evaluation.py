@@ -1,5 +1,7 @@
 """What is put back after a second evaluation, and what it restores."""
 
+import weakref
+
 import numpy as np
 import pytest
 from reversible_support import every_mode, momentum_net
@@ -111,3 +113,25 @@ def test_stored_backprop_holds_what_the_tapes_saved_and_nothing_else(arithmetic)
         held.append(memory.current_bytes)
         assert y.requires_grad
     assert held[0] == held[1]
+
+
+@every_mode
+def test_the_tape_does_not_hold_the_output(arithmetic, backprop):
+    net = momentum_net(2, arithmetic=arithmetic, backprop=backprop)
+    y = net(Tensor(X, requires_grad=True))
+    output, total = weakref.ref(y.data), y.sum()
+    del y
+    assert output() is None
+    total.backward()
+
+
+@pytest.mark.parametrize("arithmetic", ["exact", "float"])
+def test_one_local_tape_at_a_time_even_if_tapes_are_kept(arithmetic):
+    activations = []
+    for depth in (1, 5):
+        net = momentum_net(depth, arithmetic=arithmetic)
+        y = net(Tensor(X, requires_grad=True))
+        with track_memory() as memory:
+            y.backward(np.ones_like(X), keep_tape=True)
+        activations.append(memory.by_kind["activations"])
+    assert activations[0] == activations[1] > 0
