@@ -3,9 +3,10 @@
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+BENCH_READY := $(VENV)/.ready-bench
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test test-fast lint format notebooks clean
+.PHONY: demo test test-fast bench lint format notebooks clean
 
 demo: $(READY)  ## train on digits, with stored activations and without, and compare
 	$(RUN) -m mininet compare
@@ -15,6 +16,9 @@ test: $(READY)  ## all tests, notebooks included
 
 test-fast: $(READY)  ## the tests that take no more than a few seconds each
 	$(RUN) -m pytest -m "not slow"
+
+bench: $(BENCH_READY)  ## time it against PyTorch and the authors' package, about 40 minutes; writes the README's results
+	$(RUN) -m benchmarks --write-readme
 
 lint: $(READY)  ## what the linter and the formatter would change
 	$(RUN) -m ruff check .
@@ -35,4 +39,8 @@ $(READY): pyproject.toml requirements.txt
 	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "mininet needs Python 3.11 or newer, this is %d.%d; try make PYTHON=python3.11" % v[:2])'
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	touch $@
+
+$(BENCH_READY): $(READY)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	touch $@

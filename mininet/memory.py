@@ -25,6 +25,7 @@ KINDS = (
     "activations",
     "workspace",
     "transient",
+    "idle buffers",
 )
 """What a byte can be held for.
 
@@ -37,6 +38,7 @@ gradients         gradients on their way back, and those that have arrived in `.
 activations       arrays that a tape holds for the backward pass
 workspace         scratch arrays of a kernel
 transient         every other array of a tensor: inputs, outputs on their way to the next operation
+idle buffers      memory that lies ready for the next array
 """
 
 KEPT_FOR_BACKWARD = ("state", "side information", "checkpoints", "activations")

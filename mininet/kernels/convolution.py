@@ -2,24 +2,21 @@
 
     out[n, oy, ox, k] = sum over ky, kx, c of  x[n, oy * sy + ky - py, ox * sx + kx - px, c]  *  w[ky, kx, c, k]
 
-where x counts as 0 outside the image.  For one image this is a matrix product: gather the patch of x under each output
-pixel into a row of a matrix P (pixels x kh*kw*c), then
+where x counts as 0 outside the image.  There are four methods, each in a file of its own; here the one is chosen that
+is fastest for the shapes at hand:
 
-    out = P W            with W the weights as a (kh*kw*c) x k matrix
-    dL/dW = P^T dL/dout
-    dL/dP = dL/dout W^T  and dL/dx adds every element of dL/dP back to the pixel it was gathered from.
+`pointwise`  one matrix product, for 1x1 windows: no neighbours are involved
+`winograd`   a quarter of the multiplications, for 3x3 windows with stride 1
+`direct`     straight from the definition, for any window and stride
+`patches`    the general method; the others need channel counts that fill whole vectors of the processor
 
-P is kh*kw times as large as x, so it is made for a few images at a time, small enough to stay in the processor's cache.
+The choice depends on shapes only, so computing again what was computed before gives the same bits.
 """
 
 import numpy as np
 
-from .. import memory
-from .jit import kernel
-from .threads import for_each_piece
-
-PATCH_BYTES = 2**20
-"""Size of the patch matrix of one piece of work: fits into a level-2 cache."""
+from . import direct, patches, winograd
+from .matrix import matrix_product
 
 
 def output_size(size, kernel_size, stride, padding):
@@ -41,110 +38,66 @@ def convolve(x, w, stride, padding):
     -------
     ndarray (n, out_height, out_width, k)
     """
-    x = np.ascontiguousarray(x)
-    weights = _as_matrix(w)
-    height, width = (output_size(x.shape[1 + i], w.shape[i], stride[i], padding[i]) for i in (0, 1))
-    out = np.empty((len(x), height, width, w.shape[3]), dtype=x.dtype)
-    memory.note(out, "transient")
-
-    def work(first, last):
-        patches = _gather(x[first:last], w.shape, out.shape, stride, padding)
-        np.matmul(patches, weights, out=_as_matrix(out[first:last]))
-
-    for_each_piece(work, len(x), _images_per_piece(out.shape, w.shape, x.itemsize))
-    return out
+    x, w = np.ascontiguousarray(x), np.ascontiguousarray(w)
+    size = (output_size(x.shape[1 + i], w.shape[i], stride[i], padding[i]) for i in (0, 1))
+    out_shape = (len(x), *size, w.shape[3])
+    match method(w.shape, stride, padding, out_shape, x.dtype):
+        case "pointwise":
+            return matrix_product(_as_rows(x), w[0, 0]).reshape(out_shape)
+        case "winograd":
+            return winograd.convolve(x, w, padding, out_shape)
+        case "direct":
+            return direct.convolve(x, w, stride, padding, out_shape)
+        case "patches":
+            return patches.convolve(x, w, stride, padding, out_shape)
 
 
 def convolve_input_gradient(gradient, w, x_shape, stride, padding):
-    """dL/dx of shape `x_shape`, from `gradient` = dL/dout and the weights."""
-    gradient = np.ascontiguousarray(gradient)
-    dx = np.zeros(x_shape, dtype=gradient.dtype)
-    memory.note(dx, "gradients")
-    transposed = np.ascontiguousarray(_as_matrix(w).T)
+    """dL/dx of shape `x_shape`, from `gradient` = dL/dout and the weights.
 
-    def work(first, last):
-        rows = _as_matrix(gradient[first:last])
-        patches = np.empty((len(rows), transposed.shape[1]), dtype=dx.dtype)
-        memory.note(patches, "workspace")
-        np.matmul(rows, transposed, out=patches)
-        shape = (last - first, *gradient.shape[1:3], *w.shape[:3])
-        _scatter_patches(patches.reshape(shape), dx[first:last], *stride, *padding)
-
-    for_each_piece(work, len(dx), _images_per_piece(gradient.shape, w.shape, dx.itemsize))
-    return dx
+    With stride 1 this is a convolution again: every pixel of dL/dx collects from the outputs that it contributed to,
+    through the kernel turned round.
+    """
+    gradient, w = np.ascontiguousarray(gradient), np.ascontiguousarray(w)
+    if stride == (1, 1):
+        turned = np.ascontiguousarray(w[::-1, ::-1].swapaxes(2, 3))
+        around = (w.shape[0] - 1 - padding[0], w.shape[1] - 1 - padding[1])
+        if method(turned.shape, stride, around, x_shape, w.dtype) != "patches":
+            return convolve(gradient, turned, stride, around)
+    return patches.input_gradient(gradient, w, x_shape, stride, padding)
 
 
 def convolve_weight_gradient(x, gradient, w_shape, stride, padding):
     """dL/dw of shape `w_shape`, from the images and `gradient` = dL/dout."""
     x, gradient = np.ascontiguousarray(x), np.ascontiguousarray(gradient)
-    images = _images_per_piece(gradient.shape, w_shape, x.itemsize)
-    partial = np.empty((-(-len(x) // images), int(np.prod(w_shape[:3])), w_shape[3]), dtype=x.dtype)
-    memory.note(partial, "workspace")
+    match method(w_shape, stride, padding, gradient.shape, x.dtype):
+        case "pointwise":
+            return matrix_product(_as_rows(x).T, _as_rows(gradient)).reshape(w_shape)
+        case "winograd" if w_shape[2] * w_shape[3] > DIRECT_WEIGHT_GRADIENT:
+            return winograd.weight_gradient(x, gradient, w_shape, padding)
+        case "winograd" | "direct":
+            return direct.weight_gradient(x, gradient, w_shape, stride, padding)
+        case "patches":
+            return patches.weight_gradient(x, gradient, w_shape, stride, padding)
 
-    def work(first, last):
-        patches = _gather(x[first:last], w_shape, gradient.shape, stride, padding)
-        np.matmul(patches.T, _as_matrix(gradient[first:last]), out=partial[first // images])
 
-    for_each_piece(work, len(x), images)
-    return partial.sum(axis=0).reshape(w_shape)
+DIRECT_WEIGHT_GRADIENT = 16 * 16
+"""Up to so many pairs of channels, transforming costs a weight gradient more than it saves."""
 
 
-def _as_matrix(array):
+def method(w_shape, stride, padding, out_shape, dtype):
+    """The name of the fastest method for these shapes."""
+    _, height, width, k = out_shape
+    if w_shape[:2] == (1, 1) and stride == (1, 1) and padding == (0, 0):
+        return "pointwise"
+    if winograd.fits(w_shape, stride, dtype) and winograd.share_of_use(height, width) > 1 / 2:
+        return "winograd"
+    return "direct" if direct.fits(k, dtype) else "patches"
+
+
+def _as_rows(array):
     """All axes but the last, the channels, as rows."""
     return array.reshape(-1, array.shape[-1])
-
-
-def _images_per_piece(out_shape, w_shape, itemsize):
-    bytes_per_image = out_shape[1] * out_shape[2] * int(np.prod(w_shape[:3])) * itemsize
-    return max(1, PATCH_BYTES // max(1, bytes_per_image))
-
-
-def _gather(x, w_shape, out_shape, stride, padding):
-    """The patch matrix (n * out_height * out_width, kh * kw * c); for 1x1 windows that touch every pixel, x itself."""
-    inner = int(np.prod(w_shape[:3]))
-    if w_shape[:2] == (1, 1) and stride == (1, 1) and padding == (0, 0):
-        return x.reshape(-1, inner)
-    patches = np.empty((len(x), *out_shape[1:3], *w_shape[:3]), dtype=x.dtype)
-    memory.note(patches, "workspace")
-    _gather_patches(x, patches, *stride, *padding)
-    return patches.reshape(-1, inner)
-
-
-@kernel
-def _gather_patches(x, patches, stride_y, stride_x, padding_y, padding_x):
-    """patches[n, oy, ox, ky, kx, :] = x[n, oy * sy + ky - py, ox * sx + kx - px, :], or 0 outside the image."""
-    count, out_height, out_width, kernel_height, kernel_width, channels = patches.shape
-    height, width = x.shape[1], x.shape[2]
-    for n in range(count):
-        for oy in range(out_height):
-            for ox in range(out_width):
-                for ky in range(kernel_height):
-                    y = oy * stride_y + ky - padding_y
-                    for kx in range(kernel_width):
-                        left = ox * stride_x + kx - padding_x
-                        if 0 <= y < height and 0 <= left < width:
-                            for c in range(channels):
-                                patches[n, oy, ox, ky, kx, c] = x[n, y, left, c]
-                        else:
-                            for c in range(channels):
-                                patches[n, oy, ox, ky, kx, c] = 0
-
-
-@kernel
-def _scatter_patches(patches, x, stride_y, stride_x, padding_y, padding_x):
-    """The transpose of `_gather_patches`: add each element of a patch to the pixel it came from."""
-    count, out_height, out_width, kernel_height, kernel_width, channels = patches.shape
-    height, width = x.shape[1], x.shape[2]
-    for n in range(count):
-        for oy in range(out_height):
-            for ox in range(out_width):
-                for ky in range(kernel_height):
-                    y = oy * stride_y + ky - padding_y
-                    for kx in range(kernel_width):
-                        left = ox * stride_x + kx - padding_x
-                        if 0 <= y < height and 0 <= left < width:
-                            for c in range(channels):
-                                x[n, y, left, c] += patches[n, oy, ox, ky, kx, c]
 
 
 def convolve_reference(x, w, stride, padding):

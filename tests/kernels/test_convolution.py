@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from support import DTYPES, assert_unchanged, assert_within, normal, strided
 
-from mininet.kernels import convolution
+from mininet.kernels import patches
 from mininet.kernels.convolution import (
     convolve,
     convolve_gradients_reference,
@@ -109,13 +109,13 @@ def test_gradient_that_is_one_repeated_number():
 def test_tiny_pieces_of_work(monkeypatch, images_per_piece):
     # 7 images: one or three to a piece leave pieces of one image; four to a piece a shorter last one
     case = ((7, 3, 4, 2), (3, 3, 2, 3), (1, 1), (1, 1))
-    monkeypatch.setattr(convolution, "PATCH_BYTES", images_per_piece * 3 * 4 * 18 * 8)
-    assert convolution._images_per_piece((7, 3, 4, 3), (3, 3, 2, 3), 8) == images_per_piece
+    monkeypatch.setattr(patches, "PATCH_BYTES", images_per_piece * 3 * 4 * 18 * 8)
+    assert patches._images_per_piece((7, 3, 4, 3), (3, 3, 2, 3), 8) == images_per_piece
     check(*make(*case, np.float64), *case[2:])
 
 
 def test_more_images_than_one_piece_of_work():
-    count = 2 * convolution._images_per_piece((1, 24, 24, 2), (3, 3, 8, 2), 4) + 1
+    count = 2 * patches._images_per_piece((1, 24, 24, 2), (3, 3, 8, 2), 4) + 1
     case = ((count, 24, 24, 8), (3, 3, 8, 2), (1, 1), (1, 1))
     x, w, gradient = make(*case, np.float32)
     pairs = [(x[i : i + 1], gradient[i : i + 1]) for i in range(count)]

@@ -23,6 +23,7 @@ from mininet.kernels import (
     matrix,
     momentum,
     normalization,
+    patches,
     pooling,
     set_num_threads,
     threads,
@@ -358,7 +359,7 @@ def test_a_forked_child_computes_the_same():
 
 
 def convolutions():
-    piece = convolution._images_per_piece((1, 20, 20, 12), (3, 3, 8, 12), 4)
+    piece = patches._images_per_piece((1, 20, 20, 12), (3, 3, 8, 12), 4)
     x, w = normal((3 * piece + 2, 20, 20, 8), np.float32, 1), normal((3, 3, 8, 12), np.float32, 2)
     out = convolution.convolve(x, w, (1, 1), (1, 1))
     gradient = normal(out.shape, np.float32, 3)

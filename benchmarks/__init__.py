@@ -1,0 +1,1 @@
+"""mininet against PyTorch, the authors' package and the machine's own limits; see `__main__.py`."""

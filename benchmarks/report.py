@@ -1,0 +1,196 @@
+"""The benchmark as Markdown, and its place in the README."""
+
+import pathlib
+import statistics
+import textwrap
+
+from mininet.files import written_atomically
+
+from .summary import LayerSummary, NetworkSummary, geometric_mean, median, over_rounds, spread
+
+BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
+
+
+def markdown(results):
+    """All sections that `results` has, as the file of `__main__` holds them."""
+    makers = {"networks": _networks, "layers": _layers, "limits": _limits, "startup": _startup}
+    parts = [_machine(results)]
+    parts += [make(results[section]["records"]) for section, make in makers.items() if section in results]
+    return "\n\n".join(parts)
+
+
+def require_markers(path):
+    """What stands before the begin marker and after the end marker of a file.
+
+    Raises
+    ------
+    ValueError
+        If the file has not exactly one of each, in this order.
+    """
+    text = pathlib.Path(path).read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end or BEGIN in rest or END in before + after:
+        raise ValueError(f"{path} must have one line {BEGIN} and after it one line {END}")
+    return before, after
+
+
+def write_into_readme(path, text):
+    """Replace what stands between the markers of the file by `text`."""
+    before, after = require_markers(path)
+    with written_atomically(path) as temporary:
+        temporary.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+
+
+def _machine(results):
+    makings = {section: results[section]["made"] for section in results}
+    made = max(makings.values(), key=lambda making: making["started"])
+    machine, versions = made["machine"], made["machine"]["versions"]
+    rounds = max(len(record["rounds"]) for section in results.values() for record in section["records"])
+    cores = f"{machine['cores']} core" + "s" * (machine["cores"] != 1)
+    text = (
+        f"Measured on {machine['date']} with `{made['command']}` on {cores} of {machine['processor']} "
+        f"({machine['architecture']} to LLVM), {machine['system']}; Python {machine['python']}, "
+        f"NumPy {versions['numpy']}, Numba {versions['numba']}, PyTorch {versions['torch']}, "
+        f"momentumnet {versions['momentumnet']}. "
+        "float32; every library on all cores, each measurement in a process of its own, the libraries in turn, "
+        f"{rounds} round{'s' * (rounds != 1)}. Medians over the rounds, in brackets the smallest and the largest; "
+        "ratios are taken within each round. PyTorch and the authors' package have the memory format in which they "
+        "are faster."
+    )
+    loads = [
+        numbers.get("other_load")
+        for section in results.values()
+        for record in section["records"]
+        for measured in record["rounds"]
+        for numbers in measured.values()
+    ]
+    loads = [load for load in loads if load is not None]
+    if loads:
+        text += (
+            f" Meanwhile other programs took {100 * statistics.median(loads):.1f}% of the processor's time (median; "
+            f"{100 * max(loads):.0f}% during the most disturbed measurement)."
+        )
+    if made["quick"]:
+        text = f"**A quick run, to see that everything works: its times mean nothing.** {text}"
+    if len({making["started"] for making in makings.values()}) > 1:
+        runs = ", ".join(
+            f"{section} {making['started']} at {making['machine']['commit']}" for section, making in makings.items()
+        )
+        text += f" The sections are from different runs: {runs}."
+    return _wrapped(text)
+
+
+def _networks(records):
+    summaries = [NetworkSummary(record) for record in records]
+    text = (
+        "**Training step** (forward, backward, SGD; residual functions of convolutions and batch norms; depth, then "
+        "batch × channels × height × width). Memory-free steps compute the residual functions once more."
+    )
+    times = [
+        (
+            summary.network.name,
+            *(
+                f"{1000 * summary.of(name, 'step').median:.0f}"
+                for name in ("exact", "float", "stored", "torch", "authors")
+            ),
+            f"{summary.ratio('torch', 'exact'):.2f}",
+            f"{summary.ratio('authors', 'exact'):.2f}",
+            f"{summary.ratio('exact', 'stored'):.2f}",
+            f"{100 * summary.exact_share.median:.1f} %",
+        )
+        for summary in summaries
+    ]
+    headings = (
+        "milliseconds", "mininet memory-free", "memory-free, float", "mininet stored", "PyTorch stored",
+        "authors' memory-free", "speed ÷ PyTorch's", "speed ÷ authors'", "time ÷ own stored", "exact arithmetic",
+    )  # fmt: skip
+    names = ("exact", "float", "stored", "torch", "authors")
+    memory = [
+        (
+            summary.network.name,
+            *(f"{summary.of(name, 'peak_mib').median:.0f}" for name in names),
+            f"{summary.ratio('exact', 'torch', 'peak_mib'):.2f}",
+            f"{summary.ratio('exact', 'authors', 'peak_mib'):.2f}",
+        )
+        for summary in summaries
+    ]
+    memory_headings = ("MiB", *headings[1:6], "memory ÷ PyTorch's", "memory ÷ authors'")
+    imports = {name: summaries[0].of(name, "import_mib").median for name in ("exact", "torch")}
+    note = (
+        f"Peak memory of the process (resident set), of which {imports['exact']:.0f} MiB (mininet) and "
+        f"{imports['torch']:.0f} MiB (PyTorch) are there once it is imported:"
+    )
+    figure = "![Time and memory of a training step](docs/benchmark_networks.png)"
+    return "\n\n".join(
+        [_wrapped(text), _table(headings, times), _wrapped(note), _table(memory_headings, memory), figure]
+    )
+
+
+def _layers(records):
+    summaries = [LayerSummary(record) for record in records]
+    plain = [summary for summary in summaries if summary.layer.is_plain]
+    text = (
+        "**Convolutions** (GFLOP/s by the multiplications and additions of the definition, so methods with fewer of "
+        "them can exceed the machine's rate; backward is both gradients; 3×3, stride 1 and as many output as input "
+        "channels unless it says otherwise; ratios are mininet's speed ÷ PyTorch's)."
+    )
+    headings = (
+        "batch × channels × height × width", "forward: mininet", "PyTorch", "ratio", "backward: mininet", "PyTorch",
+        "ratio", "total ratio",
+    )  # fmt: skip
+    rows = []
+    for summary in summaries:
+        row = [summary.layer.name]
+        for which in ("forward", "backward"):
+            row += [f"{summary.gflops(library, which).median:.0f}" for library in ("mininet", "torch")]
+            row.append(f"{spread(summary.speeds(which)):.2f}")
+        rows.append((*row, f"{spread(summary.speeds('total')):.2f}"))
+    if plain:
+        means = {
+            which: f"**{spread(geometric_mean([summary.speeds(which) for summary in plain])):.2f}**"
+            for which in LayerSummary.PASSES
+        }
+        name = f"**geometric mean of the {len(plain)} at 3×3, stride 1**"
+        rows.append((name, "", "", means["forward"], "", "", means["backward"], means["total"]))
+    figure = "![Rates of convolutions](docs/benchmark_layers.png)"
+    return "\n\n".join([_wrapped(text), _table(headings, rows), figure])
+
+
+def _limits(records):
+    (record,) = records
+    size, mib = record["case"]["matrix_size"], record["case"]["copy_mib"]
+    rate = {
+        name: (f"{spread(over_rounds(record, name, 'all cores')):.0f}", f"{median(record, name, 'one core'):.0f}")
+        for name in ("NumPy", "PyTorch", "copy")
+    }
+    return _wrapped(
+        f"**The machine's limits.** Matrix product {size}×{size}: NumPy {rate['NumPy'][0]} GFLOP/s on all cores and "
+        f"{rate['NumPy'][1]} on one, PyTorch {rate['PyTorch'][0]} and {rate['PyTorch'][1]}. Copying {mib} MiB, read "
+        f"and written bytes together: {rate['copy'][0]} GB/s on all cores and {rate['copy'][1]} on one."
+    )
+
+
+def _startup(records):
+    seconds = {
+        (library, quantity): f"{spread(over_rounds(record, library, quantity)):.2f}"
+        for record in records
+        for library, numbers in record["rounds"][0].items()
+        for quantity in numbers
+        if quantity != "other_load"
+    }
+    return _wrapped(
+        f'**Waiting.** `python -c "import mininet"` takes {seconds["import", "mininet"]} s, an interpreter that does '
+        f"nothing {seconds['import', 'nothing']} s. The first training step of a process takes "
+        f"{seconds['first step', 'seconds']} s (first network, 2 layers, kernels compiled before); compiling all "
+        f"kernels that the networks above need takes {seconds['compilation', 'seconds']} s, once."
+    )
+
+
+def _wrapped(text):
+    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
+
+
+def _table(headings, rows):
+    lines = [headings, ["---", *("---:" for _ in headings[1:])], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,330 @@
+"""3x3 convolution with a quarter of the multiplications: Winograd's method F(4x4, 3x3) (Lavin and Gray, CVPR 2016).
+
+Take the polynomial view of a one-dimensional convolution: 4 outputs of 3 taps depend on 6 inputs.  Evaluating both
+factors at the 6 points 0, 1, -1, 2, -2 and infinity, multiplying pointwise, and interpolating gives the outputs with 6
+multiplications instead of 12.  With d the 6 inputs, g the 3 taps and constant matrices below,
+
+    y = A^T [ (G g) * (B^T d) ]                                       (* is elementwise)
+
+and in two dimensions, for a tile of 6x6 inputs and 4x4 outputs, Y = A^T [ (G g G^T) * (B^T d B) ] A: 36 multiplications
+instead of 144.  Over channels the elementwise product becomes a sum over c, so there are three stages:
+
+    V[p] = B^T d B   for every tile and channel c      (input transform, p = 1 ... 36)
+    M[p] = V[p] U[p]                                   (36 matrix products: tiles x c times c x k, with U = G g G^T)
+    Y = A^T M A      for every tile and channel k      (output transform)
+
+All are linear, so gradients are the same stages transposed.  That of the input is itself a 3x3 convolution, with the
+kernel turned round; that of the weights is
+
+    dL/dM = A dL/dY A^T      dL/dU[p] = V[p]^T dL/dM[p]      dL/dg = G^T dL/dU G
+
+The price is precision: the transforms' numbers grow up to a hundredfold before they cancel, which costs float32 about
+one decimal digit.
+"""
+
+import functools
+
+import numpy as np
+
+from .. import memory
+from . import buffers
+from .direct import copy_padded, vectors_of
+from .jit import kernel
+from .simd import TILE_ROWS, TILE_VECTORS, combination, lanes, product_tile
+from .threads import even_pieces, for_each_piece
+
+INPUT = np.array([
+    [4,  0, -5,  0, 1, 0],
+    [0, -4, -4,  1, 1, 0],
+    [0,  4, -4, -1, 1, 0],
+    [0, -2, -1,  2, 1, 0],
+    [0,  2, -1, -2, 1, 0],
+    [0,  4,  0, -5, 0, 1],
+])  # fmt: skip
+"""B^T."""
+
+WEIGHT = np.array(
+    [
+        [1 / 4, 0, 0],
+        [-1 / 6, -1 / 6, -1 / 6],
+        [-1 / 6, 1 / 6, -1 / 6],
+        [1 / 24, 1 / 12, 1 / 6],
+        [1 / 24, -1 / 12, 1 / 6],
+        [0, 0, 1],
+    ]
+)
+"""G."""
+
+OUTPUT = np.array([
+    [1, 1,  1, 1,  1, 0],
+    [0, 1, -1, 2, -2, 0],
+    [0, 1,  1, 4,  4, 0],
+    [0, 1, -1, 8, -8, 1],
+])  # fmt: skip
+"""A^T."""
+
+OUTPUTS, INPUTS, POINTS = 4, 6, 36
+"""Side of a tile of outputs, side of the tile of inputs under it, and products for it."""
+
+WORKSPACE_BYTES = 2**20
+"""Room for V and M of one piece of work: fits into a level-2 cache."""
+
+TILES_AT_LEAST = 64
+"""As long as a piece has that many tiles, reading U is no burden."""
+
+PARTIAL_SUMS_BYTES = 2**24
+
+_to_points = combination(INPUT)
+_from_points = combination(OUTPUT)
+_weight_to_points = combination(WEIGHT)
+_output_to_points = combination(OUTPUT.T)
+_weight_from_points = combination(WEIGHT.T)
+
+
+def fits(w_shape, stride, dtype):
+    """Whether the method applies: 3x3, stride 1, and channel counts that fill whole vectors."""
+    whole = all(channels > 0 and channels % lanes(dtype) == 0 for channels in w_shape[2:])
+    return w_shape[:2] == (3, 3) and stride == (1, 1) and whole
+
+
+def share_of_use(height, width):
+    """Which share of the tiles over an output of height x width lies inside."""
+    return height * width / (-(-height // OUTPUTS) * -(-width // OUTPUTS) * OUTPUTS**2)
+
+
+def convolve(x, w, padding, out_shape):
+    """The convolution of x (n, height, width, c) with w (3, 3, c, k), of `out_shape`."""
+    out = buffers.empty(out_shape, x.dtype)
+    memory.note(out, "transient")
+    tiling = _Tiling(out_shape, w.shape, x.dtype)
+    vectors = vectors_of(out_shape[3], x.dtype)
+    rows = TILE_ROWS * TILE_VECTORS // vectors
+    u = _transformed_weights(w, vectors)
+    run = _forward_kernel(rows, vectors)
+
+    rows_at_once = max(tiling.rows_at_once, -(-rows // tiling.across))
+
+    def work(first, last):
+        workspace = tiling.workspace(rows_at_once)
+        run(x, u, out, *workspace, rows_at_once, *padding, first, last)
+
+    for_each_piece(work, tiling.rows, tiling.rows_per_piece)
+    return out
+
+
+def weight_gradient(x, gradient, w_shape, padding):
+    """dL/dw, of `w_shape`, from x and `gradient` = dL/dout."""
+    _, _, c, k = w_shape
+    tiling = _Tiling(gradient.shape, w_shape, x.dtype)
+    sums = max(2, min(16, PARTIAL_SUMS_BYTES // (POINTS * c * k * x.itemsize)))
+    piece = max(tiling.rows_per_piece, -(-tiling.rows // sums))
+    partial = buffers.zeros((-(-tiling.rows // piece), POINTS * c * k), x.dtype)
+    memory.note(partial, "workspace")
+    vectors = vectors_of(k, x.dtype)
+    run = _weight_gradient_kernel(TILE_ROWS if c % TILE_ROWS == 0 else 1, vectors)
+
+    def work(first, last):
+        workspace = tiling.workspace(tiling.rows_at_once)
+        run(x, gradient, partial[first // piece], *workspace, tiling.rows_at_once, *padding, first, last)
+
+    for_each_piece(work, tiling.rows, piece)
+    dw = np.empty(w_shape, x.dtype)
+    _weights_back(partial.sum(axis=0), dw, buffers.empty(POINTS * lanes(x.dtype), x.dtype))
+    return dw
+
+
+class _Tiling:
+    """How an output is cut into tiles, and rows of tiles into pieces of work."""
+
+    def __init__(self, out_shape, w_shape, dtype):
+        count, height, width, _ = out_shape
+        self._c, self._k, self._dtype = w_shape[2], w_shape[3], dtype
+        self.across = -(-width // OUTPUTS)
+        self.rows = count * -(-height // OUTPUTS)
+        even = even_pieces(self.rows, 2 * POINTS * self._c * self._k * self.rows * self.across)
+        self.rows_per_piece = max(even, min(self.rows, -(-TILES_AT_LEAST // max(1, self.across))))
+        tiles = max(TILES_AT_LEAST, WORKSPACE_BYTES // (POINTS * (self._c + self._k) * dtype.itemsize))
+        self.rows_at_once = max(1, min(self.rows_per_piece, tiles // max(1, self.across)))
+
+    def workspace(self, rows):
+        """Room for V, M, a strip of the padded input and one of the output, and a tile on its way through stages."""
+        lane_count, tiles = lanes(self._dtype), rows * self.across
+        shapes = (
+            (POINTS, tiles * self._c + lane_count),  # one vector more, lest all points fall on the same cache lines
+            (POINTS, tiles * self._k + lane_count),
+            (INPUTS, OUTPUTS * self.across + INPUTS - OUTPUTS, self._c),
+            (OUTPUTS, OUTPUTS * self.across, self._k),
+            (POINTS * lane_count,),
+        )
+        arrays = [buffers.empty(shape, self._dtype) for shape in shapes]
+        for array in arrays:
+            memory.note(array, "workspace")
+        return arrays
+
+
+def _transformed_weights(w, vectors):
+    """U = G w G^T in panels: (36, k / columns, c, columns)."""
+    c, k = w.shape[2:]
+    columns = vectors * lanes(w.dtype)
+    u = buffers.empty((POINTS, k // columns, c, columns), w.dtype)
+    memory.note(u, "workspace")
+
+    def work(first, last):
+        _transform_weights(w, u, buffers.empty(POINTS * lanes(w.dtype), w.dtype), first, last)
+
+    for_each_piece(work, c, max(1, 2**14 // k))
+    return u
+
+
+@kernel
+def _transform_weights(w, u, stage, first, last):
+    c, k = w.shape[2], w.shape[3]
+    columns = u.shape[3]
+    lane_count = lanes(stage.dtype)
+    w_, u_ = w.reshape(-1), u.reshape(-1)
+    for channel in range(first, last):
+        for column in range(0, k, lane_count):
+            for kx in range(3):
+                _weight_to_points(w_, (kx * c + channel) * k + column, 3 * c * k,
+                                  stage, kx * lane_count, 3 * lane_count)  # fmt: skip
+            place = (column // columns * c + channel) * columns + column % columns
+            for i in range(6):
+                _weight_to_points(stage, i * 3 * lane_count, lane_count, u_, i * 6 * c * k + place, c * k)
+
+
+@kernel
+def _weights_back(by_points, dw, stage):
+    """dL/dw = G^T dL/dU G, with dL/dU as (36, c, k)."""
+    c, k = dw.shape[2], dw.shape[3]
+    lane_count = lanes(stage.dtype)
+    dw_ = dw.reshape(-1)
+    for channel in range(c):
+        for column in range(0, k, lane_count):
+            place = channel * k + column
+            for j in range(6):
+                _weight_from_points(by_points, j * c * k + place, 6 * c * k, stage, j * lane_count, 6 * lane_count)
+            for ky in range(3):
+                _weight_from_points(stage, ky * 6 * lane_count, lane_count, dw_, ky * 3 * c * k + place, c * k)
+
+
+@kernel
+def _transform_input(x, v, strip, stage, row, tiles_down, across, padding_y, padding_x, first_tile):
+    """V of one row of tiles, from tile number `first_tile` of v on."""
+    c = x.shape[3]
+    lane_count = lanes(stage.dtype)
+    copy_padded(x[row // tiles_down], strip, row % tiles_down * 4 - padding_y, -padding_x)
+    line = strip.shape[1] * c
+    strip_, v_ = strip.reshape(-1), v.reshape(-1)
+    for tile in range(across):
+        for channel in range(0, c, lane_count):
+            for j in range(6):
+                _to_points(strip_, (tile * 4 + j) * c + channel, line, stage, j * lane_count, 6 * lane_count)
+            place = (first_tile + tile) * c + channel
+            for i in range(6):
+                _to_points(stage, i * 6 * lane_count, lane_count, v_, place + i * 6 * v.shape[1], v.shape[1])
+
+
+@kernel
+def _transform_output(m, out, strip, stage, row, tiles_down, across, first_tile):
+    """One row of tiles of the output, from M; what lies beyond the image is left out."""
+    _, height, width, k = out.shape
+    lane_count = lanes(stage.dtype)
+    n, y = row // tiles_down, row % tiles_down * 4
+    line = strip.shape[1] * k
+    strip_, m_, out_ = strip.reshape(-1), m.reshape(-1), out.reshape(-1)
+    for tile in range(across):
+        whole = tile * 4 + 4 <= width
+        for column in range(0, k, lane_count):
+            place = (first_tile + tile) * k + column
+            for j in range(6):
+                _from_points(m_, place + j * m.shape[1], 6 * m.shape[1], stage, j * lane_count, 6 * lane_count)
+            for i in range(min(4, height - y)):
+                if whole:
+                    target = ((n * height + y + i) * width + tile * 4) * k + column
+                    _from_points(stage, i * 6 * lane_count, lane_count, out_, target, k)
+                else:
+                    _from_points(stage, i * 6 * lane_count, lane_count, strip_, i * line + tile * 4 * k + column, k)
+        if not whole:
+            for i in range(min(4, height - y)):
+                for j in range(tile * 4, width):
+                    for column in range(k):
+                        out[n, y + i, j, column] = strip[i, j, column]
+
+
+@kernel
+def _transform_output_gradient(gradient, m, strip, stage, row, tiles_down, across, first_tile):
+    """dL/dM = A dL/dY A^T of one row of tiles, the transpose of `_transform_output`."""
+    k = gradient.shape[3]
+    lane_count = lanes(stage.dtype)
+    copy_padded(gradient[row // tiles_down], strip, row % tiles_down * 4, 0)
+    line = strip.shape[1] * k
+    strip_, m_ = strip.reshape(-1), m.reshape(-1)
+    for tile in range(across):
+        for column in range(0, k, lane_count):
+            for j in range(4):
+                _output_to_points(strip_, (tile * 4 + j) * k + column, line, stage, j * lane_count, 4 * lane_count)
+            place = (first_tile + tile) * k + column
+            for i in range(6):
+                _output_to_points(stage, i * 4 * lane_count, lane_count, m_, place + i * 6 * m.shape[1], m.shape[1])
+
+
+@functools.cache
+def _forward_kernel(rows, vectors):
+    """The three stages for some rows of tiles, with product tiles of `rows` image tiles and `vectors` vectors."""
+
+    @kernel
+    def forward(x, u, out, v, m, in_strip, out_strip, stage, rows_at_once, padding_y, padding_x, first, last):
+        tiles_down = (out.shape[1] + 3) // 4
+        across = (out.shape[2] + 3) // 4
+        _, groups, c, columns = u.shape
+        k = groups * columns
+        u_, v_, m_ = u.reshape(-1), v.reshape(-1), m.reshape(-1)
+        for start in range(first, last, rows_at_once):
+            stop = min(last, start + rows_at_once)
+            for row in range(start, stop):
+                tile = (row - start) * across
+                _transform_input(x, v, in_strip, stage, row, tiles_down, across, padding_y, padding_x, tile)
+            tiles = max(rows, (stop - start) * across)
+            for point in range(36):
+                for group in range(groups):
+                    for step in range(0, tiles, rows):
+                        tile = min(step, tiles - rows)  # the last ones overlap those before, with the same result
+                        product_tile(
+                            v_, point * v.shape[1] + tile * c, c, 0, 1,
+                            u_, (point * groups + group) * c * columns, columns, 1, c,
+                            m_, point * m.shape[1] + tile * k + group * columns, k, rows, vectors, False,
+                        )  # fmt: skip
+            for row in range(start, stop):
+                _transform_output(m, out, out_strip, stage, row, tiles_down, across, (row - start) * across)
+
+    return forward
+
+
+@functools.cache
+def _weight_gradient_kernel(rows, vectors):
+    """dL/dU for some rows of tiles, with product tiles of `rows` input channels and `vectors` vectors."""
+
+    @kernel
+    def backward(x, gradient, by_points, v, m, in_strip, out_strip, stage, rows_at_once, padding_y, padding_x, first,
+                 last):  # fmt: skip
+        tiles_down = (gradient.shape[1] + 3) // 4
+        across = (gradient.shape[2] + 3) // 4
+        c, k = x.shape[3], gradient.shape[3]
+        columns = vectors * lanes(stage.dtype)
+        v_, m_ = v.reshape(-1), m.reshape(-1)
+        for start in range(first, last, rows_at_once):
+            stop = min(last, start + rows_at_once)
+            for row in range(start, stop):
+                tile = (row - start) * across
+                _transform_input(x, v, in_strip, stage, row, tiles_down, across, padding_y, padding_x, tile)
+                _transform_output_gradient(gradient, m, out_strip, stage, row, tiles_down, across, tile)
+            for point in range(36):
+                for channel in range(0, c, rows):
+                    for column in range(0, k, columns):
+                        product_tile(
+                            v_, point * v.shape[1] + channel, 1, 0, c,
+                            m_, point * m.shape[1] + column, k, 1, (stop - start) * across,
+                            by_points, (point * c + channel) * k + column, k, rows, vectors, True,
+                        )  # fmt: skip
+
+    return backward
