@@ -110,6 +110,8 @@ def _power_vjp(saved, gradient, needs):
     a, exponent = saved
     if exponent == 0:
         return (np.zeros_like(gradient),)
+    if exponent == 2:
+        return (gradient * (exponent * a),)
     return (gradient * (exponent * a ** (exponent - 1)),)
 
 

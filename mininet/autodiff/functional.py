@@ -10,6 +10,7 @@ import numpy as np
 from .. import seeding
 from ..kernels import convolution, normalization, pooling
 from ..kernels.matrix import matrix_product
+from ..profiling import measured
 from .elementary import (
     absolute,
     add,
@@ -176,24 +177,22 @@ def _rows(array):
     return np.ascontiguousarray(array).reshape(-1, array.shape[-1])
 
 
-def _batch_norm(x, weight, bias, *, mean, variance, eps, training):
+def _batch_norm(x, weight, bias, *, mean, variance, eps, training, relu):
     dtype = x.dtype
     inverse_deviation = (1 / np.sqrt(variance.astype(np.float64) + eps)).astype(dtype)
     mean = mean.astype(dtype)
-    out = normalization.normalize(_rows(x), mean, inverse_deviation, weight, bias)
-    return out.reshape(x.shape), (x, weight, mean, inverse_deviation, training)
+    out = normalization.normalize(_rows(x), mean, inverse_deviation, weight, bias, relu)
+    return out.reshape(x.shape), (x, weight, bias, mean, inverse_deviation, training, relu)
 
 
 def _batch_norm_vjp(saved, gradient, needs):
-    x, weight, mean, inverse_deviation, training = saved
-    rows, gradient_rows = _rows(x), _rows(gradient)
+    x, weight, bias, mean, inverse_deviation, training, relu = saved
+    arguments = (_rows(x), _rows(gradient), mean, inverse_deviation, weight, bias, relu)
     by_parameters = by_x = None
     if training or needs[1] or needs[2]:
-        by_parameters = normalization.normalize_parameter_gradients(rows, gradient_rows, mean, inverse_deviation)
+        by_parameters = normalization.normalize_parameter_gradients(*arguments)
     if needs[0]:
-        by_x = normalization.normalize_input_gradient(
-            rows, gradient_rows, mean, inverse_deviation, weight, by_parameters if training else None
-        ).reshape(x.shape)
+        by_x = normalization.normalize_input_gradient(*arguments, by_parameters if training else None).reshape(x.shape)
     by_weight, by_bias = (entry.astype(x.dtype) for entry in by_parameters) if by_parameters else (None, None)
     return by_x, by_weight, by_bias
 
@@ -201,7 +200,8 @@ def _batch_norm_vjp(saved, gradient, needs):
 _BATCH_NORM = Operation("batch_norm", _batch_norm, _batch_norm_vjp)
 
 
-def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.1, eps=1e-5, update=True):
+def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.1, eps=1e-5, update=True,
+               relu=False):  # fmt: skip
     """Batch normalisation of the last axis (Ioffe and Szegedy, ICML 2015).
 
     Parameters
@@ -215,6 +215,8 @@ def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.
         Normalise with the statistics of this batch.
     update : bool
         Whether training moves the running statistics.
+    relu : bool
+        Whether a ReLU follows, which is then computed along with the normalisation.
 
     Raises
     ------
@@ -238,11 +240,13 @@ def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.
         count = x.size // channels
         if count < 2:
             raise ValueError(f"x must have at least 2 values in every channel to train on, got shape {x.shape}")
-        mean, variance = normalization.batch_statistics(_rows(x.data))
+        with measured("batch_norm, statistics"):
+            mean, variance = normalization.batch_statistics(_rows(x.data))
         if update:
             for running, batch in ((running_mean, mean), (running_var, variance * (count / (count - 1)))):
                 running[...] = (1 - momentum) * running + momentum * batch
-    return apply(_BATCH_NORM, x, weight, bias, mean=mean, variance=variance, eps=eps, training=training)
+    return apply(_BATCH_NORM, x, weight, bias, mean=mean, variance=variance, eps=eps, training=training,
+                 relu=relu)  # fmt: skip
 
 
 # Pooling

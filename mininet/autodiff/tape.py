@@ -15,6 +15,7 @@ import itertools
 import numpy as np
 
 from .. import memory
+from ..profiling import measured
 from .modes import is_recording
 
 _numbers = itertools.count()
@@ -123,7 +124,8 @@ class Operation:
 
     def run(self, arrays, slots, settings):
         """Compute, and record if some slot is given; returns the output array and its slot, or None."""
-        output, saved = self.forward(*arrays, **settings)
+        with measured(self.name):
+            output, saved = self.forward(*arrays, **settings)
         return output, self.record(output, slots, saved)
 
     def record(self, output, slots, saved):
@@ -221,10 +223,9 @@ def backpropagate(slot, gradient, keep_tape=False, since=-1):
         needs = tuple(entry is not None for entry in record.inputs)
         extra = (keep_tape,) if record.operation.consumes_saved else ()
         saved, gradient = record.take_saved(keep_tape), inner.pop(slot)
-        gradients = [
-            None if array is None else np.asarray(array)
-            for array in record.operation.vjp(saved, gradient, needs, *extra)
-        ]
+        with measured(f"{record.operation.name}, backward"):
+            gradients = record.operation.vjp(saved, gradient, needs, *extra)
+        gradients = [None if array is None else np.asarray(array) for array in gradients]
         for array in gradients:
             if array is not None:
                 memory.note(array, "gradients")  # while `saved` is still held, as it was when they were computed

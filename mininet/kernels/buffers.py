@@ -10,6 +10,7 @@ idle; beyond that the sizes that were not asked for the longest are given back t
 `track_memory` counts a block in use as the array it is lent to, and an idle one as "idle buffers".
 """
 
+import math
 import operator
 import sys
 import threading
@@ -32,19 +33,24 @@ _idle_bytes = 0
 _lock = threading.RLock()  # an array may die, and come back here, while its thread holds the lock
 
 
-def empty(shape, dtype):
-    """An array with arbitrary content, C-contiguous and aligned; like `np.empty`, but from idle memory if possible."""
+def empty(shape, dtype, kind="transient"):
+    """An array with arbitrary content, C-contiguous and aligned; like `np.empty`, but from idle memory if possible.
+
+    kind : what `track_memory` counts it as, one of `mininet.memory.KINDS`
+    """
     dtype = np.dtype(dtype)
-    shape = (shape,) if np.ndim(shape) == 0 else tuple(shape)
-    nbytes = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
+    shape = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    nbytes = dtype.itemsize * math.prod(shape)
     reused = _limit and nbytes >= SMALLEST
     source = _Loan(_take(nbytes), nbytes) if reused else _Memory(_new_block(nbytes), nbytes)
-    return np.asarray(source).view(dtype).reshape(shape)
+    array = np.asarray(source).view(dtype).reshape(shape)
+    memory.note(array, kind)
+    return array
 
 
-def zeros(shape, dtype):
-    """An array of zeros; like `np.zeros`, but from idle memory if possible."""
-    array = empty(shape, dtype)
+def zeros(shape, dtype, kind="transient"):
+    """`empty`, filled with zeros."""
+    array = empty(shape, dtype, kind)
     array.fill(0)
     return array
 
@@ -89,8 +95,8 @@ class _Memory:
 class _Loan(_Memory):
     """What an array from `empty` is made of; when the array and its views are gone, nobody holds the loan any more."""
 
-    def __del__(self):
-        if not sys.is_finalizing():
+    def __del__(self, is_finalizing=sys.is_finalizing):
+        if not is_finalizing():
             _put(self.block)
 
 

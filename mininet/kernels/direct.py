@@ -19,17 +19,13 @@ import functools
 
 import numpy as np
 
-from .. import memory
 from . import buffers
 from .jit import kernel
 from .simd import TILE_ROWS, TILE_VECTORS, lanes, product_tile
-from .threads import even_pieces, for_each_piece
+from .threads import for_each_share, items_worth_sharing
 
 BAND_ROWS = 8
 """Output rows that are computed at a time, so that their input stays in the level-1 cache."""
-
-PARTIAL_SUMS_BYTES = 2**23
-"""How much memory the partial sums of a weight gradient may take."""
 
 
 def fits(k, dtype):
@@ -40,19 +36,17 @@ def fits(k, dtype):
 def convolve(x, w, stride, padding, out_shape):
     """The convolution of x (n, height, width, c) with w (kh, kw, c, k), of `out_shape`; k must fit."""
     out = buffers.empty(out_shape, x.dtype)
-    memory.note(out, "transient")
     _, height, width, k = out_shape
     vectors = vectors_of(k, x.dtype)
     rows = min(width, TILE_ROWS * TILE_VECTORS // vectors)
     forward = _forward_kernel(rows, vectors)
     panels = in_panels(w.reshape(-1, k), vectors)
-    piece = even_pieces(len(x) * height, 2 * out.size * len(w) * w.shape[1] * w.shape[2])
 
     def work(first, last):
-        band = _band(x, w.shape, stride, padding, min(last - first, height, BAND_ROWS))
+        band = _band(x, w.shape, stride, padding, min(height, BAND_ROWS))
         forward(x, panels, out, band, w.shape[0], w.shape[1], *stride, *padding, first, last)
 
-    for_each_piece(work, len(x) * height, piece)
+    for_each_share(work, len(x) * height, items_worth_sharing(2 * width * w.size))
     return out
 
 
@@ -60,24 +54,33 @@ def weight_gradient(x, gradient, w_shape, stride, padding):
     """dL/dw, of `w_shape`, from x and `gradient` = dL/dout; k must fit."""
     count, height, width, k = gradient.shape
     c = w_shape[2]
-    rows = max(rows for rows in range(1, TILE_ROWS + 1) if c % rows == 0)
     vectors = vectors_of(k, x.dtype)
+    rows = rows_dividing(c, vectors)
     columns = vectors * lanes(x.dtype)
     backward = _weight_gradient_kernel(rows, vectors)
-    size = int(np.prod(w_shape))
-    sums = max(1, min(16, PARTIAL_SUMS_BYTES // (size * x.itemsize)))
-    piece = max(-(-count * height // sums), even_pieces(count * height, 2 * count * height * width * size))
-    partial = buffers.zeros((-(-count * height // piece), size), x.dtype)
-    memory.note(partial, "workspace")
-    band_rows = max(1, 256 // width)  # so that a band of the gradient stays in the fastest cache
+    band_rows = min(height, max(1, 256 // width))  # so that a band of the gradient stays in the level-1 cache
+    total = count * height
+    partial = buffers.zeros((partial_sums(total), *w_shape), x.dtype, "workspace")
 
     def work(first, last):
-        band = _band(x, w_shape, stride, padding, min(band_rows, height))
-        sums = partial[first // piece]
-        backward(x, gradient, sums, columns, band, band_rows, *w_shape[:2], *stride, *padding, first, last)
+        band = _band(x, w_shape, stride, padding, band_rows)
+        for group in range(first, last):
+            start, stop = (total * i // len(partial) for i in (group, group + 1))
+            backward(x, gradient, partial[group].reshape(-1), columns, band, band_rows, *w_shape[:2], *stride, *padding,
+                     start, stop)  # fmt: skip
 
-    for_each_piece(work, count * height, piece)
-    return partial.sum(axis=0).reshape(w_shape)
+    for_each_share(work, len(partial))
+    return partial.sum(axis=0)
+
+
+def partial_sums(items):
+    """How many partial sums a sum over so many rows of pixels, or tiles, is made of; a power of 2."""
+    return 2 ** min(3, max(1, (items // 128).bit_length() - 1)) if items > 1 else 1
+
+
+def rows_dividing(count, vectors):
+    """The largest number of rows that divides `count` and with `vectors` vectors makes a tile."""
+    return max(rows for rows in range(1, TILE_ROWS * TILE_VECTORS // vectors + 1) if count % rows == 0)
 
 
 def in_panels(matrix, vectors):
@@ -95,9 +98,7 @@ def vectors_of(k, dtype):
 def _band(x, w_shape, stride, padding, rows):
     """Room for the padded input rows under `rows` output rows."""
     height = (rows - 1) * stride[0] + w_shape[0]
-    band = buffers.empty((height, x.shape[2] + 2 * padding[1], x.shape[3]), x.dtype)
-    memory.note(band, "workspace")
-    return band
+    return buffers.empty((height, x.shape[2] + 2 * padding[1], x.shape[3]), x.dtype, "workspace")
 
 
 @kernel

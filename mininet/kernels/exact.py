@@ -12,9 +12,15 @@ by the factor d/n, that is by log2(1/gamma) bits, and nothing is lost.  One laye
 
     v <- gamma v + round((1 - gamma) f 2^40)            x <- x + v
 
-The buffer lives in one 64-bit word.  How large it can have become depends on n, d and the number of steps only, so a
-schedule that knows nothing of the data says before which steps the low 16 bits of every b must be moved to a stack to
+The buffer lives in one 32-bit word.  How large it can have become depends on n, d and the number of steps only, so a
+schedule that knows nothing of the data says before which steps the low 8 bits of every b must be moved to a stack to
 make room: `SpillSchedule`.
+
+Undoing is the same operation with n and d exchanged: `_multiplied`.
+
+Processors divide integers slowly, and one at a time.  Floating point does it many at a time: float64 holds every
+integer up to 2^53 exactly, so multiplying by 1/d gives nearly the quotient, and then the remainder, which is computed
+without rounding, tells how far it is off.  The buffer is kept small enough for that.
 """
 
 import fractions
@@ -23,8 +29,9 @@ import threading
 
 import numpy as np
 
+from . import buffers
 from .jit import kernel
-from .threads import for_each_piece
+from .threads import for_each_share
 
 FRACTION_BITS = 40
 """x and v count units of 2^-40, about 9.1e-13."""
@@ -35,9 +42,10 @@ fits into 64 bits, so an overflow is always seen before it can wrap."""
 
 LARGEST = LIMIT / 2**FRACTION_BITS
 
-SPILL_BITS = 16
+SPILL_BITS = 8
+BUFFER_BITS = 32
 MAX_DENOMINATOR = 2**20
-ELEMENTS_PER_PIECE = 2**15
+ELEMENTS_WORTH_SHARING = 2**17
 
 FINE, TOO_LARGE, NOT_A_NUMBER = 0, 1, 2
 
@@ -82,7 +90,7 @@ class SpillSchedule:
     """How often the low bits of all buffers move to the stack before each step; a function of n/d alone.
 
     `_bounds[t]` is a strict upper bound of every buffer before step t, after its spills.  A step takes b < B to
-    b' <= floor((B d - 1) / n) < ceil(B d / n), and needs B d <= 2^63.
+    b' <= floor((B d - 1) / n) < ceil(B d / n).  It needs B d <= 2^53, to divide in float64, and ceil(B d / n) <= 2^32.
     """
 
     def __init__(self, gamma):
@@ -91,13 +99,16 @@ class SpillSchedule:
         self._spills = [0]
         self._lock = threading.Lock()
 
+    def _after_step(self, bound):
+        return -(-bound * self._denominator // self._numerator)
+
     def spills_before(self, step):
         """Number of spills before step number `step`, counted from 0."""
         with self._lock:  # several threads may share a schedule
             while len(self._bounds) <= step:
-                bound = -(-self._bounds[-1] * self._denominator // self._numerator)
+                bound = self._after_step(self._bounds[-1])
                 spills = 0
-                while bound * self._denominator > 2**63:
+                while bound * self._denominator > 2**53 or self._after_step(bound) > 2**BUFFER_BITS:
                     bound = -(-bound >> SPILL_BITS)
                     spills += 1
                 self._spills.append(spills)
@@ -116,65 +127,92 @@ def to_integers(values, out):
 
     FINE, or TOO_LARGE or NOT_A_NUMBER if some value is (infinity is too large); `out` is then useless.
     """
-    arrays = np.ascontiguousarray(values).reshape(-1), out.reshape(-1)
-    return _checked(lambda first, last, status: _to_integers(*arrays, status, first, last), out.size)
+    is_bad = np.zeros(1, np.int64)
+    arrays = _flat(values, out)
+    _for_each_share(lambda first, last: _to_integers(*arrays, is_bad, first, last), out.size)
+    return _status(is_bad, values)
 
 
 def to_floats(integers, dtype):
     """The floats nearest to integers in units (via float64, so float32 is rounded twice, always the same way)."""
-    out = np.empty(integers.shape, dtype=dtype)
+    out = buffers.empty(integers.shape, dtype)
     arrays = integers.reshape(-1), out.reshape(-1)
-    for_each_piece(lambda first, last: _to_floats(*arrays, first, last), out.size, ELEMENTS_PER_PIECE)
+    _for_each_share(lambda first, last: _to_floats(*arrays, first, last), out.size)
     return out
 
 
 def step(x, v, b, f, gamma):
-    """One layer forward: overwrites `x`, `v`, `b` (int64), given `f` (floats) and the fraction gamma; returns a status.
+    """One layer forward: overwrites `x`, `v` (int64) and `b` (uint32), given `f` (floats) and the fraction gamma.
 
     For gamma = 0 the buffer is left alone and the old velocity is lost: this step cannot be undone.
+
+    Returns
+    -------
+    status : int
+        FINE, or TOO_LARGE or NOT_A_NUMBER if some value is; the arrays are then useless.
+    values : ndarray
+        The new x as floats, of the dtype of `f`.
     """
-    arrays = x.reshape(-1), v.reshape(-1), b.reshape(-1), np.ascontiguousarray(f).reshape(-1)
-    scale = _scale(gamma)
-    numerator, denominator = gamma.numerator, gamma.denominator
-    if numerator == 0:
+    values = buffers.empty(x.shape, f.dtype)
+    arrays = _flat(x, v, b, f, values)
+    if gamma.numerator == 0:
         v.fill(0)
-        numerator = denominator = 1
+    numbers = _numbers(gamma.numerator, gamma.denominator) if gamma.numerator else _numbers(1, 1)
+    scale = _scale(gamma)
+    is_bad = np.zeros(1, np.int64)
+    _for_each_share(lambda first, last: _step(*arrays, *numbers, scale, is_bad, first, last), x.size)
+    return _status(is_bad, f), values
 
-    def work(first, last, status):
-        _step(*arrays, numerator, denominator, scale, status, first, last)
 
-    return _checked(work, x.size)
-
-
-def undo_position(x, v):
-    """First half of the inverse: `x` is overwritten with the position before the step."""
-    arrays = x.reshape(-1), v.reshape(-1)
-    for_each_piece(lambda first, last: _undo_position(*arrays, first, last), x.size, ELEMENTS_PER_PIECE)
+def undo_position(x, v, dtype):
+    """First half of the inverse: `x` is overwritten with the position before the step, and returned as floats too."""
+    values = buffers.empty(x.shape, dtype)
+    arrays = _flat(x, v, values)
+    _for_each_share(lambda first, last: _undo_position(*arrays, first, last), x.size)
+    return values
 
 
 def undo_velocity(v, b, f, gamma):
     """Second half of the inverse: overwrites `v` and `b`; `f` is evaluated at the x that `undo_position` gave back."""
-    arrays = v.reshape(-1), b.reshape(-1), np.ascontiguousarray(f).reshape(-1)
-    scale = _scale(gamma)
+    arrays, scale = _flat(v, b, f), _scale(gamma)
+    numbers = _numbers(gamma.denominator, gamma.numerator)
+    _for_each_share(lambda first, last: _undo_velocity(*arrays, *numbers, scale, first, last), v.size)
 
-    def work(first, last):
-        _undo_velocity(*arrays, gamma.numerator, gamma.denominator, scale, first, last)
 
-    for_each_piece(work, v.size, ELEMENTS_PER_PIECE)
+def undo_velocity_and_position(x, v, b, f, gamma):
+    """`undo_velocity`, and then `undo_position` of the layer before, in one pass over memory."""
+    values = buffers.empty(x.shape, f.dtype)
+    arrays, scale = _flat(x, v, b, f, values), _scale(gamma)
+    numbers = _numbers(gamma.denominator, gamma.numerator)
+    _for_each_share(lambda first, last: _undo_both(*arrays, *numbers, scale, first, last), x.size)
+    return values
 
 
 def spill(b):
-    """Take the low 16 bits off every buffer; returns them as uint16."""
-    low = np.empty(b.shape, dtype=np.uint16)
+    """Take the low 8 bits off every buffer; returns them as uint8."""
+    low = np.empty(b.shape, dtype=np.uint8)
     arrays = b.reshape(-1), low.reshape(-1)
-    for_each_piece(lambda first, last: _spill(*arrays, first, last), b.size, ELEMENTS_PER_PIECE)
+    _for_each_share(lambda first, last: _spill(*arrays, first, last), b.size)
     return low
 
 
 def unspill(b, low):
     """Put spilled bits back below every buffer."""
     arrays = b.reshape(-1), low.reshape(-1)
-    for_each_piece(lambda first, last: _unspill(*arrays, first, last), b.size, ELEMENTS_PER_PIECE)
+    _for_each_share(lambda first, last: _unspill(*arrays, first, last), b.size)
+
+
+def _for_each_share(work, size):
+    for_each_share(work, size, ELEMENTS_WORTH_SHARING)
+
+
+def _flat(*arrays):
+    return tuple(np.ascontiguousarray(array).reshape(-1) for array in arrays)
+
+
+def _numbers(factor, divisor):
+    """What `_multiplied` needs to multiply by factor / divisor."""
+    return factor, divisor, (1 - 2.0**-52) / factor, 1 / divisor
 
 
 def _scale(gamma):
@@ -182,75 +220,109 @@ def _scale(gamma):
     return float((1 - gamma) * 2**FRACTION_BITS)
 
 
-def _checked(work, size):
-    """Run `work(first, last, status)` on all pieces, each with a status array of its own; the worst status."""
-    pieces = -(-size // ELEMENTS_PER_PIECE)
-    status = np.zeros((pieces, 1), dtype=np.int64)
-    for_each_piece(lambda first, last: work(first, last, status[first // ELEMENTS_PER_PIECE]), size, ELEMENTS_PER_PIECE)
-    return int(status.max(initial=FINE))
+def _status(is_bad, values):
+    if not is_bad[0]:
+        return FINE
+    return NOT_A_NUMBER if np.isnan(values).any() else TOO_LARGE
 
 
 @kernel
-def _to_integers(values, out, status, first, last):
-    for i in range(first, last):
+def _to_integers(values, out, is_bad, first, last):
+    values, out = values[first:last], out[first:last]
+    for i in range(len(out)):
         units = np.rint(np.float64(values[i]) * _UNITS_PER_ONE)
         if abs(units) <= LIMIT:
             out[i] = np.int64(units)
         else:
-            status[0] = max(status[0], NOT_A_NUMBER if np.isnan(units) else TOO_LARGE)
+            is_bad[0] = 1
 
 
 @kernel
 def _to_floats(integers, out, first, last):
-    for i in range(first, last):
+    integers, out = integers[first:last], out[first:last]
+    for i in range(len(out)):
         out[i] = np.float64(integers[i]) * _UNIT
 
 
 @kernel
-def _step(x, v, b, f, n, d, scale, status, first, last):
-    for i in range(first, last):
-        increment = np.rint(np.float64(f[i]) * scale)
-        if not abs(increment) <= LIMIT:  # or NaN
-            status[0] = max(status[0], NOT_A_NUMBER if np.isnan(increment) else TOO_LARGE)
-            continue
-        quotient = v[i] // d
-        carry = b[i] * d + (v[i] - quotient * d)
-        b[i] = carry // n
-        velocity = quotient * n + (carry - b[i] * n) + np.int64(increment)
+def _multiplied(v, b, factor, divisor, below_inverse_factor, inverse_divisor):
+    """(v, b) after multiplying v by factor / divisor.
+
+    For v up to 3 * 2^61 in size and b * divisor below 2^53.  `below_inverse_factor` is a little less than 1 / factor,
+    so that a quotient found with it may be too small by one, but never too large.
+    """
+    # v = (bulk + rest) divisor + remainder.  Rounding leaves less than 2^11 + divisor for the second division, which is
+    # then precise enough: (integer + 1/2) / divisor is never nearer to an integer than 1/2 divisor
+    bulk = np.int64(np.float64(v) * inverse_divisor)
+    left = np.float64(v - bulk * divisor)
+    rest = np.floor((left + 0.5) * inverse_divisor)
+    carry = np.float64(b) * divisor + (left - rest * divisor)
+    buffer = np.floor(carry * below_inverse_factor)
+    low = carry - buffer * factor
+    if low >= factor:
+        low -= factor
+        buffer += 1
+    return bulk * factor + np.int64(rest * factor + low), np.uint32(buffer)
+
+
+@kernel
+def _step(x, v, b, f, values, factor, divisor, below_inverse_factor, inverse_divisor, scale, is_bad, first, last):
+    x, v, b, f, values = x[first:last], v[first:last], b[first:last], f[first:last], values[first:last]
+    largest = np.int64(0)
+    beyond = np.int64(0)
+    for i in range(len(x)):
+        change = np.rint(np.float64(f[i]) * scale)
+        product, b[i] = _multiplied(v[i], b[i], factor, divisor, below_inverse_factor, inverse_divisor)
+        velocity = product + np.int64(change)
         position = x[i] + velocity
-        if abs(velocity) > LIMIT or abs(position) > LIMIT:
-            status[0] = max(status[0], TOO_LARGE)
         v[i] = velocity
         x[i] = position
+        values[i] = np.float64(position) * _UNIT
+        largest = max(largest, abs(velocity), abs(position))
+        beyond |= np.int64(not abs(change) <= LIMIT)  # also if it is NaN
+    if beyond or largest > LIMIT:
+        is_bad[0] = 1
 
 
 @kernel
-def _undo_position(x, v, first, last):
-    for i in range(first, last):
+def _undo_position(x, v, values, first, last):
+    x, v, values = x[first:last], v[first:last], values[first:last]
+    for i in range(len(x)):
         x[i] -= v[i]
+        values[i] = np.float64(x[i]) * _UNIT
 
 
 @kernel
-def _undo_velocity(v, b, f, n, d, scale, first, last):
-    for i in range(first, last):
+def _undo_velocity(v, b, f, factor, divisor, below_inverse_factor, inverse_divisor, scale, first, last):
+    v, b, f = v[first:last], b[first:last], f[first:last]
+    for i in range(len(v)):
         velocity = v[i] - np.int64(np.rint(np.float64(f[i]) * scale))
-        quotient = velocity // n
-        carry = b[i] * n + (velocity - quotient * n)
-        b[i] = carry // d
-        v[i] = quotient * d + (carry - b[i] * d)
+        v[i], b[i] = _multiplied(velocity, b[i], factor, divisor, below_inverse_factor, inverse_divisor)
+
+
+@kernel
+def _undo_both(x, v, b, f, values, factor, divisor, below_inverse_factor, inverse_divisor, scale, first, last):
+    x, v, b, f, values = x[first:last], v[first:last], b[first:last], f[first:last], values[first:last]
+    for i in range(len(x)):
+        velocity = v[i] - np.int64(np.rint(np.float64(f[i]) * scale))
+        v[i], b[i] = _multiplied(velocity, b[i], factor, divisor, below_inverse_factor, inverse_divisor)
+        x[i] -= v[i]
+        values[i] = np.float64(x[i]) * _UNIT
 
 
 @kernel
 def _spill(b, low, first, last):
-    for i in range(first, last):
+    b, low = b[first:last], low[first:last]
+    for i in range(len(b)):
         low[i] = b[i] & _LOW_BITS
         b[i] >>= SPILL_BITS
 
 
 @kernel
 def _unspill(b, low, first, last):
-    for i in range(first, last):
-        b[i] = (b[i] << SPILL_BITS) | np.int64(low[i])
+    b, low = b[first:last], low[first:last]
+    for i in range(len(b)):
+        b[i] = (b[i] << SPILL_BITS) | low[i]
 
 
 def step_reference(x, v, b, f, gamma):

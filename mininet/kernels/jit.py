@@ -1,17 +1,27 @@
 """How kernels are compiled."""
 
 import numba
+from llvmlite import binding
+
+if binding.get_host_cpu_features().get("avx512f") and not numba.config.CPU_NAME and not numba.config.CPU_FEATURES:
+    # LLVM avoids the widest vectors because early processors slowed down with them; today they can be twice as fast
+    numba.config.CPU_NAME = binding.get_host_cpu_name()
+    numba.config.CPU_FEATURES = binding.get_host_cpu_features().flatten() + ",-prefer-256-bit"
 
 
 def kernel(function):
     """Compile a function on arrays with Numba, and keep the machine code on disk for the next process.
 
-    A kernel releases Python's lock, so that several threads can run it on their parts of the data, and does not reorder
-    floating-point operations, so that its result is a function of its input.  It gets C-contiguous arrays whose shapes
-    were checked by its caller.  With ``NUMBA_DISABLE_JIT=1`` it stays plain Python, for tests and for stepping through.
+    A kernel releases Python's lock, so that several threads can run it on their parts of the data, and does not
+    reorder floating-point operations, so that its result is a function of its input.  It gets C-contiguous arrays whose
+    shapes were checked by its caller.
 
-    Machine code is kept in ``__pycache__`` beside the kernel, or else in Numba's folder for the user
-    (``NUMBA_CACHE_DIR`` overrides both).  Where none can be written to, every process compiles for itself.
+    A kernel for a range of flat arrays first cuts them to that range and then counts from 0: an index that could be
+    negative, which in Python counts from the end, keeps the compiler from using vectors.
+
+    With ``NUMBA_DISABLE_JIT=1`` a kernel stays plain Python, for tests and for stepping through.  Machine code is kept
+    in ``__pycache__`` beside the kernel, or else in Numba's folder for the user (``NUMBA_CACHE_DIR`` overrides both).
+    Where none can be written to, every process compiles for itself.
     """
     options = {"nogil": True, "error_model": "numpy"}
     try:

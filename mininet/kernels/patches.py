@@ -11,10 +11,9 @@ P is kh*kw times as large as x, so it is made for a few images at a time, small 
 
 import numpy as np
 
-from .. import memory
 from . import buffers
 from .jit import kernel
-from .threads import for_each_piece
+from .threads import for_each_share
 
 PATCH_BYTES = 2**20
 """Size of the patch matrix of one piece of work: fits into a level-2 cache."""
@@ -24,45 +23,48 @@ def convolve(x, w, stride, padding, out_shape):
     """The convolution of x (n, height, width, c) with w (kh, kw, c, k), of `out_shape`."""
     weights = _as_matrix(w)
     out = buffers.empty(out_shape, x.dtype)
-    memory.note(out, "transient")
+
+    images = _images_per_piece(out.shape, w.shape, x.itemsize)
 
     def work(first, last):
-        patches = _gather(x[first:last], w.shape, out.shape, stride, padding)
-        np.matmul(patches, weights, out=_as_matrix(out[first:last]))
+        for piece in _pieces(first, last, images):
+            patches = _gather(x[piece], w.shape, out.shape, stride, padding)
+            np.matmul(patches, weights, out=_as_matrix(out[piece]))
 
-    for_each_piece(work, len(x), _images_per_piece(out.shape, w.shape, x.itemsize))
+    for_each_share(work, -(-len(x) // images))
     return out
 
 
 def input_gradient(gradient, w, x_shape, stride, padding):
     """dL/dx, of `x_shape`, from `gradient` = dL/dout and the weights."""
-    dx = buffers.zeros(x_shape, gradient.dtype)
-    memory.note(dx, "gradients")
+    dx = buffers.zeros(x_shape, gradient.dtype, "gradients")
     transposed = np.ascontiguousarray(_as_matrix(w).T)
 
-    def work(first, last):
-        rows = _as_matrix(gradient[first:last])
-        patches = buffers.empty((len(rows), transposed.shape[1]), dx.dtype)
-        memory.note(patches, "workspace")
-        np.matmul(rows, transposed, out=patches)
-        shape = (last - first, *gradient.shape[1:3], *w.shape[:3])
-        _scatter_patches(patches.reshape(shape), dx[first:last], *stride, *padding)
+    images = _images_per_piece(gradient.shape, w.shape, dx.itemsize)
 
-    for_each_piece(work, len(dx), _images_per_piece(gradient.shape, w.shape, dx.itemsize))
+    def work(first, last):
+        for piece in _pieces(first, last, images):
+            rows = _as_matrix(gradient[piece])
+            patches = buffers.empty((len(rows), transposed.shape[1]), dx.dtype, "workspace")
+            np.matmul(rows, transposed, out=patches)
+            shape = (len(gradient[piece]), *gradient.shape[1:3], *w.shape[:3])
+            _scatter_patches(patches.reshape(shape), dx[piece], *stride, *padding)
+
+    for_each_share(work, -(-len(dx) // images))
     return dx
 
 
 def weight_gradient(x, gradient, w_shape, stride, padding):
     """dL/dw, of `w_shape`, from x and `gradient` = dL/dout."""
     images = _images_per_piece(gradient.shape, w_shape, x.itemsize)
-    partial = buffers.empty((-(-len(x) // images), int(np.prod(w_shape[:3])), w_shape[3]), x.dtype)
-    memory.note(partial, "workspace")
+    partial = buffers.empty((-(-len(x) // images), int(np.prod(w_shape[:3])), w_shape[3]), x.dtype, "workspace")
 
     def work(first, last):
-        patches = _gather(x[first:last], w_shape, gradient.shape, stride, padding)
-        np.matmul(patches.T, _as_matrix(gradient[first:last]), out=partial[first // images])
+        for number, piece in enumerate(_pieces(first, last, images), first):
+            patches = _gather(x[piece], w_shape, gradient.shape, stride, padding)
+            np.matmul(patches.T, _as_matrix(gradient[piece]), out=partial[number])
 
-    for_each_piece(work, len(x), images)
+    for_each_share(work, len(partial))
     return partial.sum(axis=0).reshape(w_shape)
 
 
@@ -76,10 +78,14 @@ def _images_per_piece(out_shape, w_shape, itemsize):
     return max(1, PATCH_BYTES // max(1, bytes_per_image))
 
 
+def _pieces(first, last, images):
+    """The slices of a batch for pieces number `first` to `last` of so many images each."""
+    return [slice(number * images, (number + 1) * images) for number in range(first, last)]
+
+
 def _gather(x, w_shape, out_shape, stride, padding):
     """The patch matrix (n * out_height * out_width, kh * kw * c)."""
-    patches = buffers.empty((len(x), *out_shape[1:3], *w_shape[:3]), x.dtype)
-    memory.note(patches, "workspace")
+    patches = buffers.empty((len(x), *out_shape[1:3], *w_shape[:3]), x.dtype, "workspace")
     _gather_patches(x, patches, *stride, *padding)
     return patches.reshape(-1, int(np.prod(w_shape[:3])))
 

@@ -5,9 +5,9 @@ import numpy as np
 
 from .convolution import output_size
 from .jit import kernel
-from .threads import for_each_piece
+from .threads import for_each_share
 
-ELEMENTS_PER_PIECE = 2**16
+ELEMENTS_WORTH_SHARING = 2**16
 
 
 def max_pool(x, size, stride, padding):
@@ -67,7 +67,7 @@ def _pooled_shape(shape, size, stride, padding):
 
 def _for_each_image(work, pooled):
     per_image = max(1, pooled[0].size if len(pooled) else 1)
-    for_each_piece(work, len(pooled), max(1, ELEMENTS_PER_PIECE // per_image))
+    for_each_share(work, len(pooled), max(1, ELEMENTS_WORTH_SHARING // per_image))
 
 
 @kernel

@@ -1,12 +1,14 @@
 """One pool of threads for everything.
 
 Numba's own pools and the one inside the BLAS library fight when they take turns: the workers of one spin on the cores
-that the other needs.  So mininet has a single pool, of plain Python threads, and gives it pieces of work that run
-without Python's lock: compiled kernels and matrix products, each piece on one core.  Importing mininet therefore limits
-the BLAS library of the process to one thread.
+that the other needs.  So mininet has a single pool, of plain Python threads, and gives each thread a share of the work
+that runs without Python's lock: compiled kernels and matrix products.  Importing mininet therefore limits the BLAS
+library of the process to one thread.
 
-How work is cut into pieces depends on its size only, never on the number of threads, and results are combined in the
-order of the pieces.  So the same bits come out for any number of threads.
+A share is one call, because whenever a thread comes back to Python it may have to wait for the lock, which takes as
+long as many a kernel.  Results must not depend on how work is shared out: every item is computed in the same way in
+whichever share it is, and sums are taken over groups that depend on sizes only and then added up in order.  So the same
+bits come out for any number of threads.
 """
 
 import operator
@@ -18,7 +20,7 @@ import threadpoolctl
 
 _pool = None
 _pool_lock = threading.Lock()
-_inside_piece = threading.local()
+_inside_share = threading.local()
 
 
 def _usable_cores():
@@ -72,7 +74,7 @@ if hasattr(os, "register_at_fork"):
 
 
 class _Pool:
-    """Threads that wait for jobs.  (An executor of the standard library takes three times as long to hand one over.)"""
+    """Threads that wait for work.  (An executor of the standard library takes three times as long to hand it over.)"""
 
     def __init__(self, size):
         self._size = size
@@ -82,16 +84,16 @@ class _Pool:
 
     def _serve(self):
         while (entry := self._waiting.get()) is not None:
-            job, help_ = entry
-            job.help()
-            del entry, job  # hold on to nobody's arrays while waiting
+            share, help_ = entry
+            share.try_to_do()
+            del entry, share  # hold on to nobody's arrays while waiting
             help_.end()
             del help_
 
-    def hand_over(self, job):
-        """Let a thread of the pool help with `job`; returns its `_Help`."""
+    def hand_over(self, share):
+        """Let a thread of the pool do `share`; returns its `_Help`."""
         help_ = _Help()
-        self._waiting.put((job, help_))
+        self._waiting.put((share, help_))
         return help_
 
     def dismiss(self):
@@ -101,7 +103,7 @@ class _Pool:
 
 
 class _Help:
-    """A thread's help with a job, which ends at some time."""
+    """A thread's work on a share, which ends at some time."""
 
     def __init__(self):
         self._has_ended = False
@@ -124,93 +126,80 @@ class _Help:
         return interruption
 
 
-class _Job:
-    """Pieces of work, taken by several threads until none is left or one has failed."""
+class _Share:
+    """What one thread has to do."""
 
-    def __init__(self, work, ranges):
-        self._work = work
-        self._ranges = iter(ranges)
-        self._lock = threading.Lock()
+    def __init__(self, work, first, last):
+        self._work, self._range = work, (first, last)
         self.error = None
 
-    def take_pieces(self):
-        """Work on pieces until there are no more."""
-        _inside_piece.yes = True
+    def do(self):
+        """Do it."""
+        _inside_share.yes = True
         try:
-            while True:
-                with self._lock:
-                    first_and_last = next(self._ranges, None)
-                if first_and_last is None:
-                    return
-                self._work(*first_and_last)
+            self._work(*self._range)
         finally:
-            _inside_piece.yes = False
+            _inside_share.yes = False
 
-    def stop(self):
-        """Let nobody take another piece."""
-        with self._lock:
-            self._ranges = iter(())
-
-    def help(self):
-        """`take_pieces`, keeping an error for the caller of `for_each_piece`."""
+    def try_to_do(self):
+        """Do it, keeping an error for the caller of `for_each_share`."""
         try:
-            self.take_pieces()
+            self.do()
         except BaseException as error:
-            self.stop()
             self.error = error
 
 
-def _hand_over(job, helpers):
-    """Let at most `helpers` threads of the pool help with `job`; returns their `_Help`s."""
+def _hand_over(shares):
+    """Let a thread of the pool do each of the `shares`; returns their `_Help`s."""
     global _pool
     with _pool_lock:  # so that nobody dismisses the pool in between
         if _pool is None and _count > 1:
             _pool = _Pool(_count - 1)
-        return [_pool.hand_over(job) for _ in range(helpers)] if _pool else []
+        return [_pool.hand_over(share) for share in shares] if _pool else []
 
 
-OPERATIONS_PER_PIECE = 2**25
-"""Multiplications and additions of a piece of work that is worth handing over: some 150 microseconds."""
+def for_each_share(work, total, least=1):
+    """Call ``work(first, last)`` for consecutive ranges that cover ``range(total)``: an even share for each thread.
 
-
-def even_pieces(total, operations):
-    """The piece size that cuts `total` items, together `operations` multiplications and additions, into even pieces.
-
-    One piece if the work is small, else 2 or a multiple of 4, so that 2 or 4 threads end together.
-    """
-    count = operations // OPERATIONS_PER_PIECE
-    count = 1 + (count >= 1) if count < 3 else -(-count // 4) * 4
-    return max(1, -(-total // count))
-
-
-def for_each_piece(work, total, piece):
-    """Call ``work(first, last)`` for consecutive ranges of at most `piece` that cover ``range(total)``.
-
-    Pieces run at the same time on several threads; the call returns when all have ended, also after an error or Ctrl-C.
+    They run at the same time; the call returns when all have ended, also after an error or Ctrl-C.
 
     Parameters
     ----------
     work : callable
-        Must write to places that no other piece touches.
-    total, piece : int
-        Number of items, and how many of them make one piece of work: some 200 microseconds' worth, so that waking a
-        thread (up to 100 microseconds) pays.
+        Must write to places that no other share touches, and compute each item in a way that does not depend on where
+        a share begins or ends.
+    total : int
+        Number of items.
+    least : int
+        How many items a share has at least, unless there are fewer: waking up a thread takes up to 100 microseconds,
+        so this should be as much work.
     """
-    ranges = [(first, min(first + piece, total)) for first in range(0, total, piece)]
-    helpers = min(_count, len(ranges)) - 1
-    if helpers <= 0 or getattr(_inside_piece, "yes", False):
-        for first, last in ranges:
-            work(first, last)
+    count = max(1, min(_count, total // max(1, least)))
+    if count == 1 or getattr(_inside_share, "yes", False):
+        if total:
+            work(0, total)
         return
-    job = _Job(work, ranges)
-    helps = _hand_over(job, helpers)
+    bounds = [total * i // count for i in range(count + 1)]
+    shares = [_Share(work, *bounds[i : i + 2]) for i in range(count)]
+    helps = _hand_over(shares[1:])
     try:
-        job.take_pieces()
+        shares[0].do()
+        for share in shares[1 + len(helps) :]:  # the pool has become smaller in the meantime
+            share.do()
     finally:
-        job.stop()
         _wait_for(helps)
-    if job.error is not None:
-        raise job.error
+    for share in shares:
+        if share.error is not None:
+            raise share.error
+
+
+def items_worth_sharing(operations):
+    """How many items, each of so many multiplications and additions, make a share worth handing to another thread."""
+    return max(1, OPERATIONS_PER_SHARE // max(1, operations))
+
+
+OPERATIONS_PER_SHARE = 2**24
+"""Some 80 microseconds' worth of matrix products."""
 
 
 def _wait_for(helps):

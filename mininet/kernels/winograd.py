@@ -26,12 +26,11 @@ import functools
 
 import numpy as np
 
-from .. import memory
 from . import buffers
-from .direct import copy_padded, vectors_of
+from .direct import copy_padded, partial_sums, rows_dividing, vectors_of
 from .jit import kernel
 from .simd import TILE_ROWS, TILE_VECTORS, combination, lanes, product_tile
-from .threads import even_pieces, for_each_piece
+from .threads import for_each_share, items_worth_sharing
 
 INPUT = np.array([
     [4,  0, -5,  0, 1, 0],
@@ -66,13 +65,11 @@ OUTPUT = np.array([
 OUTPUTS, INPUTS, POINTS = 4, 6, 36
 """Side of a tile of outputs, side of the tile of inputs under it, and products for it."""
 
-WORKSPACE_BYTES = 2**20
+WORKSPACE_BYTES = 2**19
 """Room for V and M of one piece of work: fits into a level-2 cache."""
 
 TILES_AT_LEAST = 64
 """As long as a piece has that many tiles, reading U is no burden."""
-
-PARTIAL_SUMS_BYTES = 2**24
 
 _to_points = combination(INPUT)
 _from_points = combination(OUTPUT)
@@ -95,7 +92,6 @@ def share_of_use(height, width):
 def convolve(x, w, padding, out_shape):
     """The convolution of x (n, height, width, c) with w (3, 3, c, k), of `out_shape`."""
     out = buffers.empty(out_shape, x.dtype)
-    memory.note(out, "transient")
     tiling = _Tiling(out_shape, w.shape, x.dtype)
     vectors = vectors_of(out_shape[3], x.dtype)
     rows = TILE_ROWS * TILE_VECTORS // vectors
@@ -108,7 +104,7 @@ def convolve(x, w, padding, out_shape):
         workspace = tiling.workspace(rows_at_once)
         run(x, u, out, *workspace, rows_at_once, *padding, first, last)
 
-    for_each_piece(work, tiling.rows, tiling.rows_per_piece)
+    for_each_share(work, tiling.rows, items_worth_sharing(2 * POINTS * w.shape[2] * w.shape[3] * tiling.across))
     return out
 
 
@@ -116,20 +112,24 @@ def weight_gradient(x, gradient, w_shape, padding):
     """dL/dw, of `w_shape`, from x and `gradient` = dL/dout."""
     _, _, c, k = w_shape
     tiling = _Tiling(gradient.shape, w_shape, x.dtype)
-    sums = max(2, min(16, PARTIAL_SUMS_BYTES // (POINTS * c * k * x.itemsize)))
-    piece = max(tiling.rows_per_piece, -(-tiling.rows // sums))
-    partial = buffers.zeros((-(-tiling.rows // piece), POINTS * c * k), x.dtype)
-    memory.note(partial, "workspace")
+    partial = buffers.zeros((partial_sums(tiling.rows * tiling.across), POINTS * c * k), x.dtype, "workspace")
     vectors = vectors_of(k, x.dtype)
-    run = _weight_gradient_kernel(TILE_ROWS if c % TILE_ROWS == 0 else 1, vectors)
+    run = _weight_gradient_kernel(rows_dividing(c, vectors), vectors)
 
     def work(first, last):
         workspace = tiling.workspace(tiling.rows_at_once)
-        run(x, gradient, partial[first // piece], *workspace, tiling.rows_at_once, *padding, first, last)
+        for group in range(first, last):
+            start, stop = (tiling.rows * i // len(partial) for i in (group, group + 1))
+            run(x, gradient, partial[group], *workspace, tiling.rows_at_once, *padding, start, stop)
 
-    for_each_piece(work, tiling.rows, piece)
-    dw = np.empty(w_shape, x.dtype)
-    _weights_back(partial.sum(axis=0), dw, buffers.empty(POINTS * lanes(x.dtype), x.dtype))
+    for_each_share(work, len(partial))
+    dw = buffers.empty(w_shape, x.dtype)
+
+    def finish(first, last):
+        by_points, stage = (buffers.empty(POINTS * size, x.dtype) for size in (k, lanes(x.dtype)))
+        _add_up_weights(partial, dw, by_points, stage, first, last)
+
+    for_each_share(finish, c, items_worth_sharing(POINTS * k * len(partial) * 16))
     return dw
 
 
@@ -141,10 +141,8 @@ class _Tiling:
         self._c, self._k, self._dtype = w_shape[2], w_shape[3], dtype
         self.across = -(-width // OUTPUTS)
         self.rows = count * -(-height // OUTPUTS)
-        even = even_pieces(self.rows, 2 * POINTS * self._c * self._k * self.rows * self.across)
-        self.rows_per_piece = max(even, min(self.rows, -(-TILES_AT_LEAST // max(1, self.across))))
         tiles = max(TILES_AT_LEAST, WORKSPACE_BYTES // (POINTS * (self._c + self._k) * dtype.itemsize))
-        self.rows_at_once = max(1, min(self.rows_per_piece, tiles // max(1, self.across)))
+        self.rows_at_once = max(1, min(self.rows, tiles // max(1, self.across)))
 
     def workspace(self, rows):
         """Room for V, M, a strip of the padded input and one of the output, and a tile on its way through stages."""
@@ -156,23 +154,19 @@ class _Tiling:
             (OUTPUTS, OUTPUTS * self.across, self._k),
             (POINTS * lane_count,),
         )
-        arrays = [buffers.empty(shape, self._dtype) for shape in shapes]
-        for array in arrays:
-            memory.note(array, "workspace")
-        return arrays
+        return [buffers.empty(shape, self._dtype, "workspace") for shape in shapes]
 
 
 def _transformed_weights(w, vectors):
     """U = G w G^T in panels: (36, k / columns, c, columns)."""
     c, k = w.shape[2:]
     columns = vectors * lanes(w.dtype)
-    u = buffers.empty((POINTS, k // columns, c, columns), w.dtype)
-    memory.note(u, "workspace")
+    u = buffers.empty((POINTS, k // columns, c, columns), w.dtype, "workspace")
 
     def work(first, last):
         _transform_weights(w, u, buffers.empty(POINTS * lanes(w.dtype), w.dtype), first, last)
 
-    for_each_piece(work, c, max(1, 2**14 // k))
+    for_each_share(work, c, max(1, 2**15 // k))
     return u
 
 
@@ -193,18 +187,25 @@ def _transform_weights(w, u, stage, first, last):
 
 
 @kernel
-def _weights_back(by_points, dw, stage):
-    """dL/dw = G^T dL/dU G, with dL/dU as (36, c, k)."""
+def _add_up_weights(partial, dw, by_points, stage, first, last):
+    """dL/dw = G^T dL/dU G for some input channels, with dL/dU, (36, c, k), the sum of the `partial` ones."""
     c, k = dw.shape[2], dw.shape[3]
     lane_count = lanes(stage.dtype)
     dw_ = dw.reshape(-1)
-    for channel in range(c):
+    for channel in range(first, last):
+        for point in range(36):
+            place = (point * c + channel) * k
+            for column in range(k):
+                by_points[point * k + column] = partial[0, place + column]
+            for number in range(1, len(partial)):
+                for column in range(k):
+                    by_points[point * k + column] += partial[number, place + column]
         for column in range(0, k, lane_count):
-            place = channel * k + column
             for j in range(6):
-                _weight_from_points(by_points, j * c * k + place, 6 * c * k, stage, j * lane_count, 6 * lane_count)
+                _weight_from_points(by_points, j * k + column, 6 * k, stage, j * lane_count, 6 * lane_count)
             for ky in range(3):
-                _weight_from_points(stage, ky * 6 * lane_count, lane_count, dw_, ky * 3 * c * k + place, c * k)
+                place = (ky * 3 * c + channel) * k + column
+                _weight_from_points(stage, ky * 6 * lane_count, lane_count, dw_, place, c * k)
 
 
 @kernel

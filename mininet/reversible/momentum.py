@@ -16,8 +16,9 @@ from ..autodiff import as_tensor, is_recording
 from ..autodiff.tape import GradientSums, Operation
 from ..autodiff.tensor import apply
 from ..kernels import exact
-from ..kernels.momentum import adjoint_step
+from ..kernels.momentum import add, adjoint_step
 from ..nn import Module
+from ..profiling import measured
 from .evaluation import START, Evaluation
 from .inversion import measure_inversion
 from .local_tape import Arguments
@@ -199,10 +200,12 @@ def _momentum_net_vjp(saved, gradient, needs, keep_tape):
     memory.note(p, "gradients")
     memory.note(q, "gradients")
     for layer, tape in trajectory.tapes_backwards(keep_tape):
-        by_output = q if layer == START else adjoint_step(p, q, evaluation.gamma)
+        with measured("adjoint step"):
+            by_output = q if layer == START else adjoint_step(p, q, evaluation.gamma)
         by_x = tape.pull_back(by_output, sums, evaluation.parameters, keep_tape)
         if by_x is not None:
-            p += by_x
+            with measured("adjoint step"):
+                add(p, by_x)
         del tape, by_output, by_x  # before the next layer's are made
     return [p, *(sums.pop(slot) for slot in slots)]
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import memory
 from ..kernels import exact, momentum
+from ..profiling import measured_as
 
 
 class FloatState:
@@ -61,18 +62,21 @@ class FloatState:
         """Copies of x and v as floats."""
         return self.position.copy(), self.velocity.copy()
 
+    @measured_as("float momentum step")
     def step(self, residual):
         """Run one layer, given the residual function's value at x."""
         momentum.step(self.position, self.velocity, residual, self.gamma)
         self.layer += 1
 
+    @measured_as("float step undone")
     def undo_position(self):
         """First half of undoing a layer: x is what the residual function was evaluated at."""
         momentum.undo_position(self.position, self.velocity)
         self.layer -= 1
 
-    def undo_velocity(self, residual):
-        """Second half of undoing a layer, given the residual function's value at x."""
+    @measured_as("float step undone")
+    def undo_velocity(self, residual, go_on=False):
+        """Second half of undoing a layer, given the residual function's value at x; `go_on` makes no difference."""
         momentum.undo_velocity(self.velocity, residual, self.gamma)
 
     def copy(self, kind="state"):
@@ -111,8 +115,9 @@ class ExactState:
 
     Attributes
     ----------
-    position, velocity, buffer : ndarray of int64
-    spilled : list of ndarray of uint16
+    position, velocity : ndarray of int64
+    buffer : ndarray of uint32
+    spilled : list of ndarray of uint8
         The stack of bits for which the buffer had no room.
     fraction : fractions.Fraction
         gamma.
@@ -132,7 +137,9 @@ class ExactState:
         self._dtype = position.dtype
         self.position = _to_units("x", position)
         self.velocity = np.zeros_like(self.position)
-        self.buffer = np.zeros_like(self.position)
+        self.buffer = np.zeros(position.shape, np.uint32)
+        self._value = None
+        self._is_ahead = False
         self.spilled = [] if invertible else None
         self.layer = 0
         self._note("state")
@@ -147,15 +154,21 @@ class ExactState:
         memory.note(self.buffer, "side information" if kind == "state" else kind)
 
     def value(self):
-        """x as floats, in an array of its own."""
-        return exact.to_floats(self.position, self._dtype)
+        """x as floats, in an array that no later step overwrites."""
+        if self._value is None:
+            self._value = exact.to_floats(self.position, self._dtype)
+        return self._value
 
-    kept_value = value
+    def kept_value(self):
+        """x as floats, in an array of its own."""
+        value, self._value = self.value(), None
+        return value
 
     def values(self):
         """x and v as floats, new arrays."""
-        return self.value(), exact.to_floats(self.velocity, self._dtype)
+        return self.kept_value(), exact.to_floats(self.velocity, self._dtype)
 
+    @measured_as("exact momentum step")
     def step(self, residual):
         """Run one layer, given the residual function's value at x.
 
@@ -172,7 +185,7 @@ class ExactState:
                 if self.spilled is not None:
                     memory.note(low, "side information")
                     self.spilled.append(low)
-        status = exact.step(self.position, self.velocity, self.buffer, residual, self.fraction)
+        status, self._value = exact.step(self.position, self.velocity, self.buffer, residual, self.fraction)
         if status == exact.NOT_A_NUMBER:
             raise FloatingPointError(f"the residual function of layer {self.layer} returned NaN")
         if status == exact.TOO_LARGE:
@@ -182,14 +195,27 @@ class ExactState:
             )
         self.layer += 1
 
+    @measured_as("exact step undone")
     def undo_position(self):
         """First half of undoing a layer: x is what the residual function was evaluated at."""
-        exact.undo_position(self.position, self.velocity)
+        if not self._is_ahead:
+            self._value = exact.undo_position(self.position, self.velocity, self._dtype)
+        self._is_ahead = False
         self.layer -= 1
 
-    def undo_velocity(self, residual):
-        """Second half of undoing a layer, given the residual function's value at x."""
-        exact.undo_velocity(self.velocity, self.buffer, residual, self.fraction)
+    @measured_as("exact step undone")
+    def undo_velocity(self, residual, go_on=False):
+        """Second half of undoing a layer, given the residual function's value at x.
+
+        go_on : whether the next layer is undone at once, and its first half can be done in the same pass over memory
+        """
+        if go_on:
+            self._value = exact.undo_velocity_and_position(
+                self.position, self.velocity, self.buffer, residual, self.fraction
+            )
+            self._is_ahead = True
+        else:
+            exact.undo_velocity(self.velocity, self.buffer, residual, self.fraction)
         for _ in range(exact.spill_schedule(self.fraction).spills_before(self.layer)):
             exact.unspill(self.buffer, self.spilled.pop())
 
@@ -200,6 +226,7 @@ class ExactState:
             array.copy() for array in (self.position, self.velocity, self.buffer)
         )
         other.spilled = None if self.spilled is None else list(self.spilled)
+        other._value = None
         other._note(kind)
         return other
 

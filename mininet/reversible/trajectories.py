@@ -101,7 +101,7 @@ class Reversible:
         for layer in reversed(range(evaluation.depth)):
             state.undo_position()
             tape = evaluation.tape(layer, state.value(), again=True)
-            state.undo_velocity(tape.take_output())
+            state.undo_velocity(tape.take_output(), go_on=layer > 0)
             yield layer, tape
             del tape  # before the next one is made
         if not evaluation.has_start_function:
