@@ -12,7 +12,7 @@ import numpy as np
 
 from . import get_num_threads, plotting
 from .experiments import compare as comparing
-from .experiments import compare_report
+from .experiments import compare_report, step_profile
 from .files import written_atomically
 from .kernels.exact import as_fraction
 from .version import VERSION
@@ -85,7 +85,18 @@ def _parser():
     command.add_argument("--output", type=pathlib.Path, default=pathlib.Path("results"), help="folder for the results")
     command.add_argument("--quiet", action="store_true", help="no progress bars")
     command.set_defaults(run=_compare)
-    command = commands.add_parser("info", help="show versions and settings", description="Show versions and settings.")
+    command = commands.add_parser(
+        "info",
+        help="show versions and settings, and where the time of a training step goes",
+        description="Show versions and settings; with --profile, where the time of a training step goes, by operation.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    command.add_argument("--profile", action="store_true", help="profile training steps on random images")
+    command.add_argument("--depth", type=_integer(1, 1000), default=10, help="momentum layers")
+    command.add_argument("--width", type=_integer(1, 512), default=16, help="channels")
+    command.add_argument("--batch-size", type=_integer(1, 4096), default=64, help="images a step")
+    command.add_argument("--size", type=_integer(1, 512), default=32, help="height and width of the images")
+    command.add_argument("--arithmetic", choices=("exact", "float"), default="exact", help="of x and v")
     command.set_defaults(run=_info)
     return parser
 
@@ -121,6 +132,10 @@ def _compare(arguments):
 
 
 def _info(arguments):
+    if arguments.profile:
+        names = ("depth", "width", "batch_size", "size", "arithmetic")
+        print(step_profile.table(step_profile.profile_steps(**{name: getattr(arguments, name) for name in names})))
+        return
     print(f"mininet {VERSION}, Python {sys.version.split()[0]}, NumPy {np.__version__}, Numba {numba.__version__}")
     print(f"threads: {get_num_threads()} of {os.cpu_count()} cores (MININET_NUM_THREADS)")
     print(f"processor as Numba sees it: {numba.core.codegen.ll.get_host_cpu_name()}")

@@ -7,6 +7,7 @@ import numpy as np
 
 from . import memory
 from .autodiff import Tensor
+from .profiling import measured_as
 
 
 def _number(name, value, lowest=0.0, below=math.inf):
@@ -37,6 +38,7 @@ class Optimizer:
         self.lr = _number("lr", lr)
         self._memories = [{} for _ in self.parameters]
 
+    @measured_as("optimizer step")
     def step(self):
         """Change every parameter that has a gradient, in place."""
         for parameter, memories in zip(self.parameters, self._memories, strict=True):

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import seeding
 from ..kernels import convolution, normalization, pooling
-from ..kernels.matrix import matrix_product
+from ..kernels.matrix import matrix_product, transposed_product
 from ..profiling import measured
 from .elementary import (
     absolute,
@@ -68,7 +68,7 @@ def _linear_vjp(saved, gradient, needs):
     rows, inputs = gradient.reshape(-1, gradient.shape[-1]), x.reshape(-1, x.shape[-1])
     return (
         matrix_product(rows, weight.T).reshape(x.shape) if needs[0] else None,
-        matrix_product(inputs.T, rows) if needs[1] else None,
+        transposed_product(inputs, rows) if needs[1] else None,
         rows.sum(axis=0) if needs[2:] == (True,) else None,
     )[: len(needs)]
 

@@ -16,7 +16,7 @@ The choice depends on shapes only, so computing again what was computed before g
 import numpy as np
 
 from . import direct, patches, winograd
-from .matrix import matrix_product
+from .matrix import matrix_product, transposed_product
 
 
 def output_size(size, kernel_size, stride, padding):
@@ -72,7 +72,7 @@ def convolve_weight_gradient(x, gradient, w_shape, stride, padding):
     x, gradient = np.ascontiguousarray(x), np.ascontiguousarray(gradient)
     match method(w_shape, stride, padding, gradient.shape, x.dtype):
         case "pointwise":
-            return matrix_product(_as_rows(x).T, _as_rows(gradient)).reshape(w_shape)
+            return transposed_product(_as_rows(x), _as_rows(gradient)).reshape(w_shape)
         case "winograd" if w_shape[2] * w_shape[3] > DIRECT_WEIGHT_GRADIENT:
             return winograd.weight_gradient(x, gradient, w_shape, padding)
         case "winograd" | "direct":

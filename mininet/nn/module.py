@@ -172,16 +172,19 @@ class Module:
 
 
 def _attributes(module):
-    """(name, value) for all attributes, and for what is in lists, tuples and dicts among them: ``functions.0``."""
+    """(name, value) for the modules and tensors among the attributes and in lists and dicts there: ``functions.0``."""
     for name, value in vars(module).items():
-        yield from _entries(name, value)
+        if isinstance(value, (Module, Tensor)):
+            yield name, value
+        elif isinstance(value, (list, tuple, dict)):
+            yield from _entries(name, value)
 
 
 def _entries(name, value):
     if isinstance(value, (list, tuple, dict)):
         for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _entries(f"{name}.{key}", entry)
-    else:
+    elif isinstance(value, (Module, Tensor)):
         yield name, value
 
 
