@@ -122,9 +122,10 @@ class MemoryTracker:
 
     def _forget(self, key):
         with _lock:
-            buffer = self._buffers.pop(key)
-            self.current_by_kind[buffer.counts_as()] -= buffer.nbytes
-            self.current_bytes -= buffer.nbytes
+            buffer = self._buffers.pop(key, None)
+            if buffer is not None:
+                self.current_by_kind[buffer.counts_as()] -= buffer.nbytes
+                self.current_bytes -= buffer.nbytes
 
     def _note(self, owner, kind):
         buffer = self._find(owner, kind)
@@ -175,6 +176,13 @@ def note(array, kind):
         with _lock:
             for tracker in _trackers:
                 tracker._note(_owner(array), kind)
+
+
+def forget(array):
+    """Report that `array` is not held any more, though it still exists."""
+    if _trackers:
+        for tracker in list(_trackers):
+            tracker._forget(id(_owner(array)))
 
 
 def hold(arrays):

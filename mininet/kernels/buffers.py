@@ -41,9 +41,9 @@ def empty(shape, dtype, kind="transient"):
     dtype = np.dtype(dtype)
     shape = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     nbytes = dtype.itemsize * math.prod(shape)
-    reused = _limit and nbytes >= SMALLEST
-    source = _Loan(_take(nbytes), nbytes) if reused else _Memory(_new_block(nbytes), nbytes)
-    array = np.asarray(source).view(dtype).reshape(shape)
+    is_reused = nbytes >= SMALLEST and _limit > 0
+    loan = _Loan(_take(nbytes) if is_reused else _Block(nbytes), is_reused)
+    array = np.asarray(loan).view(dtype).reshape(shape)
     memory.note(array, kind)
     return array
 
@@ -82,52 +82,53 @@ def clear():
     set_limit(limit)
 
 
-class _Memory:
-    """Some bytes, shown to NumPy by address, so that an array made of it keeps this object alive."""
+class _Block:
+    """Some memory, and how to show it to NumPy."""
 
-    def __init__(self, block, nbytes):
-        self.block = block
-        address, _ = block.__array_interface__["data"]
+    def __init__(self, nbytes):
+        self.raw = np.empty(nbytes + ALIGNMENT, np.uint8)
+        self.nbytes = nbytes
+        address, _ = self.raw.__array_interface__["data"]
         address += -address % ALIGNMENT
-        self.__array_interface__ = {"version": 3, "shape": (nbytes,), "typestr": "|u1", "data": (address, False)}
+        self.interface = {"version": 3, "shape": (nbytes,), "typestr": "|u1", "data": (address, False)}
 
 
-class _Loan(_Memory):
+class _Loan:
     """What an array from `empty` is made of; when the array and its views are gone, nobody holds the loan any more."""
 
+    def __init__(self, block, returns):
+        self._block, self._returns = block, returns
+        self.__array_interface__ = block.interface
+
     def __del__(self, is_finalizing=sys.is_finalizing):
-        if not is_finalizing():
-            _put(self.block)
-
-
-def _new_block(nbytes):
-    return np.empty(nbytes + ALIGNMENT, np.uint8)
+        if self._returns and not is_finalizing():
+            _put(self._block)
 
 
 def _take(nbytes):
-    """A block for `nbytes`, idle or new."""
+    """An idle block of `nbytes`, or a new one."""
     global _idle_bytes
     with _lock:
         blocks = _idle.pop(nbytes, None)
-        if blocks is not None:
-            block = blocks.pop().base.block  # the array that stands for it, and is counted, dies here
-            _idle_bytes -= nbytes
-            if blocks:
-                _idle[nbytes] = blocks  # last in the order of the dictionary: asked for just now
-            return block
-    return _new_block(nbytes)
+        if blocks is None:
+            return _Block(nbytes)
+        block = blocks.pop()
+        _idle_bytes -= nbytes
+        if blocks:
+            _idle[nbytes] = blocks  # last in the order of the dictionary: asked for just now
+    memory.forget(block.raw)
+    return block
 
 
 def _put(block):
     """Let `block` lie idle."""
     global _idle_bytes
-    nbytes = block.nbytes - ALIGNMENT
-    array = np.asarray(_Memory(block, nbytes))
-    memory.note(array, "idle buffers")
+    memory.note(block.raw, "idle buffers")
     with _lock:
-        _idle.setdefault(nbytes, []).append(array)
-        _idle_bytes += nbytes
-    _shrink()
+        _idle.setdefault(block.nbytes, []).append(block)
+        _idle_bytes += block.nbytes
+        if _idle_bytes > _limit:
+            _shrink()
 
 
 def _shrink():

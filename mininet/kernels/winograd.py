@@ -23,6 +23,8 @@ one decimal digit.
 """
 
 import functools
+import itertools
+import math
 
 import numpy as np
 
@@ -154,26 +156,28 @@ class _Tiling:
             (OUTPUTS, OUTPUTS * self.across, self._k),
             (POINTS * lane_count,),
         )
-        return [buffers.empty(shape, self._dtype, "workspace") for shape in shapes]
+        sizes = [math.prod(shape) for shape in shapes]
+        ends = list(itertools.accumulate(sizes))
+        room = buffers.empty(ends[-1], self._dtype, "workspace")
+        return [room[end - size : end].reshape(shape) for size, end, shape in zip(sizes, ends, shapes, strict=True)]
 
 
 def _transformed_weights(w, vectors):
-    """U = G w G^T in panels: (36, k / columns, c, columns)."""
+    """U = G w G^T: for each point a panel (c, columns) after the other, and one vector more."""
     c, k = w.shape[2:]
     columns = vectors * lanes(w.dtype)
-    u = buffers.empty((POINTS, k // columns, c, columns), w.dtype, "workspace")
+    u = buffers.empty((POINTS, c * k + lanes(w.dtype)), w.dtype, "workspace")
 
     def work(first, last):
-        _transform_weights(w, u, buffers.empty(POINTS * lanes(w.dtype), w.dtype), first, last)
+        _transform_weights(w, u, columns, buffers.empty(POINTS * lanes(w.dtype), w.dtype, "workspace"), first, last)
 
     for_each_share(work, c, max(1, 2**15 // k))
     return u
 
 
 @kernel
-def _transform_weights(w, u, stage, first, last):
+def _transform_weights(w, u, columns, stage, first, last):
     c, k = w.shape[2], w.shape[3]
-    columns = u.shape[3]
     lane_count = lanes(stage.dtype)
     w_, u_ = w.reshape(-1), u.reshape(-1)
     for channel in range(first, last):
@@ -183,7 +187,7 @@ def _transform_weights(w, u, stage, first, last):
                                   stage, kx * lane_count, 3 * lane_count)  # fmt: skip
             place = (column // columns * c + channel) * columns + column % columns
             for i in range(6):
-                _weight_to_points(stage, i * 3 * lane_count, lane_count, u_, i * 6 * c * k + place, c * k)
+                _weight_to_points(stage, i * 3 * lane_count, lane_count, u_, i * 6 * u.shape[1] + place, u.shape[1])
 
 
 @kernel
@@ -277,8 +281,8 @@ def _forward_kernel(rows, vectors):
     def forward(x, u, out, v, m, in_strip, out_strip, stage, rows_at_once, padding_y, padding_x, first, last):
         tiles_down = (out.shape[1] + 3) // 4
         across = (out.shape[2] + 3) // 4
-        _, groups, c, columns = u.shape
-        k = groups * columns
+        c, k = x.shape[3], out.shape[3]
+        columns = vectors * lanes(stage.dtype)
         u_, v_, m_ = u.reshape(-1), v.reshape(-1), m.reshape(-1)
         for start in range(first, last, rows_at_once):
             stop = min(last, start + rows_at_once)
@@ -287,13 +291,13 @@ def _forward_kernel(rows, vectors):
                 _transform_input(x, v, in_strip, stage, row, tiles_down, across, padding_y, padding_x, tile)
             tiles = max(rows, (stop - start) * across)
             for point in range(36):
-                for group in range(groups):
+                for column in range(0, k, columns):
                     for step in range(0, tiles, rows):
                         tile = min(step, tiles - rows)  # the last ones overlap those before, with the same result
                         product_tile(
                             v_, point * v.shape[1] + tile * c, c, 0, 1,
-                            u_, (point * groups + group) * c * columns, columns, 1, c,
-                            m_, point * m.shape[1] + tile * k + group * columns, k, rows, vectors, False,
+                            u_, point * u.shape[1] + column * c, columns, 1, c,
+                            m_, point * m.shape[1] + tile * k + column, k, rows, vectors, False,
                         )  # fmt: skip
             for row in range(start, stop):
                 _transform_output(m, out, out_strip, stage, row, tiles_down, across, (row - start) * across)
