@@ -64,6 +64,8 @@ def convolve_input_gradient(gradient, w, x_shape, stride, padding):
         around = (w.shape[0] - 1 - padding[0], w.shape[1] - 1 - padding[1])
         if method(turned.shape, stride, around, x_shape, w.dtype) != "patches":
             return convolve(gradient, turned, stride, around)
+    elif direct.fits(x_shape[3], w.dtype):
+        return direct.input_gradient(gradient, w, x_shape, stride, padding)
     return patches.input_gradient(gradient, w, x_shape, stride, padding)
 
 

@@ -10,7 +10,9 @@ The gradient of the weights is the same building block seen from another side,
 
     dL/dw[ky, kx, c, k] = sum over n, oy, ox of  x[n, oy sy + ky, ox sx + kx, c]  *  dL/dout[n, oy, ox, k]
 
-with input channels c for rows and a sum over pixels.
+with input channels c for rows and a sum over pixels.  The gradient of the input, for stride 1, is a convolution with
+the kernel turned round.  For a larger stride s it falls into s times s such convolutions: pixels y = a, a + s, ... of x
+were met by the taps ky = r, r + s, ... only, with r = (a + padding) mod s.
 
 Images are cut into bands, a few output rows high, that are copied with their padding into fast memory first.
 """
@@ -36,18 +38,39 @@ def fits(k, dtype):
 def convolve(x, w, stride, padding, out_shape):
     """The convolution of x (n, height, width, c) with w (kh, kw, c, k), of `out_shape`; k must fit."""
     out = buffers.empty(out_shape, x.dtype)
-    _, height, width, k = out_shape
+    _convolve_into(out, x, w, stride, padding)
+    return out
+
+
+def input_gradient(gradient, w, x_shape, stride, padding):
+    """dL/dx, of `x_shape`, from `gradient` = dL/dout; c must fit."""
+    dx = buffers.zeros(x_shape, gradient.dtype, "gradients")
+    for start in np.ndindex(*stride):
+        taps = [(start[i] + padding[i]) % stride[i] for i in (0, 1)]
+        part = w[taps[0] :: stride[0], taps[1] :: stride[1]]
+        if part.size and start[0] < x_shape[1] and start[1] < x_shape[2]:
+            turned = np.ascontiguousarray(part[::-1, ::-1].swapaxes(2, 3))
+            around = [turned.shape[i] - 1 - (start[i] + padding[i] - taps[i]) // stride[i] for i in (0, 1)]
+            _convolve_into(dx, gradient, turned, (1, 1), around, start, stride)
+    return dx
+
+
+def _convolve_into(out, x, w, stride, padding, start=(0, 0), step=(1, 1)):
+    """The convolution of x with w, written to every `step`-th pixel of `out` from `start` on."""
+    k = w.shape[3]
+    height, width = (-(-(out.shape[1 + i] - start[i]) // step[i]) for i in (0, 1))
     vectors = vectors_of(k, x.dtype)
     rows = min(width, TILE_ROWS * TILE_VECTORS // vectors)
     forward = _forward_kernel(rows, vectors)
     panels = in_panels(w.reshape(-1, k), vectors)
+    settings = (*w.shape[:2], *stride, *padding, height, width, *start, *step)
 
     def work(first, last):
-        band = _band(x, w.shape, stride, padding, min(height, BAND_ROWS))
-        forward(x, panels, out, band, w.shape[0], w.shape[1], *stride, *padding, first, last)
+        band_rows = (min(height, BAND_ROWS) - 1) * stride[0] + w.shape[0]
+        band = _band(x, band_rows, (width - 1) * stride[1] + w.shape[1])
+        forward(x, panels, out, band, *settings, first, last)
 
     for_each_share(work, len(x) * height, items_worth_sharing(2 * width * w.size))
-    return out
 
 
 def weight_gradient(x, gradient, w_shape, stride, padding):
@@ -63,7 +86,7 @@ def weight_gradient(x, gradient, w_shape, stride, padding):
     partial = buffers.zeros((partial_sums(total), *w_shape), x.dtype, "workspace")
 
     def work(first, last):
-        band = _band(x, w_shape, stride, padding, band_rows)
+        band = _band(x, (band_rows - 1) * stride[0] + w_shape[0], (width - 1) * stride[1] + w_shape[1])
         for group in range(first, last):
             start, stop = (total * i // len(partial) for i in (group, group + 1))
             backward(x, gradient, partial[group].reshape(-1), columns, band, band_rows, *w_shape[:2], *stride, *padding,
@@ -95,10 +118,9 @@ def vectors_of(k, dtype):
     return max(vectors for vectors in range(1, TILE_VECTORS + 1) if count % vectors == 0)
 
 
-def _band(x, w_shape, stride, padding, rows):
-    """Room for the padded input rows under `rows` output rows."""
-    height = (rows - 1) * stride[0] + w_shape[0]
-    return buffers.empty((height, x.shape[2] + 2 * padding[1], x.shape[3]), x.dtype, "workspace")
+def _band(x, height, width):
+    """Room for so many padded rows and columns of x."""
+    return buffers.empty((height, width, x.shape[3]), x.dtype, "workspace")
 
 
 @kernel
@@ -126,12 +148,12 @@ def copy_padded(image, band, top, left):
 
 @functools.cache
 def _forward_kernel(rows, vectors):
-    """For tiles of `rows` pixels and `vectors` vectors of channels; `rows` must not exceed the width of the output."""
+    """For tiles of `rows` pixels and `vectors` vectors of channels; `rows` must not exceed `width`."""
 
     @kernel
-    def forward(x, panels, out, band, kernel_height, kernel_width, stride_y, stride_x, padding_y, padding_x, first,
-                last):  # fmt: skip
-        _, height, width, k = out.shape
+    def forward(x, panels, out, band, kernel_height, kernel_width, stride_y, stride_x, padding_y, padding_x, height,
+                width, start_y, start_x, step_y, step_x, first, last):  # fmt: skip
+        _, out_height, out_width, k = out.shape
         c = x.shape[3]
         groups, taps, columns = panels.shape
         line = band.shape[1] * c
@@ -144,12 +166,13 @@ def _forward_kernel(rows, vectors):
             copy_padded(x[n], band[:input_rows], y * stride_y - padding_y, -padding_x)
             for group in range(groups):
                 for i in range(band_rows):
-                    for step in range(0, width, rows):
-                        pixel = min(step, width - rows)  # the last tile overlaps the one before, with the same result
+                    out_line = (n * out_height + start_y + (y + i) * step_y) * out_width + start_x
+                    for tile in range(0, width, rows):
+                        pixel = min(tile, width - rows)  # the last tile overlaps the one before, with the same result
                         product_tile(
                             band_, i * stride_y * line + pixel * stride_x * c, stride_x * c, line, 1,
                             panels_, group * taps * columns, columns, kernel_height, kernel_width * c,
-                            out_, ((row + i) * width + pixel) * k + group * columns, k, rows, vectors, False,
+                            out_, (out_line + pixel * step_x) * k + group * columns, step_x * k, rows, vectors, False,
                         )  # fmt: skip
             row += band_rows
 
