@@ -94,7 +94,7 @@ def _parser():
     command.add_argument("--profile", action="store_true", help="profile training steps on random images")
     command.add_argument("--depth", type=_integer(1, 1000), default=10, help="momentum layers")
     command.add_argument("--width", type=_integer(1, 512), default=16, help="channels")
-    command.add_argument("--batch-size", type=_integer(1, 4096), default=64, help="images a step")
+    command.add_argument("--batch-size", type=_integer(2, 4096), default=64, help="images a step")
     command.add_argument("--size", type=_integer(1, 512), default=32, help="height and width of the images")
     command.add_argument("--arithmetic", choices=("exact", "float"), default="exact", help="of x and v")
     command.set_defaults(run=_info)

@@ -31,10 +31,13 @@ class Profile:
     def __init__(self):
         self.seconds, self.calls = {}, {}
         self._stack = ["everything else"]
+        self._is_open = True
         self._since = time.perf_counter()
 
     def _turn(self):
         """Count the time since the last turn for the innermost name."""
+        if not self._is_open:
+            return
         now = time.perf_counter()
         name = self._stack[-1]
         self.seconds[name] = self.seconds.get(name, 0.0) + now - self._since
@@ -49,13 +52,17 @@ class Profile:
         self._turn()
         self._stack.pop()
 
+    def _close(self):
+        self._turn()
+        self._is_open = False
+
     def __str__(self):
         total = sum(self.seconds.values())
-        width = max(len(name) for name in self.seconds)
+        width = max(map(len, self.seconds), default=0)
         lines = [f"{'':{width}}  {'calls':>6}  {'ms':>8}  {'share':>6}"]
         for name, seconds in sorted(self.seconds.items(), key=lambda entry: -entry[1]):
             calls = self.calls.get(name, "")
-            lines.append(f"{name:{width}}  {calls:>6}  {1e3 * seconds:8.2f}  {seconds / total:6.1%}")
+            lines.append(f"{name:{width}}  {calls:>6}  {1e3 * seconds:8.2f}  {seconds / (total or 1):6.1%}")
         lines.append(f"{'total':{width}}  {'':>6}  {1e3 * total:8.2f}  {1:6.0%}")
         return "\n".join(lines)
 
@@ -63,16 +70,20 @@ class Profile:
 class profile:
     """Measure what this thread does inside a `with` block; gives a `Profile`.  Blocks may be nested."""
 
+    def __init__(self):
+        self._entered = []
+
     def __enter__(self):
-        self._profile = Profile()
+        self._entered.append(Profile())
         if not hasattr(_profiles, "open"):
             _profiles.open = []
-        _profiles.open.append(self._profile)
-        return self._profile
+        _profiles.open.append(self._entered[-1])
+        return self._entered[-1]
 
     def __exit__(self, *exception):
-        self._profile._turn()
-        _profiles.open.remove(self._profile)
+        profile = self._entered.pop()
+        profile._close()
+        _profiles.open.remove(profile)
 
 
 _nothing = contextlib.nullcontext()

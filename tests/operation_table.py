@@ -115,17 +115,26 @@ def running(dtype):
     return np.array([0.3, -0.2], dtype), np.array([0.5, 2.0], dtype)
 
 
-def batch_norm_in_training(x, weight, bias):
-    return F.batch_norm(x, weight, bias, *running(x.dtype), training=True)
+def batch_norm_in_training(x, weight, bias, relu=False):
+    return F.batch_norm(x, weight, bias, *running(x.dtype), training=True, relu=relu)
 
 
-def batch_norm_in_evaluation(x, weight, bias):
-    return F.batch_norm(x, weight, bias, *running(x.dtype), training=False)
+def batch_norm_in_evaluation(x, weight, bias, relu=False):
+    return F.batch_norm(x, weight, bias, *running(x.dtype), training=False, relu=relu)
 
 
 def batch_norm_in_evaluation_truth(x, weight, bias):
     mean, variance = running(np.float64)
     return (x - mean) / np.sqrt(variance + 1e-5) * weight + bias
+
+
+def with_relu(function):
+    """A batch normalisation with the ReLU behind it."""
+    return lambda *inputs: function(*inputs, relu=True)
+
+
+def rectified(truth):
+    return lambda *inputs: np.maximum(truth(*inputs), 0)
 
 
 def seeded_dropout(a):
@@ -200,6 +209,8 @@ CASES = [
     unary("sigmoid", lambda a: 1 / (1 + np.exp(-a))),
     unary("power", lambda a: a * a, label="2", exponent=2),
     unary("power", lambda a: a * a * a, label="3", exponent=3),
+    unary("power", lambda a: a * a * a * a, label="4", exponent=4),
+    unary("power", lambda a: 1 / (a * a), positive, label="-2", exponent=-2),
     unary("power", lambda a: a, label="1", exponent=1),
     unary("power", np.ones_like, label="0", exponent=0),
     unary("power", lambda a: 1 / a, positive, label="-1", exponent=-1),
@@ -312,6 +323,31 @@ CASES = [
         batch_norm_in_evaluation,
         batch_norm_in_evaluation_truth,
         "in evaluation",
+        terms=3,
+        empty=((0, 2), (2,), (2,)),
+    ),
+    Case(
+        "batch_norm",
+        ((6, 2), (2,), (2,)),
+        with_relu(batch_norm_in_training),
+        rectified(batch_norm_truth),
+        "with ReLU, in training",
+        terms=6,
+    ),
+    Case(
+        "batch_norm",
+        ((2, 2, 2, 2), (2,), (2,)),
+        with_relu(batch_norm_in_training),
+        rectified(batch_norm_truth),
+        "with ReLU, of images",
+        terms=8,
+    ),
+    Case(
+        "batch_norm",
+        ((5, 2), (2,), (2,)),
+        with_relu(batch_norm_in_evaluation),
+        rectified(batch_norm_in_evaluation_truth),
+        "with ReLU, in evaluation",
         terms=3,
         empty=((0, 2), (2,), (2,)),
     ),

@@ -12,6 +12,10 @@ from mininet.autodiff import is_recording, is_replaying
 WAYS = ("reversible", "checkpointed", "stored")
 ARITHMETICS = ("exact", "float")
 MODES = list(itertools.product(ARITHMETICS, WAYS))
+BUFFER_BYTES = np.dtype(np.uint32).itemsize
+STATE_BYTES = {"exact": 2 * np.dtype(np.int64).itemsize + BUFFER_BYTES, "float": 2 * np.dtype(np.float32).itemsize}
+"""For each element: x and v, and in exact arithmetic the buffer; floats are single."""
+
 GAMMAS = (0.5, 0.9, 0.99, 1 - 1 / 50_000)
 
 every_way = pytest.mark.parametrize("backprop", WAYS)

@@ -84,6 +84,47 @@ def test_info(capsys):
     assert "threads" in printed
 
 
+def test_info_does_not_profile_unless_told_to(capsys, monkeypatch):
+    monkeypatch.setattr(command_line.step_profile, "profile_steps", None)
+    assert command_line.main(["info"]) == 0
+    assert "memory-free" not in capsys.readouterr().out
+
+
+PROFILED = ["info", "--profile", "--depth", "2", "--width", "4", "--batch-size", "3", "--size", "8"]
+
+
+@pytest.mark.parametrize("arithmetic", ["exact", "float"])
+def test_info_can_say_where_the_time_of_a_step_goes(arithmetic, capsys):
+    assert command_line.main([*PROFILED, "--arithmetic", arithmetic]) == 0
+    printed = capsys.readouterr().out
+    for name in (f"{arithmetic} momentum step", f"{arithmetic} step undone", "conv2d, backward", "optimizer step"):
+        assert name in printed
+    assert printed.splitlines()[-1].split()[0] == "total"
+
+
+def test_info_passes_on_its_options(monkeypatch, capsys):
+    given = {}
+    monkeypatch.setattr(command_line.step_profile, "profile_steps", lambda **settings: given.update(settings))
+    monkeypatch.setattr(command_line.step_profile, "table", lambda profiles: "the table")
+    assert command_line.main([*PROFILED, "--arithmetic", "float"]) == 0
+    assert given == {"depth": 2, "width": 4, "batch_size": 3, "size": 8, "arithmetic": "float"}
+    assert capsys.readouterr().out == "the table\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--depth", "0"), ("--width", "x"), ("--batch-size", "0"), ("--size", "0"), ("--size", "1.5"),
+     ("--arithmetic", "decimal")],
+)  # fmt: skip
+def test_bad_options_of_info_are_refused_by_name(option, value, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        command_line.main(["info", "--profile", option, value])
+    assert stopped.value.code == 2
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert option in message
+    assert value in message
+
+
 def test_without_a_command_it_says_what_there_is(capsys):
     with pytest.raises(SystemExit):
         command_line.main([])

@@ -216,7 +216,8 @@ def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.
     update : bool
         Whether training moves the running statistics.
     relu : bool
-        Whether a ReLU follows, which is then computed along with the normalisation.
+        Whether a ReLU follows, which is then computed along with the normalisation.  On the way back it is found out
+        again where it let numbers pass, so weight and bias must not change in between.
 
     Raises
     ------

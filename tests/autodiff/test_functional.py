@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from operation_table import each
 from support import DTYPES, assert_within, normal
 
 import mininet
-from mininet import Tensor, check_jacobian, manual_seed, no_grad, seeding
+from mininet import Tensor, check_gradient, check_jacobian, manual_seed, no_grad, seeding
 from mininet import functional as F
 
 X = np.zeros((2, 4, 5, 3))
@@ -215,6 +216,56 @@ def test_batch_norm_of_a_constant_channel_is_finite():
     y.backward(normal((4, 3)))
     assert (y.data == 0.5).all()
     assert np.isfinite(x.grad).all()
+
+
+@pytest.mark.parametrize("case", **each(lambda case: "with ReLU" in case.label))
+def test_batch_norm_with_relu_is_tried_away_from_the_kink_and_on_both_sides(case):
+    """So that the table of operations may compare it with finite differences, and float32 with float64."""
+    outputs = case.function(*case.inputs()).data
+    assert 0.25 < (outputs > 0).mean() < 0.9
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        moved = [array + random.uniform(-0.01, 0.01, array.shape) for array in case.inputs()]
+        assert np.array_equal(case.function(*moved).data > 0, outputs > 0)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_norm_with_relu_has_the_gradients_of_finite_differences(training):
+    """Larger than in the table: rows that are taken several at a time, and in groups."""
+    shape = (7, 3, 2, 5)
+    x, weight, bias = normal(shape), normal((5,), seed=1), normal((5,), seed=2)
+
+    def function(x, weight, bias):
+        return F.batch_norm(x, weight, bias, np.zeros(5), np.ones(5), training, relu=True)
+
+    # no output is so near to 0 that a difference quotient, with a step of 6e-6, could reach over the kink
+    plain = F.batch_norm(x, weight, bias, np.zeros(5), np.ones(5), training).data
+    assert np.abs(plain).min() > 1e-4
+    check_gradient(function, x, weight, bias)
+
+
+# Powers
+
+
+@pytest.mark.parametrize("exponent", [2, 2.0])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_squares_have_the_slopes_of_any_power(exponent, dtype):
+    """The special case for 2 is a shorter way to the same bits as the rule n a^(n - 1)."""
+    values = np.array([0.0, -0.0, 1, -1, 3.7, -2.2, 1e-30, -1e-30, 1e30, np.inf, -np.inf], dtype)
+    seed = normal(values.shape, dtype)
+    x = Tensor(values, requires_grad=True)
+    with np.errstate(over="ignore"):
+        y = F.power(x, exponent)
+        assert np.array_equal(y.data, values * values)
+    y.backward(seed)
+    assert np.array_equal(x.grad, seed * (dtype(2) * values ** dtype(1)))
+    assert x.grad.dtype == dtype
+
+
+def test_squares_of_tensors_used_twice():
+    x = Tensor(np.array([1.5, -2.0]), requires_grad=True)
+    ((x**2) ** 2 + x**2).sum().backward()
+    assert x.grad.tolist() == [4 * 1.5**3 + 2 * 1.5, 4 * (-2.0) ** 3 - 4]
 
 
 # Dropout

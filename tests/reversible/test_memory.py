@@ -7,6 +7,8 @@ import tracemalloc
 import numpy as np
 import pytest
 from reversible_support import (
+    BUFFER_BYTES,
+    STATE_BYTES,
     WAYS,
     batch,
     conv_block,
@@ -67,7 +69,8 @@ def test_reversible_holds_no_activations_between_forward_and_backward(arithmetic
     size = math.prod(SHAPE)
     assert after_forward["activations"] == 0
     assert after_forward["checkpoints"] == 0
-    assert after_forward["state"] == 2 * size * (8 if arithmetic == "exact" else 4)
+    assert after_forward["state"] + after_forward["side information"] == size * STATE_BYTES[arithmetic]
+    assert after_forward["side information"] == (size * BUFFER_BYTES if arithmetic == "exact" else 0)
 
 
 @every_arithmetic
@@ -75,7 +78,9 @@ def test_stored_grows_in_proportion_to_depth(arithmetic):
     (shallow_after, shallow), (deep_after, deep) = (held(depth, "stored", arithmetic) for depth in (20, 200))
     assert deep.by_kind["activations"] == pytest.approx(10 * shallow.by_kind["activations"], rel=0.05)
     assert deep_after["activations"] == pytest.approx(10 * shallow_after["activations"], rel=0.05)
-    assert deep.by_kind["side information"] <= 8 * math.prod(SHAPE), "no bits are spilled that nobody will ask for"
+    assert deep.by_kind["side information"] <= BUFFER_BYTES * math.prod(SHAPE), (
+        "no bits are spilled that nobody will ask for"
+    )
 
 
 @every_arithmetic
@@ -85,9 +90,9 @@ def test_checkpointed_grows_like_the_square_root(arithmetic):
     assert large_after["checkpoints"] == 2 * small_after["checkpoints"]
     assert large.by_kind["activations"] == pytest.approx(2 * small.by_kind["activations"], rel=0.05)
     size = math.prod(SHAPE)
-    assert small_after["checkpoints"] == 10 * size * (24 if arithmetic == "exact" else 8)  # x, v and buffer, or x and v
+    assert small_after["checkpoints"] == 10 * size * STATE_BYTES[arithmetic]
     assert small_after["activations"] == 0
-    assert large.by_kind["side information"] <= 8 * size
+    assert large.by_kind["side information"] <= BUFFER_BYTES * size
 
 
 def test_the_ways_differ_as_they_should():
@@ -190,4 +195,4 @@ def test_the_input_is_not_kept_by_reversible_backprop(arithmetic):
         y = net(batch(*SHAPE) * 2)  # nobody else holds this array
         size = math.prod(SHAPE)
         kept = memory.current_bytes - parameter_bytes(net) - y.data.nbytes
-    assert kept == size * (24 if arithmetic == "exact" else 8)
+    assert kept == size * STATE_BYTES[arithmetic]

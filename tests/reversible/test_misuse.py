@@ -497,3 +497,35 @@ def test_an_interruption_of_an_inversion(arithmetic):
     assert not any(module.training for module in net.modules())
     with pytest.raises(ValueError, match="state must"):  # half undone
         net.invert(state)
+
+
+@every_arithmetic
+@pytest.mark.parametrize("where", [0, 3, 5])
+@pytest.mark.parametrize("error", ERRORS, ids=["Ctrl-C", "error"])
+def test_after_an_interruption_nets_and_states_come_back_as_before(error, where, arithmetic):
+    """Whether backward, an inversion or its measurement was interrupted: each leaves nothing behind in the net."""
+    net = interrupted_net(arithmetic, "reversible")
+    part = net.functions[where]
+    manual_seed(3)
+    report = net.check_inversion(X)
+    manual_seed(3)
+    state = net.run(X)
+    x0, v0 = net.invert(state.copy())
+    waiting, loss = state.copy(), net(Tensor(X, requires_grad=True)).sum()
+    interrupted = [
+        lambda: loss.backward(),
+        lambda: net.invert(state.copy()),
+        lambda: net.check_inversion(X),
+    ]
+    for use in interrupted:
+        part.error, part.when = error, is_replaying
+        with pytest.raises(type(error)):
+            use()
+        part.error = None
+        for found, expected in zip(net.invert(waiting.copy()), (x0, v0), strict=True):
+            assert np.array_equal(found, expected)
+        manual_seed(3)
+        again = net.check_inversion(X)
+        assert again.is_exact == (arithmetic == "exact")
+        assert np.array_equal(again.position_units, report.position_units)
+        assert np.array_equal(again.velocity_units, report.velocity_units)

@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 from reversible_support import (
+    BUFFER_BYTES,
     TwoInputs,
     assert_agrees,
     assert_close,
@@ -226,14 +227,14 @@ def test_evaluation_mode(arithmetic, backprop):
 
 @every_mode
 def test_without_gradients_there_is_no_tape_and_nothing_is_spilled(arithmetic, backprop):
-    depth = 200  # at gamma 1/2, that is 200 bits for each element, and 64 fit into a word
+    depth = 200  # at gamma 1/2, that is 200 bits for each element, and 32 fit into a word
     net = momentum_net(depth, tied=True, gamma=0.5, arithmetic=arithmetic, backprop=backprop)
     x = batch(50, 4)
     with track_memory() as memory, no_grad():
         y = net(Tensor(x, requires_grad=True))
     assert not y.requires_grad
     assert y.tape() == []
-    assert memory.by_kind["side information"] == (8 * x.size if arithmetic == "exact" else 0)
+    assert memory.by_kind["side information"] == (BUFFER_BYTES * x.size if arithmetic == "exact" else 0)
     assert memory.current_by_kind["side information"] == 0
     assert memory.current_by_kind["state"] == 0
     assert memory.by_kind["checkpoints"] == 0
