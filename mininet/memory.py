@@ -10,6 +10,7 @@ reported, made or used by an operation, until NumPy frees it; once, however many
 >>> memory.peak_bytes, memory.by_kind["activations"]
 """
 
+import os
 import threading
 import weakref
 
@@ -45,7 +46,19 @@ KEPT_FOR_BACKWARD = ("state", "side information", "checkpoints", "activations")
 """The kinds that are there because a backward pass is to come."""
 
 _trackers = []
-_lock = threading.RLock()
+lock = threading.RLock()
+"""Held by who counts memory or lends it (`mininet.kernels.buffers`).  One for both, because the garbage collector may
+run at any moment, and an array that dies then is both counted and brought back."""
+
+
+def _renew_lock():
+    """A forked child may find the lock held by a thread that it does not have."""
+    global lock
+    lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 class _Buffer:
@@ -121,7 +134,7 @@ class MemoryTracker:
         return buffer
 
     def _forget(self, key):
-        with _lock:
+        with lock:
             buffer = self._buffers.pop(key, None)
             if buffer is not None:
                 self.current_by_kind[buffer.counts_as()] -= buffer.nbytes
@@ -152,12 +165,12 @@ class track_memory:
 
     def __enter__(self):
         self._tracker = MemoryTracker()
-        with _lock:
+        with lock:
             _trackers.append(self._tracker)
         return self._tracker
 
     def __exit__(self, *exception):
-        with _lock:
+        with lock:
             _trackers.remove(self._tracker)
 
 
@@ -173,7 +186,7 @@ def note(array, kind):
     if _trackers and array.nbytes:
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
-        with _lock:
+        with lock:
             for tracker in _trackers:
                 tracker._note(_owner(array), kind)
 
@@ -188,7 +201,7 @@ def forget(array):
 def hold(arrays):
     """Report that a tape record has saved `arrays`."""
     if _trackers:
-        with _lock:
+        with lock:
             for array in arrays:
                 for tracker in _trackers:
                     tracker._hold_on_tape(_owner(array), +1)
@@ -197,7 +210,7 @@ def hold(arrays):
 def let_go(arrays):
     """Report that a tape record has released `arrays`."""
     if _trackers:
-        with _lock:
+        with lock:
             for array in arrays:
                 for tracker in _trackers:
                     tracker._hold_on_tape(_owner(array), -1)

@@ -1,17 +1,19 @@
 """Counting memory, and the count itself pinned to what the allocator says."""
 
 import gc
+import textwrap
 import threading
 import tracemalloc
 
 import numpy as np
 import pytest
+from support import run_python
 
 from mininet import Tensor, memory, no_grad, track_memory
 from mininet import functional as F
 from mininet.kernels import buffers, get_num_threads, set_num_threads
 from mininet.kernels.patches import PATCH_BYTES
-from mininet.memory import KINDS, hold, let_go, note
+from mininet.memory import KINDS, forget, hold, let_go, note
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -121,6 +123,32 @@ def test_an_unknown_kind_is_an_error_and_leaves_nothing_behind(tracker):
     assert current(tracker) == {"state": 10}
 
 
+def test_a_forgotten_array_is_not_held_though_it_exists(tracker):
+    a, b = array(100), array(10)
+    note(a, "idle buffers")
+    note(b, "state")
+    forget(a[20:])  # it is the memory that counts
+    assert current(tracker) == {"state": 10}
+    forget(a)
+    assert current(tracker) == {"state": 10}
+    note(a, "idle buffers")
+    assert current(tracker) == {"state": 10, "idle buffers": 100}
+    forget(a)
+    del a
+    assert current(tracker) == {"state": 10}
+    assert tracker.peak_bytes == 110
+
+
+def test_forgetting_what_was_never_reported_changes_nothing(tracker):
+    forget(array(100))
+    assert current(tracker) == {}
+    a = array(10)
+    with track_memory() as inner:
+        note(a, "state")
+        forget(a)
+        assert current(inner) == current(tracker) == {}
+
+
 # Trackers
 
 
@@ -174,6 +202,39 @@ def test_reports_from_several_threads_add_up(tracker):
     del thread, threads
     assert current(tracker) == {"state": 7 * 4 * 300}
     assert tracker.peak_bytes <= 7 * 4 * 300 + 5 * 4
+
+
+def test_forgetting_and_freeing_in_several_threads_adds_up(tracker):
+    def work():
+        for number in range(300):
+            a = array(7)
+            note(a, "idle buffers")
+            if number % 2:
+                forget(a)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert current(tracker) == {}
+    assert 7 <= tracker.peak_bytes <= 7 * 4
+
+
+@pytest.mark.parametrize("module", ["threading", "numpy", "mininet.memory"])
+def test_counted_arrays_that_outlive_the_interpreter_do_so_in_silence(module):
+    script = f"""
+        import numpy, sys
+        from mininet import track_memory
+        from mininet.memory import note
+
+        with track_memory() as tracker:
+            array = numpy.ones(1000)
+            note(array, "state")
+        sys.modules["{module}"].kept = array, tracker
+    """
+    process = run_python("-c", textwrap.dedent(script), timeout=60)
+    assert (process.returncode, process.stderr) == (0, "")
 
 
 # The tape
@@ -276,6 +337,19 @@ def plain(x, weights):
     return x
 
 
+def fused(x, weights):
+    """Batch normalisation with its ReLU, and convolutions between more channels, with Winograd's weight gradient."""
+    for weight in weights[:3]:
+        weight = Tensor(np.concatenate([weight.data] * 2, axis=3), requires_grad=True)
+        one, zero = np.ones(32, np.float32), np.zeros(32, np.float32)
+        scale, shift = Tensor(one, requires_grad=True), Tensor(zero, requires_grad=True)
+        x = F.conv2d(x, weight, padding=1)
+        x = F.batch_norm(x, scale, shift, zero.copy(), one.copy(), True, relu=True)
+        half = Tensor(np.full((1, 1, 32, 16), 0.1, np.float32), requires_grad=True)
+        x = F.conv2d(x, half)
+    return x
+
+
 def residual(x, weights):
     """Additions, tanh, a bias, products with numbers."""
     x = F.conv2d(x, weights[0], padding=1)
@@ -303,7 +377,7 @@ def elementwise(x, weights):
 
 
 @pytest.mark.usefixtures("thread_count")
-@pytest.mark.parametrize("body", [plain, residual, pooled, elementwise], ids=lambda body: body.__name__)
+@pytest.mark.parametrize("body", [plain, fused, residual, pooled, elementwise], ids=lambda body: body.__name__)
 def test_peak_of_a_training_step_is_what_the_allocator_says(body):
     """Peak bytes against tracemalloc, which sees every array that NumPy allocates.
 
@@ -325,8 +399,8 @@ def test_peak_of_a_training_step_is_what_the_allocator_says(body):
         loss.backward()
 
     step()  # compiles the kernels, starts the threads
-    buffers.clear()  # what lies idle was allocated before
     gc.collect()
+    buffers.clear()  # what lies idle was allocated before
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]

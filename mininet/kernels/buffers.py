@@ -10,10 +10,10 @@ idle; beyond that the sizes that were not asked for the longest are given back t
 `track_memory` counts a block in use as the array it is lent to, and an idle one as "idle buffers".
 """
 
+import collections
 import math
 import operator
 import sys
-import threading
 
 import numpy as np
 
@@ -28,9 +28,7 @@ SMALLEST = 2**15
 DEFAULT_LIMIT = 2**28
 
 _limit = DEFAULT_LIMIT
-_idle = {}
-_idle_bytes = 0
-_lock = threading.RLock()  # an array may die, and come back here, while its thread holds the lock
+_idle = collections.OrderedDict()  # blocks by size, the sizes asked for last at the end
 
 
 def empty(shape, dtype, kind="transient"):
@@ -72,7 +70,8 @@ def set_limit(nbytes):
 
 def idle_bytes():
     """How many bytes lie idle now."""
-    return _idle_bytes
+    with memory.lock:
+        return sum(nbytes * len(blocks) for nbytes, blocks in _idle.items())
 
 
 def clear():
@@ -107,38 +106,33 @@ class _Loan:
 
 def _take(nbytes):
     """An idle block of `nbytes`, or a new one."""
-    global _idle_bytes
-    with _lock:
-        blocks = _idle.pop(nbytes, None)
-        if blocks is None:
+    with memory.lock:  # held by this thread already if an array dies meanwhile, so anything may come back at any line
+        blocks = _idle.get(nbytes)
+        if not blocks:
             return _Block(nbytes)
+        _idle.move_to_end(nbytes)
         block = blocks.pop()
-        _idle_bytes -= nbytes
-        if blocks:
-            _idle[nbytes] = blocks  # last in the order of the dictionary: asked for just now
+        if not blocks:
+            _idle.pop(nbytes, None)
     memory.forget(block.raw)
     return block
 
 
 def _put(block):
     """Let `block` lie idle."""
-    global _idle_bytes
     memory.note(block.raw, "idle buffers")
-    with _lock:
+    with memory.lock:
         _idle.setdefault(block.nbytes, []).append(block)
-        _idle_bytes += block.nbytes
-        if _idle_bytes > _limit:
-            _shrink()
+    _shrink()
 
 
 def _shrink():
     """Free idle blocks, those of sizes asked for the longest time ago first, until they keep to the limit."""
-    global _idle_bytes
-    with _lock:
-        while _idle_bytes > _limit:
-            nbytes = next(iter(_idle))
-            blocks = _idle[nbytes]
-            blocks.pop()
-            _idle_bytes -= nbytes
+    with memory.lock:
+        excess = idle_bytes() - _limit
+        for nbytes, blocks in list(_idle.items()) if excess > 0 else ():
+            while blocks and excess > 0:
+                blocks.pop()
+                excess -= nbytes
             if not blocks:
-                del _idle[nbytes]
+                _idle.pop(nbytes, None)

@@ -44,7 +44,8 @@ def convolve(x, w, stride, padding, out_shape):
 
 def input_gradient(gradient, w, x_shape, stride, padding):
     """dL/dx, of `x_shape`, from `gradient` = dL/dout; c must fit."""
-    dx = buffers.zeros(x_shape, gradient.dtype, "gradients")
+    every_pixel_is_met = w.shape[0] >= stride[0] and w.shape[1] >= stride[1]
+    dx = (buffers.empty if every_pixel_is_met else buffers.zeros)(x_shape, gradient.dtype, "gradients")
     for start in np.ndindex(*stride):
         taps = [(start[i] + padding[i]) % stride[i] for i in (0, 1)]
         part = w[taps[0] :: stride[0], taps[1] :: stride[1]]
@@ -92,7 +93,7 @@ def weight_gradient(x, gradient, w_shape, stride, padding):
             backward(x, gradient, partial[group].reshape(-1), columns, band, band_rows, *w_shape[:2], *stride, *padding,
                      start, stop)  # fmt: skip
 
-    for_each_share(work, len(partial))
+    for_each_share(work, len(partial), items_worth_sharing(2 * partial[0].size * total * width // len(partial)))
     return partial.sum(axis=0)
 
 

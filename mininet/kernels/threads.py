@@ -18,6 +18,8 @@ import threading
 
 import threadpoolctl
 
+from .flags import Flag
+
 _pool = None
 _pool_lock = threading.Lock()
 _inside_share = threading.local()
@@ -58,8 +60,8 @@ def set_num_threads(count):
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}")
     with _pool_lock:
-        if _pool is not None:
-            _pool.dismiss()
+        for worker in _pool or ():
+            worker.dismiss()
         _pool, _count = None, count
 
 
@@ -73,65 +75,51 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_pool)
 
 
-class _Pool:
-    """Threads that wait for work.  (An executor of the standard library takes three times as long to hand it over.)"""
-
-    def __init__(self, size):
-        self._size = size
-        self._waiting = queue.SimpleQueue()
-        for _ in range(size):
-            threading.Thread(target=self._serve, name="mininet", daemon=True).start()
-
-    def _serve(self):
-        while (entry := self._waiting.get()) is not None:
-            share, help_ = entry
-            share.try_to_do()
-            del entry, share  # hold on to nobody's arrays while waiting
-            help_.end()
-            del help_
-
-    def hand_over(self, share):
-        """Let a thread of the pool do `share`; returns its `_Help`."""
-        help_ = _Help()
-        self._waiting.put((share, help_))
-        return help_
-
-    def dismiss(self):
-        """End the threads when they have done what is waiting."""
-        for _ in range(self._size):
-            self._waiting.put(None)
-
-
-class _Help:
-    """A thread's work on a share, which ends at some time."""
+class _Worker:
+    """A thread that waits for work.  (An executor of the standard library takes ten times as long to hand it over.)"""
 
     def __init__(self):
-        self._has_ended = False
-        self._lock = threading.Lock()
-        self._lock.acquire()
+        self._waiting = queue.SimpleQueue()
+        self._called = Flag()
+        threading.Thread(target=self._serve, name="mininet", daemon=True).start()
 
-    def end(self):
-        """Say that it has ended."""
-        self._has_ended = True
-        self._lock.release()
+    def _serve(self):
+        ended = Flag()
+        while True:
+            self._called.watch(raised_from_python=True, raising=ended)
+            share = self._waiting.get()
+            self._called.lower()
+            if share is None:
+                return
+            if share.taken_by("worker") == "worker":
+                share.try_to_do()
+                ended = share.end()
+            del share  # hold on to nobody's arrays while waiting
 
-    def wait(self):
-        """Wait for the end; returns the last KeyboardInterrupt that came meanwhile, or None."""
-        interruption = None
-        while not self._has_ended:  # an interruption may come when the lock is ours already
-            try:
-                self._lock.acquire()
-            except KeyboardInterrupt as error:
-                interruption = error
-        return interruption
+    def hand_over(self, share):
+        """Let this thread do `share`, unless somebody else takes it first."""
+        self._waiting.put(share)
+        self._called.raise_()
+
+    def dismiss(self):
+        """End the thread when it has done what is waiting."""
+        self.hand_over(None)
 
 
 class _Share:
-    """What one thread has to do."""
+    """A share of the work; the caller or a worker takes it."""
 
     def __init__(self, work, first, last):
         self._work, self._range = work, (first, last)
+        self._taken = {}
+        self._ended, self._has_ended = Flag(), False
+        self._lock = threading.Lock()
+        self._lock.acquire()
         self.error = None
+
+    def taken_by(self, who):
+        """Take it for `who`, "caller" or "worker", unless it is taken; returns who has it."""
+        return self._taken.setdefault("by", who)  # one operation, which nothing can come between
 
     def do(self):
         """Do it."""
@@ -148,14 +136,36 @@ class _Share:
         except BaseException as error:
             self.error = error
 
+    def end(self):
+        """Say that the worker has done it; returns a flag to be raised as soon as Python's lock is free."""
+        self._work = None
+        self._has_ended = True
+        self._lock.release()
+        return self._ended
+
+    def wait(self):
+        """Wait for the worker; returns the last KeyboardInterrupt that came meanwhile, or None."""
+        interruption = None
+        try:
+            self._ended.watch(raised_from_python=False)
+        except KeyboardInterrupt as error:
+            interruption = error
+        while not self._has_ended:  # an interruption may come when the lock is ours already
+            try:
+                self._lock.acquire()
+            except KeyboardInterrupt as error:
+                interruption = error
+        return interruption
+
 
 def _hand_over(shares):
-    """Let a thread of the pool do each of the `shares`; returns their `_Help`s."""
+    """Offer each of `shares` to a thread of the pool."""
     global _pool
     with _pool_lock:  # so that nobody dismisses the pool in between
-        if _pool is None and _count > 1:
-            _pool = _Pool(_count - 1)
-        return [_pool.hand_over(share) for share in shares] if _pool else []
+        if _pool is None:
+            _pool = [_Worker() for _ in range(_count - 1)]
+        for worker, share in zip(_pool, shares, strict=False):
+            worker.hand_over(share)
 
 
 def for_each_share(work, total, least=1):
@@ -171,8 +181,8 @@ def for_each_share(work, total, least=1):
     total : int
         Number of items.
     least : int
-        How many items a share has at least, unless there are fewer: waking up a thread takes up to 100 microseconds,
-        so this should be as much work.
+        How many items a share has at least, unless there are fewer: handing it over takes some 15 microseconds (100, if
+        the thread has to be woken up), so this should be as much work.
     """
     count = max(1, min(_count, total // max(1, least)))
     if count == 1 or getattr(_inside_share, "yes", False):
@@ -181,13 +191,13 @@ def for_each_share(work, total, least=1):
         return
     bounds = [total * i // count for i in range(count + 1)]
     shares = [_Share(work, *bounds[i : i + 2]) for i in range(count)]
-    helps = _hand_over(shares[1:])
     try:
-        shares[0].do()
-        for share in shares[1 + len(helps) :]:  # the pool has become smaller in the meantime
-            share.do()
+        _hand_over(shares[1:])
+        for share in shares:
+            if share.taken_by("caller") == "caller":  # the first one, and those whose thread is not awake yet
+                share.do()
     finally:
-        _wait_for(helps)
+        _wait_for([share for share in shares if share.taken_by("caller") == "worker"])
     for share in shares:
         if share.error is not None:
             raise share.error
@@ -202,9 +212,9 @@ OPERATIONS_PER_SHARE = 2**24
 """Some 80 microseconds' worth of matrix products."""
 
 
-def _wait_for(helps):
+def _wait_for(shares):
     """Wait for all; a Ctrl-C in the meantime is raised afterwards, when no thread writes any more."""
-    interruptions = [help_.wait() for help_ in helps]
+    interruptions = [share.wait() for share in shares]
     for interruption in interruptions:
         if interruption is not None:
             raise interruption

@@ -124,7 +124,8 @@ def weight_gradient(x, gradient, w_shape, padding):
             start, stop = (tiling.rows * i // len(partial) for i in (group, group + 1))
             run(x, gradient, partial[group], *workspace, tiling.rows_at_once, *padding, start, stop)
 
-    for_each_share(work, len(partial))
+    operations = 2 * POINTS * c * k * tiling.rows * tiling.across
+    for_each_share(work, len(partial), items_worth_sharing(operations // len(partial)))
     dw = buffers.empty(w_shape, x.dtype)
 
     def finish(first, last):

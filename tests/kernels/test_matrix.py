@@ -7,22 +7,25 @@ from hypothesis import given, settings
 from support import DTYPES, assert_unchanged, assert_within, normal, strided
 
 from mininet.kernels import matrix
-from mininet.kernels.matrix import matrix_product
+from mininet.kernels.matrix import matrix_product, transposed_product
 
 
 def check(a, b):
     """A sum of K products is off by at most K eps times the sum of their absolute values, in any order."""
     exact_a, exact_b = a.astype(np.float64), b.astype(np.float64)
-    out = matrix_product(a, b)
-    assert out.dtype == a.dtype
     expected = np.einsum("ik,kj->ij", exact_a, exact_b)
     sizes = np.einsum("ik,kj->ij", np.abs(exact_a), np.abs(exact_b))
-    assert_within(out, expected, a.shape[1] * np.finfo(a.dtype).eps * sizes)
+    for out in (matrix_product(a, b), transposed_product(a.T, b)):
+        assert out.dtype == a.dtype
+        assert_within(out, expected, a.shape[1] * np.finfo(a.dtype).eps * sizes)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("operations", [None, 1], ids=["one piece", "pieces of 16 rows"])
-@pytest.mark.parametrize("sizes", [(1, 1, 1), (3, 4, 5), (16, 3, 2), (17, 3, 2), (33, 1, 4), (0, 3, 2), (3, 2, 0)])
+@pytest.mark.parametrize(
+    "sizes",
+    [(1, 1, 1), (3, 4, 5), (16, 3, 2), (17, 3, 2), (33, 1, 4), (0, 3, 2), (3, 2, 0), (256, 2, 3), (300, 2, 3)],
+)
 def test_tiny_product(monkeypatch, sizes, operations, dtype):
     if operations:
         monkeypatch.setattr(matrix, "OPERATIONS_PER_PIECE", operations)
@@ -32,6 +35,7 @@ def test_tiny_product(monkeypatch, sizes, operations, dtype):
 
 def test_tiny_product_over_nothing_is_zero():
     assert np.array_equal(matrix_product(np.ones((3, 0)), np.ones((0, 2))), np.zeros((3, 2)))
+    assert np.array_equal(transposed_product(np.ones((0, 3)), np.ones((0, 2))), np.zeros((3, 2)))
 
 
 @given(*(st.integers(0, 40) for _ in range(3)))
@@ -44,6 +48,18 @@ def test_more_rows_than_one_piece():
     inner, columns = 256, 64
     rows = 2 * (matrix.OPERATIONS_PER_PIECE // (2 * inner * columns)) + 5
     check(normal((rows, inner), np.float32, 1), normal((inner, columns), np.float32, 2))
+    check(normal((inner, rows), np.float32, 1), normal((rows, columns), np.float32, 2))
+
+
+@pytest.mark.parametrize("rows", [0, 1, 15, 16, 17, 255, 256, 257, 1000, 10_000])
+@pytest.mark.parametrize("pairs", [1, 100, 64 * 64])
+def test_tiny_pieces_depend_on_the_sizes_only(rows, pairs):
+    piece = matrix._piece(rows, pairs)
+    assert piece % 16 == 0
+    assert piece > 0
+    assert -(-rows // piece) <= matrix.MOST_PIECES
+    # a piece is not smaller than it is worth, but for what rounding to 16 rows takes away
+    assert rows <= piece or 2 * (piece + 16) * pairs >= matrix.OPERATIONS_PER_PIECE
 
 
 def test_tiny_arrays_that_are_not_contiguous():
@@ -56,11 +72,14 @@ def test_tiny_arrays_that_are_not_contiguous():
 def test_tiny_inputs_stay_as_they_are():
     arrays = normal((5, 3), seed=1), normal((3, 4), seed=2)
     copies = [array.copy() for array in arrays]
-    matrix_product(*arrays)
+    products = matrix_product(*arrays), transposed_product(arrays[0].T, arrays[1])
     assert_unchanged(arrays, copies)
+    assert not any(np.shares_memory(new, old) for new in products for old in arrays)
 
 
 @pytest.mark.parametrize("rows", [3, 1])
 def test_inner_sizes_must_agree(rows):
     with pytest.raises(ValueError, match="as many columns"):
         matrix_product(np.ones((rows, 3)), np.ones((4, 2)))
+    with pytest.raises(ValueError, match="equally many rows"):
+        transposed_product(np.ones((2 * rows, 3)), np.ones((4, 2)))

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from support import DTYPES, assert_unchanged, assert_within, normal, strided
 
-from mininet.kernels import momentum
+from mininet.kernels import get_num_threads, momentum, set_num_threads
 from mininet.kernels.momentum import (
+    add,
     adjoint_step,
     adjoint_step_reference,
     inverse_step_reference,
@@ -20,11 +21,14 @@ by_dtype = pytest.mark.parametrize("dtype", DTYPES)
 by_gamma = pytest.mark.parametrize("gamma", GAMMAS)
 
 
-@pytest.fixture(params=[None, 1, 4], ids=["one piece", "pieces of 1", "pieces of 4"], autouse=True)
-def pieces(request, monkeypatch):
+@pytest.fixture(params=[1, 2, 4], ids=["one share", "2 shares", "4 shares"], autouse=True)
+def shares(request, monkeypatch):
     """Every test runs on whole and on cut-up arrays."""
-    if request.param:
-        monkeypatch.setattr(momentum, "ELEMENTS_PER_PIECE", request.param)
+    before = get_num_threads()
+    monkeypatch.setattr(momentum, "ELEMENTS_WORTH_SHARING", 1)
+    set_num_threads(request.param)
+    yield
+    set_num_threads(before)
 
 
 def make(dtype, shape=(3, 5)):
@@ -120,4 +124,34 @@ def test_tiny_no_elements():
     step(x, v, f, 0.9)
     undo_position(x, v)
     undo_velocity(v, f, 0.9)
+    add(x, v)
     assert adjoint_step(x, v, 0.9).shape == (0, 4)
+
+
+@by_dtype
+def test_tiny_add_in_place(dtype):
+    x, v, _ = make(dtype)
+    expected, kept = x + v, v.copy()
+    assert add(x, v) is None
+    assert np.array_equal(x, expected)
+    add(x, strided(v))
+    assert np.array_equal(x, expected + v)
+    add(x, np.asfortranarray(v))
+    assert np.array_equal(x, expected + v + v)
+    assert_unchanged([v], [kept])
+
+
+@by_dtype
+def test_arrays_of_many_vectors(dtype):
+    # long enough for whole vectors and what is left over, in every share
+    x, v, f = make(dtype, (1003,))
+    rows = [array[:, None].copy() for array in (x, v, f)]
+    keep, take = dtype(0.9), dtype(1 - 0.9)
+    for function in (lambda x, v, f: step(x, v, f, 0.9), lambda x, v, f: undo_velocity(v, f, 0.9)):
+        function(x, v, f)
+        for i in range(len(x)):
+            function(*(array[i] for array in rows))
+        assert_unchanged((x, v), rows[:2])
+    total = x + v
+    assert np.array_equal(adjoint_step(x, v, 0.9), take * total)
+    assert np.array_equal(v, keep * total)

@@ -15,7 +15,7 @@ from mininet.kernels.normalization import (
 )
 
 EPS = 1e-5
-SHAPES = [(2, 1), (5, 3), (12, 2), (3, 8)]
+SHAPES = [(2, 1), (5, 3), (12, 2), (3, 8), (16, 3), (20, 3)]
 
 
 def make(shape, dtype):
@@ -30,14 +30,44 @@ def factors(x):
     return mean.astype(x.dtype), (1 / np.sqrt(variance + EPS)).astype(x.dtype)
 
 
-@pytest.fixture(params=[None, 1, 4], ids=["one piece", "pieces of 1 row", "pieces of 4 rows"])
-def rows(request, monkeypatch):
-    """How many rows make one piece of work: sums over pieces must not lose or repeat a row."""
-    if request.param:
-        monkeypatch.setattr(normalization, "_rows_per_piece", lambda x: request.param)
+CUTS = {
+    "one group": (2**15, 256),
+    "one group, narrow": (2**15, 0),
+    "groups of 1 row": (1, 0),
+    "groups of 1 wide row": (1, 256),
+    "groups of some rows": (8, 0),
+    "groups of some rows, 2 or 4 side by side": (24, 12),
+}
 
 
-@pytest.mark.usefixtures("rows")
+@pytest.fixture(params=CUTS.values(), ids=CUTS)
+def groups(request, monkeypatch):
+    """Sums over groups, and over rows side by side, must not lose or repeat a row."""
+    monkeypatch.setattr(normalization, "ELEMENTS_PER_GROUP", request.param[0])
+    monkeypatch.setattr(normalization, "WIDE", request.param[1])
+
+
+@pytest.mark.parametrize(
+    ("shape", "wide", "expected"),
+    [
+        ((16, 3), 256, (1, 48)),
+        ((16, 3), 12, (4, 12)),
+        ((16, 3), 11, (8, 6)),
+        ((12, 2), 256, (3, 8)),
+        ((5, 3), 256, (5, 3)),
+        ((8, 300), 256, (8, 300)),
+    ],
+)
+def test_tiny_rows_side_by_side(monkeypatch, shape, wide, expected):
+    monkeypatch.setattr(normalization, "WIDE", wide)
+    x = normal(shape)
+    found = normalization._widened(x)
+    assert found.shape == expected
+    assert np.shares_memory(found, x)
+    assert np.array_equal(found.ravel(), x.ravel())
+
+
+@pytest.mark.usefixtures("groups")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [*SHAPES, (1, 3)])
 def test_tiny_batch_statistics(shape, dtype):
@@ -51,9 +81,10 @@ def test_tiny_batch_statistics(shape, dtype):
     assert_within(variance, exact.var(axis=0), 4 * bound)
 
 
-def test_statistics_of_more_rows_than_one_piece():
-    piece = normalization._rows_per_piece(np.empty((1, 16)))
-    x = normal((3 * piece + 7, 16), np.float32) + np.float32(1000)
+@pytest.mark.parametrize("rows", [-1, 0, 1, 7])
+def test_statistics_of_several_groups(rows):
+    group = normalization.ELEMENTS_PER_GROUP // 16
+    x = normal((4 * group + rows, 16), np.float32) + np.float32(1000)
     mean, variance = batch_statistics(x)
     exact = x.astype(np.float64)
     # float32 sums, or E x^2 - (E x)^2, would be off by 1e-4 and more; float64 ones by m eps |x|
@@ -61,7 +92,16 @@ def test_statistics_of_more_rows_than_one_piece():
     assert_within(variance, exact.var(axis=0), len(x) * np.finfo(np.float64).eps * 2000)
 
 
-@pytest.mark.usefixtures("rows")
+def test_variance_far_from_zero_is_not_lost_to_cancellation():
+    # of a mean of 1e7 each group knows its own up to size * eps * 1e7; E x^2 - (E x)^2 would be off by eps * 1e14
+    size = normalization.ELEMENTS_PER_GROUP // 64
+    x = normal((5 * size, 64)) + 1e7
+    _, variance = batch_statistics(x)
+    off = size * np.finfo(np.float64).eps * 1e7
+    assert_within(variance, (x - 1e7).var(axis=0), 4 * off + off**2)
+
+
+@pytest.mark.usefixtures("groups")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_tiny_normalize(shape, dtype):
@@ -76,14 +116,15 @@ def test_tiny_normalize(shape, dtype):
     assert_within(out, expected, bound)
 
 
-@pytest.mark.usefixtures("rows")
+@pytest.mark.usefixtures("groups")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_tiny_gradients_in_training(shape, dtype):
-    x, weight, _, gradient = make(shape, dtype)
+    x, weight, bias, gradient = make(shape, dtype)
     mean, inverse = factors(x)
-    parameter_gradients = normalize_parameter_gradients(x, gradient, mean, inverse)
-    dx = normalize_input_gradient(x, gradient, mean, inverse, weight, parameter_gradients)
+    arguments = x, gradient, mean, inverse, weight, bias
+    parameter_gradients = normalize_parameter_gradients(*arguments)
+    dx = normalize_input_gradient(*arguments, parameter_gradients=parameter_gradients)
     expected = batch_norm_gradients_reference(*(a.astype(np.float64) for a in (x, weight, gradient)), EPS)
     eps, m = np.finfo(dtype).eps, len(x)
     inverse, size = inverse.astype(np.float64), np.abs(x) + np.abs(mean)
@@ -100,13 +141,13 @@ def test_tiny_gradients_in_training(shape, dtype):
     assert_within(dx, expected[0], bound)
 
 
-@pytest.mark.usefixtures("rows")
+@pytest.mark.usefixtures("groups")
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_tiny_input_gradient_in_evaluation(dtype):
     # mean and variance are constants, so the Jacobian is diagonal; two products are rounded
-    x, weight, _, gradient = make((5, 3), dtype)
+    x, weight, bias, gradient = make((5, 3), dtype)
     mean, inverse = factors(x)
-    dx = normalize_input_gradient(x, gradient, mean, inverse, weight)
+    dx = normalize_input_gradient(x, gradient, mean, inverse, weight, bias)
     assert dx.dtype == dtype
     exact = gradient.astype(np.float64) * inverse.astype(np.float64) * weight
     assert_within(dx, exact, np.finfo(dtype).eps * np.abs(exact) * 1.01)
@@ -114,33 +155,102 @@ def test_tiny_input_gradient_in_evaluation(dtype):
 
 def test_tiny_training_gradient_has_no_component_along_constants_and_x():
     # adding a constant to a channel, or scaling it, does not change the output (for eps = 0)
-    x, weight, _, gradient = make((12, 2), np.float64)
+    x, weight, bias, gradient = make((12, 2), np.float64)
     mean, variance = batch_statistics(x)
-    inverse = 1 / np.sqrt(variance)
-    parameter_gradients = normalize_parameter_gradients(x, gradient, mean, inverse)
-    dx = normalize_input_gradient(x, gradient, mean, inverse, weight, parameter_gradients)
+    arguments = x, gradient, mean, 1 / np.sqrt(variance), weight, bias
+    parameter_gradients = normalize_parameter_gradients(*arguments)
+    dx = normalize_input_gradient(*arguments, parameter_gradients=parameter_gradients)
     scale = 100 * np.finfo(np.float64).eps * np.abs(dx).sum(axis=0) * np.abs(x).max()
     assert_within(dx.sum(axis=0), np.zeros(2), scale)
     assert_within((dx * x).sum(axis=0), np.zeros(2), scale)
 
 
-def test_tiny_inputs_stay_as_they_are():
+# With the ReLU that follows
+
+
+def with_zeros(shape, dtype):
+    """Integers, so that the normalised value is exactly 0 in many places; mean, 1 / deviation, weight and bias too."""
+    x, gradient = (np.round(2 * normal(shape, dtype, seed)) for seed in (1, 2))
+    channels = np.arange(shape[1])
+    vectors = channels % 3 - 1, 2.0 ** -(channels % 2), (-1.0) ** channels, channels % 2 - 0.5 * (channels % 3)
+    return x, gradient, *(vector.astype(dtype) for vector in vectors)
+
+
+def ordinary(shape, dtype):
+    x, weight, bias, gradient = make(shape, dtype)
+    return x, gradient, *factors(x), weight, bias
+
+
+@pytest.mark.usefixtures("groups")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(5, 3), (12, 2), (16, 3), (24, 8)])
+@pytest.mark.parametrize("given", [with_zeros, ordinary], ids=lambda function: function.__name__)
+def test_tiny_relu_in_the_same_pass_changes_no_bit(given, shape, dtype):
+    x, gradient, *others = given(shape, dtype)
+    plain = normalize(x, *others)
+    if given is with_zeros:
+        assert (plain == 0).sum() > 1
+    assert (plain > 0).any()
+    assert (plain < 0).any()
+    out = normalize(x, *others, True)
+    assert out.dtype == dtype
+    assert np.array_equal(out, np.maximum(plain, 0))
+    passed = np.where(plain > 0, gradient, dtype(0))  # nothing passes where the ReLU's input is exactly 0
+    expected = normalize_parameter_gradients(x, passed, *others)
+    found = normalize_parameter_gradients(x, gradient, *others, True)
+    for one, other in zip(found, expected, strict=True):
+        assert one.dtype == np.float64
+        assert np.array_equal(one, other)
+    for sums in (None, expected):
+        dx = normalize_input_gradient(x, gradient, *others, True, sums)
+        assert dx.dtype == dtype
+        assert np.array_equal(dx, normalize_input_gradient(x, passed, *others, False, sums))
+
+
+def test_relu_in_the_same_pass_on_whole_vectors():
+    x, gradient, *others = ordinary((4096, 48), np.float32)
+    plain = normalize(x, *others)
+    passed = np.where(plain > 0, gradient, np.float32(0))
+    assert normalize(x, *others, True).tobytes() == np.maximum(plain, 0).tobytes()
+    sums = normalize_parameter_gradients(x, passed, *others)
+    for one, other in zip(normalize_parameter_gradients(x, gradient, *others, True), sums, strict=True):
+        assert one.tobytes() == other.tobytes()
+    dx = normalize_input_gradient(x, gradient, *others, True, sums)
+    assert dx.tobytes() == normalize_input_gradient(x, passed, *others, False, sums).tobytes()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_tiny_nan_passes_through_the_relu(dtype):
+    x, gradient, *others = ordinary((12, 4), dtype)
+    x[3, 1] = x[5, 2] = np.nan
+    out = normalize(x, *others, True)
+    assert np.array_equal(np.isnan(out), np.isnan(x))
+    dx = normalize_input_gradient(x, gradient, *others, True)
+    assert np.array_equal(np.isnan(dx), np.isnan(x))
+    by_weight, _ = normalize_parameter_gradients(x, gradient, *others, True)
+    assert np.array_equal(np.isnan(by_weight), [False, True, True, False])
+
+
+@pytest.mark.parametrize("relu", [False, True])
+def test_tiny_inputs_stay_as_they_are(relu):
     x, weight, bias, gradient = make((5, 3), np.float32)
     mean, inverse = factors(x)
-    arrays = x, weight, bias, gradient, mean, inverse
+    arrays = x, gradient, mean, inverse, weight, bias
     copies = [array.copy() for array in arrays]
-    normalize(x, mean, inverse, weight, bias)
-    parameter_gradients = normalize_parameter_gradients(x, gradient, mean, inverse)
+    out = normalize(x, mean, inverse, weight, bias, relu)
+    parameter_gradients = normalize_parameter_gradients(*arrays, relu)
     kept = [array.copy() for array in parameter_gradients]
-    normalize_input_gradient(x, gradient, mean, inverse, weight, parameter_gradients)
+    dx = normalize_input_gradient(*arrays, relu, parameter_gradients)
     assert_unchanged(arrays, copies)
     assert_unchanged(parameter_gradients, kept)
+    assert not any(np.shares_memory(new, old) for new in (out, dx) for old in (*arrays, *parameter_gradients))
 
 
-def test_no_rows_in_evaluation():
+@pytest.mark.parametrize("relu", [False, True])
+def test_no_rows_in_evaluation(relu):
     x, weight, bias, gradient = make((0, 3), np.float32)
-    ones = np.ones(3, np.float32)
-    assert normalize(x, ones, ones, weight, bias).shape == (0, 3)
-    assert normalize_input_gradient(x, gradient, ones, ones, weight).shape == (0, 3)
-    for total in normalize_parameter_gradients(x, gradient, ones, ones):
+    others = np.ones(3, np.float32), np.ones(3, np.float32), weight, bias, relu
+    assert normalize(x, *others).shape == (0, 3)
+    assert normalize_input_gradient(x, gradient, *others).shape == (0, 3)
+    for total in normalize_parameter_gradients(x, gradient, *others):
         assert np.array_equal(total, np.zeros(3))

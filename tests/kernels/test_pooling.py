@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from support import DTYPES, assert_unchanged, assert_within, normal, strided
 
-from mininet.kernels import pooling
+from mininet.kernels import get_num_threads, pooling, set_num_threads
 from mininet.kernels.pooling import (
     average_pool,
     average_pool_gradient,
@@ -118,9 +118,17 @@ def test_tiny_nan_beats_every_number(place):
     assert winner.item() == place
 
 
-@pytest.mark.parametrize("images_per_piece", [1, 2])
-def test_tiny_pieces_of_work(monkeypatch, images_per_piece):
-    monkeypatch.setattr(pooling, "ELEMENTS_PER_PIECE", images_per_piece * 2 * 2 * 3)
+@pytest.fixture(params=[1, 2, 3, 5])
+def shares(request, monkeypatch):
+    before = get_num_threads()
+    set_num_threads(request.param)
+    monkeypatch.setattr(pooling, "ELEMENTS_WORTH_SHARING", 1)
+    yield
+    set_num_threads(before)
+
+
+@pytest.mark.usefixtures("shares")
+def test_tiny_shares_of_the_images():
     x = normal((5, 4, 4, 3))
     out, winner = max_pool(x, (2, 2), (2, 2), (0, 0))
     assert np.array_equal(out, pool_reference(x, (2, 2), (2, 2), (0, 0), np.max, -np.inf))

@@ -1,0 +1,82 @@
+"""The general method against the definition: any channels, windows and strides, cut into pieces of some images."""
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from support import (
+    DTYPES,
+    assert_unchanged,
+    assert_within,
+    convolution_arrays,
+    guarded_buffers,
+    in_float64,
+    normal,
+    product_bounds,
+)
+
+from mininet.kernels import patches
+
+
+def check(case, dtype):
+    stride, padding = case[2:]
+    x, w, gradient = arrays = convolution_arrays(*case, dtype)
+    copies = [array.copy() for array in arrays]
+    with guarded_buffers():
+        found = (
+            patches.convolve(x, w, stride, padding, gradient.shape),
+            patches.input_gradient(gradient, w, x.shape, stride, padding),
+            patches.weight_gradient(x, gradient, w.shape, stride, padding),
+        )
+    assert_unchanged(arrays, copies)
+    expected, bounds = in_float64(*arrays, stride, padding), product_bounds(*arrays, stride, padding)
+    for one, other, bound in zip(found, expected, bounds, strict=True):
+        assert one.dtype == dtype
+        assert_within(one, other, bound)
+        assert not any(np.shares_memory(one, array) for array in arrays)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("window", [(1, 1), (1, 3), (2, 2), (3, 3), (5, 5)], ids=str)
+@pytest.mark.parametrize("stride", [(1, 1), (2, 2), (3, 1)], ids=str)
+@pytest.mark.parametrize("channels", [(1, 1), (3, 8), (8, 5), (16, 16)], ids=str)
+def test_windows_strides_and_channels(channels, stride, window, dtype):
+    for images, padding in ((0, (0, 0)), (1, (2, 1)), (3, (3, 3))):
+        check(((images, 7, 6, channels[0]), (*window, *channels), stride, padding), dtype)
+
+
+@st.composite
+def cases(draw):
+    window = [draw(st.integers(1, 5)) for _ in range(2)]
+    padding = tuple(draw(st.integers(0, 3)) for _ in range(2))
+    stride = tuple(draw(st.integers(1, 3)) for _ in range(2))
+    size = [max(1, k - 2 * p) + draw(st.integers(0, 9)) for k, p in zip(window, padding, strict=True)]
+    c, k = draw(st.integers(1, 20)), draw(st.integers(1, 40))
+    return (draw(st.integers(0, 5)), *size, c), (*window, c, k), stride, padding
+
+
+@given(cases(), st.integers(1, 200_000))
+@settings(deadline=None, max_examples=100, derandomize=True)
+def test_generated_shapes_and_pieces(case, patch_bytes):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(patches, "PATCH_BYTES", patch_bytes)
+        check(case, np.float64)
+
+
+def test_tiny_images_of_a_piece(monkeypatch):
+    # a patch matrix of 6 pixels x (3 * 3 * 2) float64 has 864 bytes
+    for patch_bytes, images in ((1, 1), (863, 1), (864, 1), (1727, 1), (1728, 2), (2**20, 1213)):
+        monkeypatch.setattr(patches, "PATCH_BYTES", patch_bytes)
+        assert patches._images_per_piece((5, 2, 3, 7), (3, 3, 2, 7), 8) == images
+    assert patches._pieces(1, 3, 4) == [slice(4, 8), slice(8, 12)]
+
+
+def test_tiny_gather_and_scatter_are_transposes():
+    # <P x, q> = <x, P^T q>, exactly in integers
+    window = (2, 3), (2, 1), (1, 2)
+    shape = (2, 2, 6, 2, 3, 2)
+    x, q = np.round(5 * normal((2, 4, 4, 2), seed=1)), np.round(5 * normal(shape, seed=2))
+    gathered, scattered = np.full(shape, np.nan), np.zeros(x.shape)
+    patches._gather_patches(x, gathered, *window[1], *window[2])
+    patches._scatter_patches(q, scattered, *window[1], *window[2])
+    assert (gathered * q).sum() == (x * scattered).sum() != 0

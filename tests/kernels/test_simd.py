@@ -1,0 +1,238 @@
+"""Vector instructions against the plain functions that say what they compute, and those against plain loops."""
+
+import fractions
+
+import numba
+import numpy as np
+import pytest
+from support import DTYPES, assert_unchanged, assert_within, normal
+
+from mininet.kernels import simd, winograd
+from mininet.kernels.simd import (
+    REGISTERS,
+    TILE_ROWS,
+    TILE_VECTORS,
+    VECTOR_BYTES,
+    combination,
+    combination_in_python,
+    lanes,
+    product_tile,
+    product_tile_in_python,
+)
+
+by_dtype = pytest.mark.parametrize("dtype", DTYPES)
+
+
+def test_tiny_lanes_fill_a_vector():
+    for dtype in (np.float32, np.float64, "f4", np.dtype(np.float64)):
+        assert lanes(dtype) * np.dtype(dtype).itemsize == VECTOR_BYTES
+    # sums, one row of b, and one number of a
+    assert TILE_ROWS * TILE_VECTORS + TILE_VECTORS + 1 <= REGISTERS
+
+
+@by_dtype
+def test_tiny_lanes_within_a_kernel(dtype):
+    @numba.njit
+    def count(array):
+        return lanes(array.dtype)
+
+    assert count(np.empty(1, dtype)) == lanes(dtype)
+
+
+# Products
+
+
+def tile_kernel(rows, vectors):
+    """Both kinds of tile, one that writes and one that adds; compiled anew, so that no cache hides a change."""
+
+    @numba.njit
+    def run(a, a_start, a_row, a_outer, a_inner, b, b_start, b_step, outer, inner, out, out_start, out_row, add):
+        if add:
+            product_tile(a, a_start, a_row, a_outer, a_inner, b, b_start, b_step, outer, inner, out, out_start, out_row,
+                         rows, vectors, True)  # fmt: skip
+        else:
+            product_tile(a, a_start, a_row, a_outer, a_inner, b, b_start, b_step, outer, inner, out, out_start, out_row,
+                         rows, vectors, False)  # fmt: skip
+
+    return run
+
+
+def python_kernel(rows, vectors):
+    return lambda *arguments: product_tile_in_python(*arguments[:-1], rows, vectors, arguments[-1])
+
+
+def tile_by_definition(a, a_start, a_row, a_outer, a_inner, b, b_start, b_step, outer, inner, out, out_start, out_row,
+                       rows, vectors, add):  # fmt: skip
+    """(out, what its errors are relative to): the formula in the docstring as four loops, in float64."""
+    columns = vectors * lanes(out.dtype)
+    expected, sizes = out.astype(np.float64), np.zeros(out.shape)
+    for i in range(rows):
+        for j in range(columns):
+            at = out_start + i * out_row + j
+            if not add:
+                expected[at] = 0
+            sizes[at] = abs(expected[at])
+            for s in range(outer):
+                for t in range(inner):
+                    product = float(a[a_start + i * a_row + s * a_outer + t * a_inner])
+                    product *= float(b[b_start + (s * inner + t) * b_step + j])
+                    expected[at] += product
+                    sizes[at] += abs(product)
+    return expected, sizes
+
+
+# (a_row, a_outer, a_inner), b_step beyond the columns, (outer, inner), out_row beyond the columns
+LAYOUTS = {
+    "rows of a matrix": ((6, 0, 1), 0, (1, 6), 0),
+    "columns of a matrix": ((1, 0, 17), 0, (1, 5), 3),
+    "windows of an image": ((2, 31, 1), 0, (3, 6), 5),
+    "channels of an image": ((1, 40, 3), 7, (2, 4), 0),
+    "the same number everywhere": ((0, 0, 0), 1, (2, 2), 0),
+    "nothing to add up": ((1, 1, 1), 0, (0, 3), 0),
+    "nothing to add up within": ((1, 1, 1), 0, (3, 0), 0),
+}
+
+
+def check_tile(run, rows, vectors, dtype, layout, add):
+    (a_row, a_outer, a_inner), b_gap, (outer, inner), out_gap = layout
+    columns = vectors * lanes(dtype)
+    b_step, out_row = columns + b_gap, columns + out_gap
+    a = normal(5 + rows * a_row + outer * a_outer + inner * a_inner + 1, dtype, 1)
+    b = normal(3 + (outer * inner + 1) * b_step, dtype, 2)
+    out = normal(7 + rows * out_row + 9, dtype, 3)
+    arguments = (a, 5, a_row, a_outer, a_inner, b, 3, b_step, outer, inner, out, 7, out_row)
+    expected, sizes = tile_by_definition(*arguments, rows, vectors, add)
+    kept = a.copy(), b.copy()
+    run(*arguments, add)
+    # one rounding for every term, here and in the definition; what lies between and around the rows is left alone
+    assert_within(out, expected, (outer * inner + 1) * np.finfo(dtype).eps * sizes)
+    assert_unchanged((a, b), kept)
+
+
+@pytest.mark.parametrize("vectors", [1, 2])
+@pytest.mark.parametrize("rows", range(1, 17))
+def test_products_of_every_tile(rows, vectors):
+    run = tile_kernel(rows, vectors)
+    for dtype in DTYPES if rows in (1, TILE_ROWS) else (DTYPES[(rows + vectors) % 2],):
+        for layout in LAYOUTS.values():
+            for add in (False, True):
+                check_tile(run, rows, vectors, dtype, layout, add)
+
+
+@by_dtype
+@pytest.mark.parametrize("add", [False, True])
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_tiny_products_in_python(layout, add, dtype):
+    for rows, vectors in ((1, 1), (3, 2)):
+        check_tile(python_kernel(rows, vectors), rows, vectors, dtype, layout, add)
+
+
+def test_tiny_without_the_jit_the_python_functions_stand_in():
+    if numba.config.DISABLE_JIT:
+        assert product_tile is product_tile_in_python
+        assert combination is combination_in_python
+    else:
+        assert product_tile is simd._product_tile
+        assert combination is simd._combination
+
+
+def test_products_are_added_in_order_each_with_one_rounding():
+    run, columns = tile_kernel(2, 1), lanes(np.float64)
+    outer, inner = 3, 5
+    a, b, out = normal(40, seed=1), normal(outer * inner * columns, seed=2), normal(2 * columns, seed=3)
+    expected = out.copy()
+    for i in range(2):
+        for j in range(columns):
+            total = expected[i * columns + j]
+            for s in range(outer):
+                for t in range(inner):
+                    factors = a[3 * i + 7 * s + t], b[(s * inner + t) * columns + j]
+                    exact = fractions.Fraction(factors[0]) * fractions.Fraction(factors[1]) + fractions.Fraction(total)
+                    total = float(exact)  # rounded correctly
+            expected[i * columns + j] = total
+    run(a, 0, 3, 7, 1, b, 0, columns, outer, inner, out, 0, columns, True)
+    assert out.tobytes() == expected.tobytes()
+
+
+def test_a_row_does_not_depend_on_the_tile_it_is_in():
+    # that is why tiles may overlap, and shares end anywhere
+    columns = 2 * lanes(np.float32)
+    a, b = normal(16 * 9, np.float32, 1), normal(9 * columns, np.float32, 2)
+    whole, single, narrow = (np.zeros(16 * columns, np.float32) for _ in range(3))
+    tile_kernel(16, 2)(a, 0, 9, 0, 1, b, 0, columns, 1, 9, whole, 0, columns, False)
+    one_row, one_vector = tile_kernel(1, 2), tile_kernel(5, 1)
+    for i in range(16):
+        one_row(a, 9 * i, 9, 0, 1, b, 0, columns, 1, 9, single, i * columns, columns, False)
+    for i in (0, 5, 10, 11):
+        for j in (0, columns // 2):
+            one_vector(a, 9 * i, 9, 0, 1, b, j, columns, 1, 9, narrow, i * columns + j, columns, False)
+    assert whole.tobytes() == single.tobytes() == narrow.tobytes()
+
+
+# Combinations
+
+MATRICES = {
+    "winograd, input": winograd.INPUT,
+    "winograd, output": winograd.OUTPUT,
+    "winograd, output transposed": winograd.OUTPUT.T,
+    "one": [[1]],
+    "minus one": [[-1]],
+    "nothing in a row": [[0, 0], [1, 2], [0, 0]],
+    "signs": [[1, -1, 1], [-1, 1, -1], [-1, -1, 0], [0, 1, -3]],
+    "one row": [[2, 0, -5, 1]],
+    "one column": [[1], [-1], [0], [3]],
+}
+
+
+def combine_kernel(matrix, make=combination):
+    combine = make(matrix)
+
+    @numba.njit
+    def run(source, source_start, source_step, target, target_start, target_step):
+        combine(source, source_start, source_step, target, target_start, target_step)
+
+    return run if make is combination else combine
+
+
+@by_dtype
+@pytest.mark.parametrize("make", [combination, combination_in_python])
+@pytest.mark.parametrize("matrix", MATRICES.values(), ids=MATRICES)
+def test_tiny_combinations_of_integers_are_exact(matrix, make, dtype):
+    rows, columns = np.shape(matrix)
+    count = lanes(dtype)
+    for source_gap, target_gap in ((0, 0), (3, 5)):
+        source_step, target_step = count + source_gap, count + target_gap
+        source = np.round(10 * normal(5 + columns * source_step, dtype, 1))
+        target = normal(3 + rows * target_step + 7, dtype, 2)
+        expected, kept = target.copy(), source.copy()
+        vectors = [source[5 + j * source_step :][:count] for j in range(columns)]
+        for i in range(rows):
+            place = 3 + i * target_step
+            expected[place : place + count] = sum(matrix[i][j] * vectors[j] for j in range(columns))
+        combine_kernel(matrix, make)(source, 5, source_step, target, 3, target_step)
+        assert np.array_equal(target, expected)
+        assert_unchanged([source], [kept])
+
+
+@by_dtype
+@pytest.mark.parametrize("make", [combination, combination_in_python])
+@pytest.mark.parametrize("matrix", [winograd.WEIGHT, winograd.WEIGHT.T], ids=["winograd, weight", "transposed"])
+def test_tiny_combinations_with_fractions(matrix, make, dtype):
+    rows, columns = matrix.shape
+    count = lanes(dtype)
+    source, target = normal((columns, count), dtype, 1), np.empty((rows, count), dtype)
+    combine_kernel(matrix, make)(source.reshape(-1), 0, count, target.reshape(-1), 0, count)
+    exact = source.astype(np.float64)
+    # the factors are rounded, and every product and sum
+    bound = (columns + 1) * np.finfo(dtype).eps * (np.abs(matrix) @ np.abs(exact))
+    assert_within(target, matrix @ exact, bound)
+
+
+@by_dtype
+@pytest.mark.parametrize("make", [combination, combination_in_python])
+def test_tiny_sources_are_read_before_targets_are_written(make, dtype):
+    matrix, count = winograd.INPUT, lanes(dtype)
+    array = np.round(10 * normal(6 * count, dtype))
+    expected = matrix @ array.reshape(6, count)
+    combine_kernel(matrix, make)(array, 0, count, array, 0, count)
+    assert np.array_equal(array.reshape(6, count), expected)
