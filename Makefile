@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.ready-bench
+ROUNDS ?= 5
 RUN := $(VENV)/bin/python
 
 .PHONY: demo test test-fast bench lint format notebooks clean
@@ -18,7 +19,7 @@ test-fast: $(READY)  ## the tests that take no more than a few seconds each
 	$(RUN) -m pytest -m "not slow"
 
 bench: $(BENCH_READY)  ## time it against PyTorch and the authors' package, about 40 minutes; writes the README's results
-	$(RUN) -m benchmarks --write-readme
+	$(RUN) -m benchmarks --write-readme --rounds $(ROUNDS)
 
 lint: $(READY)  ## what the linter and the formatter would change
 	$(RUN) -m ruff check .

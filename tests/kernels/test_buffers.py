@@ -461,6 +461,11 @@ class DisturbedDict(collections.OrderedDict):
         self.disturb()
         return found
 
+    def pop(self, *arguments):
+        found = super().pop(*arguments)
+        self.disturb()
+        return found
+
     def move_to_end(self, *arguments):
         super().move_to_end(*arguments)
         self.disturb()
@@ -476,9 +481,13 @@ def idle():
     buffers._idle = collections.OrderedDict()
 
 
-def test_ctrl_c_within_empty_keeps_the_books(idle):
+@pytest.mark.parametrize("call", range(3))
+def test_ctrl_c_within_empty_keeps_the_books(idle, call):
+    calls = itertools.count()
+
     def disturb():
-        raise KeyboardInterrupt
+        if next(calls) == call:
+            raise KeyboardInterrupt
 
     idle.disturb = disturb
     with contextlib.suppress(KeyboardInterrupt):
@@ -489,16 +498,24 @@ def test_ctrl_c_within_empty_keeps_the_books(idle):
     assert idle_bytes() == 0
 
 
+@pytest.mark.parametrize("call", range(3))
 @pytest.mark.parametrize("size", [SMALLEST, 2 * SMALLEST])
-def test_memory_that_comes_back_within_empty_is_not_lost(idle, size):
+def test_memory_that_comes_back_within_empty_is_not_lost(idle, size, call):
     # from Python 3.12 on the collector may run whenever a call returns, and free an array that is part of a cycle
-    dying = [empty(size, np.uint8)]
-    idle.disturb = dying.clear
+    dying, calls = [empty(size, np.uint8)], itertools.count()
+
+    def disturb():
+        if next(calls) == call:
+            dying.clear()
+
+    idle.disturb = disturb
     array = empty(SMALLEST, np.uint8)
     del idle.disturb
-    assert dying == []
+    assert dying == [] or call > 0
+    dying.clear()
     array.fill(1)
     assert is_consistent()
+    assert idle_bytes() == (2 * SMALLEST if size == SMALLEST else 4 * SMALLEST)
 
 
 def test_memory_that_another_thread_brings_back_meanwhile_is_not_lost(idle):
@@ -516,6 +533,7 @@ def test_memory_that_another_thread_brings_back_meanwhile_is_not_lost(idle):
     assert dying == []
     array.fill(1)
     assert is_consistent()
+    assert idle_bytes() == 2 * SMALLEST
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
