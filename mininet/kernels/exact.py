@@ -90,7 +90,8 @@ class SpillSchedule:
     """How often the low bits of all buffers move to the stack before each step; a function of n/d alone.
 
     `_bounds[t]` is a strict upper bound of every buffer before step t, after its spills.  A step takes b < B to
-    b' <= floor((B d - 1) / n) < ceil(B d / n).  It needs B d <= 2^53, to divide in float64, and ceil(B d / n) <= 2^32.
+    b' <= floor((B d - 1) / n) < ceil(B d / n), which must fit into the word: at most 2^32.  Then B d <= 2^32 n < 2^53,
+    so that float64 can divide.
     """
 
     def __init__(self, gamma):
@@ -108,7 +109,7 @@ class SpillSchedule:
             while len(self._bounds) <= step:
                 bound = self._after_step(self._bounds[-1])
                 spills = 0
-                while bound * self._denominator > 2**53 or self._after_step(bound) > 2**BUFFER_BITS:
+                while self._after_step(bound) > 2**BUFFER_BITS:
                     bound = -(-bound >> SPILL_BITS)
                     spills += 1
                 self._spills.append(spills)

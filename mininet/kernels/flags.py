@@ -59,9 +59,21 @@ def _look(typing, state):
     return types.int64(state), generate
 
 
+@intrinsic
+def _raise(typing, state):
+    """state[0] = 1, written to memory now."""
+
+    def generate(context, builder, signature, arguments):
+        address = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        builder.store_atomic(context.get_constant(types.int64, 1), address, ordering="release", align=8)
+        return context.get_dummy_value()
+
+    return types.void(state), generate
+
+
 @kernel
 def _watch(first, state, patience, grace):
-    first[0] = 1
+    _raise(first)
     for _ in range(patience):
         if _look(state) != 0:
             for _ in range(grace):
