@@ -84,7 +84,7 @@ def weight_gradient(x, gradient, w_shape, stride, padding):
     backward = _weight_gradient_kernel(rows, vectors)
     band_rows = min(height, max(1, 256 // width))  # so that a band of the gradient stays in the level-1 cache
     total = count * height
-    partial = buffers.zeros((partial_sums(total), *w_shape), x.dtype, "workspace")
+    partial = (buffers.empty if total else buffers.zeros)((partial_sums(total), *w_shape), x.dtype, "workspace")
 
     def work(first, last):
         band = _band(x, (band_rows - 1) * stride[0] + w_shape[0], (width - 1) * stride[1] + w_shape[1])
@@ -204,7 +204,8 @@ def _weight_gradient_kernel(rows, vectors):
                             product_tile(
                                 band_, ky * line + kx * c + channel, 1, stride_y * line, stride_x * c,
                                 gradient_, row * width * k + column, k, count, width,
-                                out, ((ky * kernel_width + kx) * c + channel) * k + column, k, rows, vectors, True,
+                                out, ((ky * kernel_width + kx) * c + channel) * k + column, k, rows, vectors,
+                                row > first,
                             )  # fmt: skip
             row += count
 

@@ -51,7 +51,7 @@ def product_tile_in_python(a, a_start, a_row, a_outer, a_inner, b, b_start, b_st
 
     where in the flat arrays a[i, s, t] stands at a_start + i a_row + s a_outer + t a_inner, row r of b starts at
     b_start + r b_step, and row i of out at out_start + i out_row; columns are neighbours.  Each sum is taken in the
-    order of (s, t), with one rounding for every multiplication and addition together.  `rows`, `vectors` and `add` are
+    order of (s, t), with one rounding for every multiplication and addition together.  `rows` and `vectors` are
     compile-time constants.
     """  # fmt: skip
     columns = np.arange(vectors * lanes(out.dtype))
@@ -74,7 +74,8 @@ def _product_tile(typing, a, a_start, a_row, a_outer, a_inner, b, b_start, b_ste
         a, a_start, a_row, a_outer, a_inner, b, b_start, b_step, outer, inner, out, out_start, out_row = (
             code.argument(position) for position in range(13)
         )
-        rows, vectors, add = (signature.args[position].literal_value for position in (13, 14, 15))
+        rows, vectors = (signature.args[position].literal_value for position in (13, 14))
+        adds = builder.icmp_signed("!=", code.argument(15), code.integer(0))
         tile = [(i, j) for i in range(rows) for j in range(vectors)]
 
         def out_at(i, j):
@@ -83,7 +84,7 @@ def _product_tile(typing, a, a_start, a_row, a_outer, a_inner, b, b_start, b_ste
         # LLVM keeps these variables, which nobody takes the address of, in registers
         sums = {ij: cgutils.alloca_once(builder, code.vector) for ij in tile}
         for ij in tile:
-            builder.store(code.load(out, out_at(*ij)) if add else code.zeros, sums[ij])
+            builder.store(builder.select(adds, code.load(out, out_at(*ij)), code.zeros), sums[ij])
         b_at = cgutils.alloca_once(builder, code.index)
         builder.store(b_start, b_at)
         with cgutils.for_range(builder, outer) as outer_loop:
@@ -176,8 +177,8 @@ class _Code:
         kind, value = self._types[position], self._arguments[position]
         if isinstance(kind, types.Array):
             return self._context.make_array(kind)(self._context, self._builder, value).data
-        if isinstance(kind, types.IntegerLiteral):
-            return self.integer(kind.literal_value)
+        if isinstance(kind, (types.IntegerLiteral, types.BooleanLiteral)):
+            return self.integer(int(kind.literal_value))
         return self._context.cast(self._builder, value, kind, types.int64)
 
     def load(self, array, at):

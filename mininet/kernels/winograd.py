@@ -114,7 +114,8 @@ def weight_gradient(x, gradient, w_shape, padding):
     """dL/dw, of `w_shape`, from x and `gradient` = dL/dout."""
     _, _, c, k = w_shape
     tiling = _Tiling(gradient.shape, w_shape, x.dtype)
-    partial = buffers.zeros((partial_sums(tiling.rows * tiling.across), POINTS * c * k), x.dtype, "workspace")
+    sums = max(1, min(tiling.rows, partial_sums(tiling.rows * tiling.across)))
+    partial = (buffers.empty if tiling.rows else buffers.zeros)((sums, POINTS * c * k), x.dtype, "workspace")
     vectors = vectors_of(k, x.dtype)
     run = _weight_gradient_kernel(rows_dividing(c, vectors), vectors)
 
@@ -330,7 +331,7 @@ def _weight_gradient_kernel(rows, vectors):
                         product_tile(
                             v_, point * v.shape[1] + channel, 1, 0, c,
                             m_, point * m.shape[1] + column, k, 1, (stop - start) * across,
-                            by_points, (point * c + channel) * k + column, k, rows, vectors, True,
+                            by_points, (point * c + channel) * k + column, k, rows, vectors, start > first,
                         )  # fmt: skip
 
     return backward
