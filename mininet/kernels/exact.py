@@ -16,11 +16,12 @@ The buffer lives in one 32-bit word.  How large it can have become depends on n,
 schedule that knows nothing of the data says before which steps the low 8 bits of every b must be moved to a stack to
 make room: `SpillSchedule`.
 
-Undoing is the same operation with n and d exchanged: `_multiplied`.
+Undoing is the same operation with n and d exchanged: `_multiply`.
 
 Processors divide integers slowly, and one at a time.  Floating point does it many at a time: float64 holds every
 integer up to 2^53 exactly, so multiplying by 1/d gives nearly the quotient, and then the remainder, which is computed
-without rounding, tells how far it is off.  The buffer is kept small enough for that.
+without rounding, tells how far it is off.  The buffer is kept small enough for that; blocks with a velocity that is not
+are divided as integers.
 """
 
 import fractions
@@ -29,9 +30,11 @@ import threading
 
 import numpy as np
 
-from . import buffers
-from .jit import kernel
+from . import buffers, jit
+from .prefetch import prefetch
 from .threads import for_each_share
+
+kernel = functools.partial(jit.kernel, contract=True)  # what is multiplied and then added to are integers below 2^53
 
 FRACTION_BITS = 40
 """x and v count units of 2^-40, about 9.1e-13."""
@@ -46,6 +49,9 @@ SPILL_BITS = 8
 BUFFER_BITS = 32
 MAX_DENOMINATOR = 2**20
 ELEMENTS_WORTH_SHARING = 2**17
+
+BLOCK, AHEAD = 64, 512
+"""While a block of elements is computed, the one so many elements further on is asked for from memory."""
 
 FINE, TOO_LARGE, NOT_A_NUMBER = 0, 1, 2
 
@@ -158,10 +164,10 @@ def step(x, v, b, f, gamma):
     arrays = _flat(x, v, b, f, values)
     if gamma.numerator == 0:
         v.fill(0)
-    numbers = _numbers(gamma.numerator, gamma.denominator) if gamma.numerator else _numbers(1, 1)
+    ratio = _ratio(gamma.numerator, gamma.denominator) if gamma.numerator else _ratio(1, 1)
     scale = _scale(gamma)
     is_bad = np.zeros(1, np.int64)
-    _for_each_share(lambda first, last: _step(*arrays, *numbers, scale, is_bad, first, last), x.size)
+    _for_each_share(lambda first, last: _step(*arrays, ratio, scale, is_bad, first, last), x.size)
     return _status(is_bad, f), values
 
 
@@ -176,16 +182,16 @@ def undo_position(x, v, dtype):
 def undo_velocity(v, b, f, gamma):
     """Second half of the inverse: overwrites `v` and `b`; `f` is evaluated at the x that `undo_position` gave back."""
     arrays, scale = _flat(v, b, f), _scale(gamma)
-    numbers = _numbers(gamma.denominator, gamma.numerator)
-    _for_each_share(lambda first, last: _undo_velocity(*arrays, *numbers, scale, first, last), v.size)
+    ratio = _ratio(gamma.denominator, gamma.numerator)
+    _for_each_share(lambda first, last: _undo_velocity(*arrays, ratio, scale, first, last), v.size)
 
 
 def undo_velocity_and_position(x, v, b, f, gamma):
     """`undo_velocity`, and then `undo_position` of the layer before, in one pass over memory."""
     values = buffers.empty(x.shape, f.dtype)
     arrays, scale = _flat(x, v, b, f, values), _scale(gamma)
-    numbers = _numbers(gamma.denominator, gamma.numerator)
-    _for_each_share(lambda first, last: _undo_both(*arrays, *numbers, scale, first, last), x.size)
+    ratio = _ratio(gamma.denominator, gamma.numerator)
+    _for_each_share(lambda first, last: _undo_both(*arrays, ratio, scale, first, last), x.size)
     return values
 
 
@@ -211,11 +217,18 @@ def _flat(*arrays):
     return tuple(np.ascontiguousarray(array).reshape(-1) for array in arrays)
 
 
-def _numbers(factor, divisor):
-    """What `_multiplied` needs to multiply by factor / divisor."""
-    return factor, divisor, (1 - 2.0**-52) / factor, 1 / divisor
+@functools.lru_cache(maxsize=64)
+def _ratio(factor, divisor):
+    """What `_multiply` needs to multiply by factor / divisor; last, the largest |v| for which floats suffice."""
+    # a little less than 1 / factor: a quotient found with it may be too small by one, but never too large
+    below_inverse_factor = (1 - 2.0**-52) / factor
+    # up to 2^50, v + 1/2 is a float and (v + 1/2) / divisor is off by less than 1/2 divisor, so never by an integer;
+    # the product stays below 2^53
+    largest_for_floats = min(2**50, 2**52 * divisor // factor)
+    return factor, divisor, below_inverse_factor, 1 / divisor, largest_for_floats
 
 
+@functools.lru_cache(maxsize=64)
 def _scale(gamma):
     """(1 - gamma) 2^40, correctly rounded."""
     return float((1 - gamma) * 2**FRACTION_BITS)
@@ -246,41 +259,53 @@ def _to_floats(integers, out, first, last):
 
 
 @kernel
-def _multiplied(v, b, factor, divisor, below_inverse_factor, inverse_divisor):
-    """(v, b) after multiplying v by factor / divisor.
+def _multiply(v, b, ratio, first, last):
+    """Multiply v by factor / divisor.
 
-    For v up to 3 * 2^61 in size and b * divisor below 2^53.  `below_inverse_factor` is a little less than 1 / factor,
-    so that a quotient found with it may be too small by one, but never too large.
+    For |v| up to 3 * 2^61 and b * divisor below 2^53; `first` and `last` are unsigned.
     """
-    # v = (bulk + rest) divisor + remainder.  Rounding leaves less than 2^11 + divisor for the second division, which is
-    # then precise enough: (integer + 1/2) / divisor is never nearer to an integer than 1/2 divisor
-    bulk = np.int64(np.float64(v) * inverse_divisor)
-    left = np.float64(v - bulk * divisor)
-    rest = np.floor((left + 0.5) * inverse_divisor)
-    carry = np.float64(b) * divisor + (left - rest * divisor)
-    buffer = np.floor(carry * below_inverse_factor)
-    low = carry - buffer * factor
-    if low >= factor:
-        low -= factor
-        buffer += 1
-    return bulk * factor + np.int64(rest * factor + low), np.uint32(buffer)
+    factor, divisor, below_inverse_factor, inverse_divisor, largest_for_floats = ratio
+    largest = np.int64(0)
+    for i in range(first, last):
+        largest = max(largest, abs(v[i]))
+    if largest <= largest_for_floats:
+        for i in range(first, last):
+            left = np.float64(v[i])
+            quotient = np.floor((left + 0.5) * inverse_divisor)
+            carry = np.float64(b[i]) * divisor + (left - quotient * divisor)
+            buffer = np.floor(carry * below_inverse_factor)
+            low = carry - buffer * factor
+            if low >= factor:
+                low -= factor
+                buffer += 1
+            v[i] = np.int64(quotient * factor + low)
+            b[i] = np.uint32(buffer)
+    else:
+        for i in range(first, last):
+            quotient = v[i] // divisor
+            carry = np.int64(b[i]) * divisor + (v[i] - quotient * divisor)
+            buffer = carry // factor
+            v[i] = quotient * factor + (carry - buffer * factor)
+            b[i] = np.uint32(buffer)
 
 
 @kernel
-def _step(x, v, b, f, values, factor, divisor, below_inverse_factor, inverse_divisor, scale, is_bad, first, last):
-    x, v, b, f, values = x[first:last], v[first:last], b[first:last], f[first:last], values[first:last]
+def _step(x, v, b, f, values, ratio, scale, is_bad, first, last):
     largest = np.int64(0)
     beyond = np.int64(0)
-    for i in range(len(x)):
-        change = np.rint(np.float64(f[i]) * scale)
-        product, b[i] = _multiplied(v[i], b[i], factor, divisor, below_inverse_factor, inverse_divisor)
-        velocity = product + np.int64(change)
-        position = x[i] + velocity
-        v[i] = velocity
-        x[i] = position
-        values[i] = np.float64(position) * _UNIT
-        largest = max(largest, abs(velocity), abs(position))
-        beyond |= np.int64(not abs(change) <= LIMIT)  # also if it is NaN
+    x, v, b, f, values = x[first:last], v[first:last], b[first:last], f[first:last], values[first:last]
+    for start in range(0, len(x), BLOCK):
+        _prefetch_block(x, v, b, f, values, start + AHEAD)
+        begin, end = np.uint64(start), np.uint64(min(start + BLOCK, len(x)))
+        _multiply(v, b, ratio, begin, end)
+        for i in range(begin, end):
+            change = np.rint(np.float64(f[i]) * scale)
+            velocity = v[i] + np.int64(change)
+            position = x[i] + velocity
+            v[i], x[i] = velocity, position
+            values[i] = np.float64(position) * _UNIT
+            largest = max(largest, abs(velocity), abs(position))
+            beyond |= np.int64(not abs(change) <= LIMIT)  # also if it is NaN
     if beyond or largest > LIMIT:
         is_bad[0] = 1
 
@@ -294,21 +319,36 @@ def _undo_position(x, v, values, first, last):
 
 
 @kernel
-def _undo_velocity(v, b, f, factor, divisor, below_inverse_factor, inverse_divisor, scale, first, last):
+def _undo_velocity(v, b, f, ratio, scale, first, last):
     v, b, f = v[first:last], b[first:last], f[first:last]
-    for i in range(len(v)):
-        velocity = v[i] - np.int64(np.rint(np.float64(f[i]) * scale))
-        v[i], b[i] = _multiplied(velocity, b[i], factor, divisor, below_inverse_factor, inverse_divisor)
+    for start in range(0, len(v), BLOCK):
+        begin, end = np.uint64(start), np.uint64(min(start + BLOCK, len(v)))
+        for i in range(begin, end):
+            v[i] -= np.int64(np.rint(np.float64(f[i]) * scale))
+        _multiply(v, b, ratio, begin, end)
 
 
 @kernel
-def _undo_both(x, v, b, f, values, factor, divisor, below_inverse_factor, inverse_divisor, scale, first, last):
+def _undo_both(x, v, b, f, values, ratio, scale, first, last):
     x, v, b, f, values = x[first:last], v[first:last], b[first:last], f[first:last], values[first:last]
-    for i in range(len(x)):
-        velocity = v[i] - np.int64(np.rint(np.float64(f[i]) * scale))
-        v[i], b[i] = _multiplied(velocity, b[i], factor, divisor, below_inverse_factor, inverse_divisor)
-        x[i] -= v[i]
-        values[i] = np.float64(x[i]) * _UNIT
+    for start in range(0, len(x), BLOCK):
+        _prefetch_block(x, v, b, f, values, start + AHEAD)
+        begin, end = np.uint64(start), np.uint64(min(start + BLOCK, len(x)))
+        for i in range(begin, end):
+            v[i] -= np.int64(np.rint(np.float64(f[i]) * scale))
+        _multiply(v, b, ratio, begin, end)
+        for i in range(begin, end):
+            x[i] -= v[i]
+            values[i] = np.float64(x[i]) * _UNIT
+
+
+@kernel
+def _prefetch_block(x, v, b, f, values, start):
+    prefetch(x, start, BLOCK)
+    prefetch(v, start, BLOCK)
+    prefetch(b, start, BLOCK)
+    prefetch(f, start, BLOCK)
+    prefetch(values, start, BLOCK)
 
 
 @kernel

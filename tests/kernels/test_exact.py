@@ -241,6 +241,7 @@ def hard_pairs(gamma, count):
 def assert_products(pairs, gamma):
     """Through the kernels, on arrays long enough for whole vectors: there, and back to where it began."""
     n, d = gamma.numerator, gamma.denominator
+    pairs = sorted(pairs, key=lambda pair: abs(pair[0]))  # blocks of small velocities are computed in another way
     x = np.zeros(len(pairs), np.int64)
     v, b = np.array([v for v, _ in pairs]), np.array([b for _, b in pairs], np.uint32)
     step(x, v, b, np.zeros(len(pairs)), gamma)  # whether it is too large does not matter here
@@ -263,11 +264,29 @@ def test_products_that_are_hard_to_round(gamma):
 
 
 @pytest.mark.parametrize("gamma", KINDS_OF_GAMMA, ids=str)
+def test_tiny_products_of_the_largest_velocities_that_floats_can_divide(gamma):
+    n, d = gamma.numerator, gamma.denominator
+    for factor, divisor in (n, d), (d, n):
+        ratio = exact._ratio(factor, divisor)
+        largest = ratio[-1]
+        assert largest > 2**30
+        for middle in (largest, largest // divisor * divisor, 2**50):
+            near = [sign * (middle + offset) for offset in range(-20, 21) for sign in (1, -1)]
+            near = [v for v in near if abs(times(v, 0, factor, divisor)[0]) < 2**63]
+            pairs = [(v, b) for v in near for b in (0, largest_buffer(gamma) // divisor)]
+            for some in ([pair for pair in pairs if abs(pair[0]) <= largest], pairs):
+                v, b = np.array([v for v, _ in some]), np.array([b for _, b in some], np.uint32)
+                exact._multiply(v, b, ratio, np.uint64(0), np.uint64(len(v)))
+                assert as_rows(v, b) == [times(*pair, factor, divisor) for pair in some]
+
+
+@pytest.mark.parametrize("gamma", KINDS_OF_GAMMA, ids=str)
 def test_tiny_product_of_single_numbers(gamma):
     n, d = gamma.numerator, gamma.denominator
     for v, b in hard_pairs(gamma, 20):
-        after = exact._multiplied(np.int64(v), np.uint32(b), *exact._numbers(n, d))
-        assert tuple(map(int, after)) == times(v, b, n, d)
+        one_v, one_b = np.array([v]), np.array([b], np.uint32)
+        exact._multiply(one_v, one_b, exact._ratio(n, d), np.uint64(0), np.uint64(1))
+        assert (int(one_v[0]), int(one_b[0])) == times(v, b, n, d)
 
 
 @pytest.mark.parametrize("gamma", KINDS_OF_GAMMA, ids=str)
