@@ -29,8 +29,8 @@ from mininet.kernels.winograd import INPUT, OUTPUT, POINTS, WEIGHT, fits, share_
 
 
 def exactly(matrix):
-    """The matrix of fractions that is meant, with denominators up to 24, if its floats are the nearest ones."""
-    meant = [[fractions.Fraction(float(entry)).limit_denominator(24) for entry in row] for row in matrix]
+    """The matrix of fractions that is meant, with denominators up to 10,000, if its floats are the nearest ones."""
+    meant = [[fractions.Fraction(float(entry)).limit_denominator(10_000) for entry in row] for row in matrix]
     assert np.array_equal([[float(entry) for entry in row] for row in meant], matrix)
     return meant
 
@@ -135,7 +135,7 @@ def test_images_in_single_precision_by_definition():
     check((1, 5, 6, count), count, (1, 1), np.float32, by_definition)
 
 
-def test_errors_are_near_a_digit_not_more():
+def test_errors_are_half_a_digit_not_more():
     # the bounds above are worst cases; what the docstring promises is what comes out as a rule
     x, w, gradient = convolution_arrays((4, 32, 32, 32), (3, 3, 32, 32), (1, 1), (1, 1), np.float32)
     out, _, dw = in_float64(x, w, gradient, (1, 1), (1, 1))
@@ -144,7 +144,7 @@ def test_errors_are_near_a_digit_not_more():
         (winograd.convolve(x, w, (1, 1), gradient.shape), out),
         (winograd.weight_gradient(x, gradient, w.shape, (1, 1)), dw),
     ):
-        assert np.sqrt(np.mean((found - exact) ** 2)) < 40 * eps * np.sqrt(np.mean(exact**2))
+        assert np.sqrt(np.mean((found - exact) ** 2)) < 15 * eps * np.sqrt(np.mean(exact**2))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
