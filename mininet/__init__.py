@@ -3,7 +3,7 @@
 After M. E. Sander, P. Ablin, M. Blondel, G. Peyré, *Momentum Residual Neural Networks*, ICML 2021.
 """
 
-from . import datasets, nn, optim
+from . import datasets, models, nn, optim
 from .autodiff import Tensor, check_gradient, check_jacobian, enable_grad, functional, no_grad
 from .kernels import get_num_threads, set_num_threads
 from .memory import track_memory
@@ -15,5 +15,5 @@ __version__ = VERSION
 
 __all__ = [
     "MomentumNet", "Tensor", "check_gradient", "check_jacobian", "datasets", "enable_grad", "functional",
-    "get_num_threads", "manual_seed", "nn", "no_grad", "optim", "set_num_threads", "track_memory",
+    "get_num_threads", "manual_seed", "models", "nn", "no_grad", "optim", "set_num_threads", "track_memory",
 ]  # fmt: skip

@@ -1,9 +1,12 @@
-"""Files that are either whole or not there."""
+"""Files that are either whole or not there, and reading those of others with care."""
 
 import contextlib
 import os
 import pathlib
 import tempfile
+import zipfile
+
+import numpy as np
 
 
 @contextlib.contextmanager
@@ -25,6 +28,29 @@ def written_atomically(path):
     except BaseException:
         pathlib.Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def read_npz(path):
+    """All arrays of an ``.npz`` file by name; nothing in it is unpickled.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged, or not such a file, or holds Python objects.
+    """
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (
+        ValueError,
+        TypeError,
+        AttributeError,
+        KeyError,
+        EOFError,
+        NotImplementedError,
+        zipfile.BadZipFile,
+    ) as error:
+        raise ValueError(f"{path} is not a whole .npz file of plain arrays: {error}") from None
 
 
 def _umask():

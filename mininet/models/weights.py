@@ -1,0 +1,122 @@
+"""Weights from PyTorch, and back.
+
+PyTorch keeps the channels of images before height and width, and weights as (out, in, kh, kw) and (out, in); here they
+come last, as (kh, kw, in, out) and (in, out).  Names are the same, so a state dict only has to be transposed.
+"""
+
+import pathlib
+from collections.abc import Mapping
+
+import numpy as np
+
+from .. import nn
+from ..files import read_npz, written_atomically
+from . import safetensors
+
+_TO_PYTORCH = {nn.Conv2d: (3, 2, 0, 1), nn.Linear: (1, 0)}
+"""The order of axes that PyTorch has for the weights of a layer."""
+
+_COUNTER = ".num_batches_tracked"
+"""Ending of the names of counters that PyTorch's batch norms have, ours not."""
+
+
+def pytorch_state_dict(net):
+    """The state of `net` by the names and in the layout of PyTorch.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Contiguous copies; ``torch.from_numpy`` makes tensors of them, and ``load_state_dict`` of a PyTorch network of
+        the same structure takes these.
+    """
+    transposed = _transposed(net)
+    return {
+        name: np.array(array.transpose(transposed[name]) if name in transposed else array, order="C")
+        for name, array in net.state_dict().items()
+    }
+
+
+def save_pytorch_state_dict(net, path):
+    """Write `pytorch_state_dict` to a file, as a whole or not at all.
+
+    path : of an ``.npz`` file, for ``np.load``, or a ``.safetensors`` file, for ``safetensors.torch.load_file``
+    """
+    path = pathlib.Path(path)
+    if path.suffix not in (".npz", ".safetensors"):
+        raise ValueError(f"path must end in .npz or .safetensors, got {str(path)!r}")
+    state = pytorch_state_dict(net)
+    with written_atomically(path) as temporary:
+        if path.suffix == ".npz":
+            np.savez(temporary, **state)
+        else:
+            safetensors.save(state, temporary)
+
+
+def load_pytorch_state_dict(net, source):
+    """Copy a PyTorch state dict into `net`.
+
+    Parameters
+    ----------
+    net : Module
+    source : mapping of str to array_like, or path
+        A state dict, whose tensors may be PyTorch's own; or the path of an ``.npz`` or ``.safetensors`` file with one.
+        Pickled files (``.pt``, ``.pth``) are refused, as loading one runs whatever code it holds: convert them where
+        you trust them.
+
+    Raises
+    ------
+    ValueError
+        Listing every missing, unexpected and misshapen entry, or saying why the file cannot be read; nothing is changed
+        then.
+    """
+    given = {name: _array(name, value) for name, value in _entries(source).items()}
+    expected = pytorch_state_dict(net)
+    counters = {f"{name}{_COUNTER}" for name, module in net.named_modules() if isinstance(module, nn.BatchNorm2d)}
+    given = {name: array for name, array in given.items() if name not in counters}
+    problems = [f"missing {name}" for name in expected if name not in given]
+    problems += [f"unexpected {name}" for name in given if name not in expected]
+    problems += [
+        f"{name} has shape {given[name].shape}, expected {expected[name].shape}"
+        for name in expected
+        if name in given and given[name].shape != expected[name].shape
+    ]
+    if problems:
+        raise ValueError("state dict does not fit: " + "; ".join(problems))
+    transposed = _transposed(net)
+    net.load_state_dict(
+        {
+            name: array.transpose(np.argsort(transposed[name])) if name in transposed else array
+            for name, array in given.items()
+        }
+    )
+
+
+def _transposed(net):
+    """The order of axes that PyTorch has, by the name of every weight that it keeps in another one."""
+    return {
+        f"{name}.weight" if name else "weight": axes
+        for name, module in net.named_modules()
+        for kind, axes in _TO_PYTORCH.items()
+        if isinstance(module, kind)
+    }
+
+
+def _entries(source):
+    if isinstance(source, Mapping):
+        return source
+    try:
+        path = pathlib.Path(source)
+    except TypeError:
+        raise TypeError(f"source must be a mapping or a path, got {type(source).__name__}") from None
+    if path.suffix == ".safetensors":
+        return safetensors.load(path)
+    if path.suffix != ".npz":
+        raise ValueError(f"source must be an .npz or .safetensors file, got {str(path)!r}; nothing is unpickled")
+    return read_npz(path)
+
+
+def _array(name, value):
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"{name} must hold numbers, got {array.dtype}")
+    return array

@@ -1,0 +1,142 @@
+"""Residual networks turned into momentum networks."""
+
+import numpy as np
+import pytest
+from reversible_support import assert_same_bits, every_arithmetic, train_step
+from support import normal
+
+from mininet import MomentumNet, Tensor, manual_seed, models, nn
+from mininet.models import to_momentum
+
+IMAGES = normal((4, 16, 16, 3), np.float32)
+GAMMAS = (0.1, 0.5, 0.9, 1 - 1 / 1000)
+
+
+def resnet(depth=3, dtype=np.float32, **keywords):
+    manual_seed(0)
+    return models.CifarResNet(depth, width=4, **keywords).to(dtype)
+
+
+def small_bottlenecks():
+    manual_seed(0)
+    return models.ImageNetResNet(models.resnet.Bottleneck, (3, 2, 1, 2), 5, width=8)
+
+
+def test_parameters_are_shared_and_the_original_stays():
+    net = resnet()
+    before = net.state_dict()
+    converted = to_momentum(net, 0.9)
+    assert type(converted) is type(net)
+    assert [id(p) for p in converted.parameters()] == [id(p) for p in net.parameters()]
+    assert isinstance(net.layer1[1], models.resnet.CifarBlock)
+    assert isinstance(converted.layer1[1], MomentumNet)
+    assert not converted.layer1[1].is_residual
+    assert_same_bits(net.state_dict(), before)
+
+
+def test_first_blocks_are_kept():
+    net = resnet()
+    converted = to_momentum(net, 0.9)
+    for name in net.stages:
+        stage = getattr(converted, name)
+        assert len(stage) == 2
+        assert stage[0] is getattr(net, name)[0]
+        assert stage[1].functions == [getattr(net, name)[1], getattr(net, name)[2]]
+
+
+def test_first_block_of_a_stage_that_keeps_its_shape_can_go_along():
+    net = resnet()
+    converted = to_momentum(net, 0.9, layers=["layer1"], keep_first_block=False)
+    assert len(converted.layer1) == 1
+    assert len(converted.layer1[0].functions) == 3
+    assert converted.layer2 is net.layer2
+    with pytest.raises(ValueError, match="layer2 has a block that changes the shape"):
+        to_momentum(net, 0.9, keep_first_block=False)
+
+
+@every_arithmetic
+def test_at_gamma_0_it_is_the_original(arithmetic):
+    """But for the rounding of x + (h(x) - x): an epsilon of |x| + |h - x| a layer, stretched by later layers."""
+    net = resnet(dtype=np.float64).eval()
+    converted = to_momentum(net, 0, arithmetic=arithmetic)
+    assert converted.layer1[1].backprop == "stored"
+    images = IMAGES.astype(np.float64)
+    expected = net(Tensor(images)).data
+    unit = 2.0**-40 if arithmetic == "exact" else np.finfo(np.float64).eps
+    np.testing.assert_allclose(converted(Tensor(images)).data, expected, rtol=0, atol=1e4 * unit)
+
+
+@pytest.mark.parametrize("gamma", GAMMAS)
+@pytest.mark.parametrize("make", [resnet, small_bottlenecks], ids=["basic", "bottleneck"])
+def test_memory_free_and_stored_are_the_same_bits_in_training(make, gamma):
+    """Outputs, all gradients and the running statistics of whole networks."""
+    images = IMAGES if make is resnet else normal((2, 64, 64, 3), np.float32)
+    results = [train_step(to_momentum(make(), gamma, backprop=way), images) for way in ("reversible", "stored")]
+    assert_same_bits(*results)
+    assert any(name.startswith("after.layer1.1.functions.0.bn1.running_mean") for name in results[0])
+
+
+@pytest.mark.parametrize("gamma", GAMMAS)
+def test_every_stage_comes_back_exactly(gamma):
+    net = to_momentum(resnet(5), gamma)
+    x = net.stem(Tensor(IMAGES)).detach()
+    for name in net.stages:
+        x = getattr(net, name)[0](x).detach()
+        report = getattr(net, name)[1].check_inversion(x)
+        assert report.is_exact
+        x = getattr(net, name)[1](x).detach()
+
+
+def test_learned_initial_velocity():
+    channels = []
+
+    def start(count):
+        channels.append(count)
+        return nn.Conv2d(count, count, 1)
+
+    net = resnet()
+    converted = to_momentum(net, 0.9, init_velocity=start)
+    assert channels == [4, 8, 16]
+    assert len(list(converted.parameters())) == len(list(net.parameters())) + 2 * 3
+    stored = to_momentum(resnet(), 0.9, init_velocity=start, backprop="stored")
+    assert_same_bits(train_step(converted, IMAGES), train_step(stored, IMAGES))
+    assert np.abs(converted.layer1[1].init_velocity.weight.grad).max() > 0
+
+
+def test_your_own_network():
+    manual_seed(0)
+    own = nn.Module()
+    own.body = nn.Sequential(*[nn.Sequential(nn.Linear(4, 4), nn.Tanh()) for _ in range(3)])
+    converted = to_momentum(own, 0.5, layers=["body"], keep_first_block=False)
+    x = normal((2, 4), np.float32)
+    expected, v = x, np.zeros_like(x)
+    for function in own.body:
+        v = 0.5 * v + 0.5 * (function(Tensor(expected)).data - expected)
+        expected = expected + v
+    np.testing.assert_allclose(converted.body(Tensor(x)).data, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"net": "resnet20"}, TypeError, "net must be a Module, got str"),
+        ({"gamma": 1.0}, ValueError, "gamma must be"),
+        ({"gamma": "0.9"}, ValueError, "gamma must be"),
+        ({"layers": "layer1"}, TypeError, "layers must be a sequence of names"),
+        ({"layers": ["layer9"]}, ValueError, "'layer9', which is nothing"),
+        ({"layers": ["conv1"]}, ValueError, "'conv1', which is Conv2d"),
+        ({"arithmetic": "double"}, ValueError, "arithmetic must be"),
+        ({"backprop": "free"}, ValueError, "backprop must be"),
+        ({"gamma": 0, "backprop": "reversible"}, ValueError, "gamma must be above 0"),
+    ],
+)
+def test_misuse(arguments, error, message):
+    with pytest.raises(error, match=message):
+        to_momentum(**({"net": resnet(), "gamma": 0.9} | arguments))
+
+
+def test_converting_twice_and_nets_without_stages():
+    with pytest.raises(ValueError, match="has been converted already"):
+        to_momentum(to_momentum(resnet(), 0.9), 0.9)
+    with pytest.raises(ValueError, match="layers must be given for Module"):
+        to_momentum(nn.Module(), 0.9)

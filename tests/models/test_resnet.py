@@ -1,0 +1,142 @@
+"""The residual networks: structure, names, numbers of parameters, and what they compute."""
+
+import numpy as np
+import pytest
+from support import assert_within, normal
+
+from mininet import Tensor, manual_seed, models, nn
+from mininet import functional as F
+from mininet.models.resnet import BasicBlock, Bottleneck, ChannelPadding
+
+IMAGENET = {  # torchvision's numbers of parameters
+    "resnet18": 11_689_512, "resnet34": 21_797_672, "resnet50": 25_557_032, "resnet101": 44_549_160,
+    "resnet152": 60_192_808,
+}  # fmt: skip
+CIFAR_A = {"resnet20": 269_722, "resnet32": 464_154, "resnet44": 658_586, "resnet56": 853_018, "resnet110": 1_727_962}
+
+
+def parameter_count(net):
+    return sum(parameter.size for parameter in net.parameters())
+
+
+@pytest.mark.parametrize(("name", "count"), [*IMAGENET.items(), *CIFAR_A.items()])
+def test_number_of_parameters(name, count):
+    assert parameter_count(getattr(models, name)()) == count
+
+
+def test_option_b_adds_the_convolutions_of_two_shortcuts():
+    added = parameter_count(models.resnet20(shortcut="B")) - CIFAR_A["resnet20"]
+    assert added == 16 * 32 + 2 * 32 + 32 * 64 + 2 * 64
+
+
+@pytest.mark.parametrize("name", CIFAR_A)
+def test_depth_is_in_the_name(name):
+    """Convolutions and the classifier; shortcuts without parameters do not count."""
+    net = getattr(models, name)()
+    assert sum(isinstance(module, (nn.Conv2d, nn.Linear)) for module in net.modules()) == int(name[6:])
+
+
+@pytest.mark.parametrize("name", IMAGENET)
+def test_imagenet_depth_is_in_the_name(name):
+    names = [path for path, module in getattr(models, name)().named_modules()
+             if isinstance(module, (nn.Conv2d, nn.Linear)) and "downsample" not in path]  # fmt: skip
+    assert len(names) == int(name[6:])
+
+
+def test_names_are_those_of_torchvision():
+    names = list(models.resnet50().state_dict())
+    for name in (
+        "conv1.weight", "bn1.running_var", "layer1.0.conv3.weight", "layer1.0.downsample.0.weight",
+        "layer1.0.downsample.1.running_mean", "layer4.2.bn3.bias", "fc.weight", "fc.bias",
+    ):  # fmt: skip
+        assert name in names
+    assert "layer1.0.downsample.0.weight" not in models.resnet34().state_dict()  # the shape stays
+    assert "layer2.0.downsample.0.weight" in models.resnet34().state_dict()
+
+
+def test_names_for_cifar():
+    names = models.resnet20(shortcut="B").state_dict()
+    assert {"layer2.0.shortcut.0.weight", "layer3.0.shortcut.1.running_var", "linear.weight"} <= names.keys()
+
+
+def test_channel_padding_takes_every_other_pixel_and_adds_zeros_on_both_sides():
+    x = normal((2, 5, 6, 4), np.float32)
+    out = ChannelPadding(4, 10, 2)(Tensor(x)).data
+    assert out.shape == (2, 3, 3, 10)
+    assert np.array_equal(out[..., 3:7], x[:, ::2, ::2])
+    assert not out[..., :3].any()
+    assert not out[..., 7:].any()
+
+
+@pytest.mark.parametrize("block", [BasicBlock, Bottleneck])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_block_is_what_its_layers_say(block, stride):
+    manual_seed(0)
+    channels = 4 * block.expansion
+    net = block(channels, 4, stride).to(np.float64)
+    x = Tensor(normal((2, 6, 6, channels)))
+    layers = [(net.conv1, net.bn1), (net.conv2, net.bn2)] + ([(net.conv3, net.bn3)] if block is Bottleneck else [])
+    branch = x
+    for number, (convolution, norm) in enumerate(layers):
+        branch = norm(convolution(branch))
+        branch = F.relu(branch) if number < len(layers) - 1 else branch
+    shortcut = net.downsample(x) if net.changes_shape else x
+    expected = np.maximum(branch.data + shortcut.data, 0)
+    assert np.array_equal(net(x).data, expected)
+    assert net.changes_shape == (stride == 2)
+    assert net.out_channels == expected.shape[3]
+
+
+def test_stages_halve_the_size_and_double_the_channels():
+    net = models.CifarResNet(1, width=4)
+    assert net.stages == ("layer1", "layer2", "layer3")
+    x = net.stem(Tensor(normal((1, 16, 16, 3), np.float32)))
+    shapes = []
+    for name in net.stages:
+        x = getattr(net, name)(x)
+        shapes.append(x.shape[1:])
+    assert shapes == [(16, 16, 4), (8, 8, 8), (4, 4, 16)]
+
+
+def test_imagenet_sizes():
+    net = models.resnet18(classes=7)
+    x = Tensor(normal((2, 64, 64, 3), np.float32))
+    assert net.stem(x).shape == (2, 16, 16, 64)
+    assert net.features(x).shape == (2, 2, 2, 512)
+    assert net(x).shape == (2, 7)
+
+
+def test_gradients_against_finite_differences():
+    manual_seed(0)
+    net = models.CifarResNet(1, classes=3, width=2).to(np.float64)
+    images, labels = normal((4, 8, 8, 3)), np.array([0, 1, 2, 0])
+    weights = [net.conv1.weight, net.layer2[0].conv2.weight, net.linear.weight]
+
+    def loss():
+        return F.cross_entropy(net(Tensor(images)), labels)
+
+    net.zero_grad()
+    loss().backward()
+    step = 1e-6
+    for weight in weights:
+        direction = normal(weight.shape, seed=3)
+        start = weight.data.copy()
+        values = []
+        for sign in (1, -1):
+            weight.data[...] = start + sign * step * direction
+            values.append(loss().item())
+        weight.data[...] = start
+        found = (values[0] - values[1]) / (2 * step)
+        # the difference loses epsilon / step to rounding and step^2 to curvature
+        assert_within(found, (weight.grad * direction).sum(), 1e-6 * max(1, abs(found)))
+
+
+@pytest.mark.parametrize("shortcut", ["C", None, 1])
+def test_unknown_shortcut(shortcut):
+    with pytest.raises(ValueError, match="shortcut must be 'A' or 'B'"):
+        models.resnet20(shortcut=shortcut)
+
+
+def test_wrong_images_are_named():
+    with pytest.raises(ValueError, match="3 channels"):
+        models.resnet20()(Tensor(np.zeros((1, 32, 32, 1), np.float32)))
