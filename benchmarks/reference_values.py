@@ -1,6 +1,6 @@
 """A network's round trip through PyTorch and the authors' package, recorded for the tests.
 
-    python -m benchmarks.reference_values tests/golden/round_trip.npz
+    python -m benchmarks.reference_values tests/models/round_trip.npz
 
 A small ResNet for CIFAR and one for ImageNet are made here, exported, loaded into PyTorch networks of the usual
 structure, evaluated, trained for a step, turned into momentum networks by the authors' package, evaluated again.  The

@@ -5,6 +5,7 @@ Each is a pair of functions on arrays, forward and vjp side by side, and a publi
 
 import numpy as np
 
+from ..kernels.elementwise import gradient_where_positive, in_shares, positive_part
 from ..kernels.matrix import matrix_product
 from .tape import Operation
 from .tensor import apply
@@ -13,7 +14,7 @@ from .tensor import apply
 
 
 def _add(a, b):
-    return a + b, None
+    return in_shares(np.add, a, b), None
 
 
 def _add_vjp(saved, gradient, needs):
@@ -21,20 +22,19 @@ def _add_vjp(saved, gradient, needs):
 
 
 def _subtract(a, b):
-    return a - b, None
+    return in_shares(np.subtract, a, b), None
 
 
 def _subtract_vjp(saved, gradient, needs):
-    return gradient, -gradient if needs[1] else None
+    return gradient, in_shares(np.negative, gradient) if needs[1] else None
 
 
 def _multiply(a, b):
-    return a * b, (a, b)
+    return in_shares(np.multiply, a, b), (a, b)
 
 
 def _multiply_vjp(saved, gradient, needs):
-    a, b = saved
-    return gradient * b if needs[0] else None, gradient * a if needs[1] else None
+    return tuple(in_shares(np.multiply, gradient, saved[1 - i]) if needs[i] else None for i in (0, 1))
 
 
 def _divide(a, b):
@@ -150,12 +150,12 @@ def _absolute_vjp(saved, gradient, needs):
 
 
 def _relu(a):
-    out = np.maximum(a, 0)
+    out = in_shares(positive_part, a)
     return out, (out,)  # the output: the next layer saves it anyway
 
 
 def _relu_vjp(saved, gradient, needs):
-    return (gradient * (saved[0] > 0),)
+    return (in_shares(gradient_where_positive, gradient, saved[0]),)
 
 
 def _tanh(a):

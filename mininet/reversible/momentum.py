@@ -9,13 +9,10 @@ more on a local tape, take one vector-Jacobian product, drop the tape.
 import numbers
 from collections.abc import Iterable
 
-import numpy as np
-
-from .. import memory
 from ..autodiff import as_tensor, is_recording
 from ..autodiff.tape import GradientSums, Operation
 from ..autodiff.tensor import apply
-from ..kernels import exact
+from ..kernels import buffers, exact
 from ..kernels.momentum import add, adjoint_step
 from ..nn import Module
 from ..profiling import measured
@@ -195,10 +192,9 @@ def _momentum_net_vjp(saved, gradient, needs, keep_tape):
     """  # fmt: skip
     evaluation, trajectory, slots = saved
     sums = GradientSums()
-    p = np.array(gradient, order="C")
-    q = np.zeros_like(p)
-    memory.note(p, "gradients")
-    memory.note(q, "gradients")
+    p = buffers.empty(gradient.shape, gradient.dtype, "gradients")
+    p[...] = gradient
+    q = buffers.zeros(p.shape, p.dtype, "gradients")
     for layer, tape in trajectory.tapes_backwards(keep_tape):
         with measured("adjoint step"):
             by_output = q if layer == START else adjoint_step(p, q, evaluation.gamma)

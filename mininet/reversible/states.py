@@ -11,7 +11,7 @@ import fractions
 import numpy as np
 
 from .. import memory
-from ..kernels import exact, momentum
+from ..kernels import buffers, exact, momentum
 from ..profiling import measured_as
 
 
@@ -136,8 +136,8 @@ class ExactState:
         self.gamma = float(self.fraction)
         self._dtype = position.dtype
         self.position = _to_units("x", position)
-        self.velocity = np.zeros_like(self.position)
-        self.buffer = np.zeros(position.shape, np.uint32)
+        self.velocity = buffers.zeros(position.shape, np.int64)
+        self.buffer = buffers.zeros(position.shape, np.uint32)
         self._value = None
         self._is_ahead = False
         self.spilled = [] if invertible else None
@@ -262,7 +262,7 @@ def _not_repeated(what):
 
 
 def _to_units(name, array):
-    integers = np.empty(array.shape, dtype=np.int64)
+    integers = buffers.empty(array.shape, np.int64)
     if exact.to_integers(array, integers) != exact.FINE:
         if not np.isfinite(array).all():
             raise ValueError(f"{name} must be finite in exact arithmetic, got NaN or infinity")
