@@ -172,12 +172,13 @@ class GradientSums:
         return self._sums.keys()
 
     def accumulate(self, seed):
-        """Add every sum to the gradient that its slot, a leaf, has accumulated.
+        """Add every sum to the gradient that its slot, a leaf, has accumulated; no sums are left.
 
         A leaf owns its gradient, so an array that is `seed`, a view, or meant for several leaves is copied.
         """
         taken = {id(seed)}
-        for slot, total in self._sums.items():
+        for slot in list(self._sums):
+            total = self._sums.pop(slot)  # so that what is copied goes at once
             if slot.gradient is not None:
                 slot.gradient += total
             else:

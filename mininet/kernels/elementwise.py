@@ -38,13 +38,10 @@ def positive_part(array, out=None):
 
 
 def gradient_where_positive(gradient, values, out=None):
-    """`gradient` where `values` are positive, and 0 elsewhere; arrays of the same shape and dtype, float."""
+    """`gradient` where `values` are positive, and 0 elsewhere; `out` is given with flat contiguous arrays only."""
     if out is None:
-        out = np.empty_like(gradient)
-    if all(array.flags.c_contiguous for array in (gradient, values, out)):
-        _gradient_where_positive(gradient.reshape(-1), values.reshape(-1), out.reshape(-1))
-    else:
-        out[...] = np.where(values > 0, gradient, 0)
+        return np.where(values > 0, gradient, 0)
+    _gradient_where_positive(gradient, values, out)
     return out
 
 
