@@ -1,6 +1,7 @@
-"""The command line: ``python -m mininet compare | info``."""
+"""The command line: ``python -m mininet compare | train | info``."""
 
 import argparse
+import dataclasses
 import json
 import math
 import os
@@ -12,9 +13,10 @@ import numpy as np
 
 from . import get_num_threads, plotting
 from .experiments import compare as comparing
-from .experiments import compare_report, step_profile
+from .experiments import compare_report, image_training, step_profile
 from .files import written_atomically
 from .kernels.exact import as_fraction
+from .training import CHECKPOINT, CURVES, FIGURE
 from .version import VERSION
 
 RESULTS = ("compare.json", "compare.png")
@@ -85,6 +87,7 @@ def _parser():
     command.add_argument("--output", type=pathlib.Path, default=pathlib.Path("results"), help="folder for the results")
     command.add_argument("--quiet", action="store_true", help="no progress bars")
     command.set_defaults(run=_compare)
+    _add_train(commands)
     command = commands.add_parser(
         "info",
         help="show versions and settings, and where the time of a training step goes",
@@ -99,6 +102,34 @@ def _parser():
     command.add_argument("--arithmetic", choices=("exact", "float"), default="exact", help="of x and v")
     command.set_defaults(run=_info)
     return parser
+
+
+def _add_train(commands):
+    defaults = image_training.Settings()
+    command = commands.add_parser(
+        "train",
+        help="train a residual or momentum network on images",
+        description="Train an image classifier; writes a checkpoint, curves.csv and curves.png.  Stop it when you "
+        "like: with --resume it goes on from the last checkpoint, to the same bits.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    command.add_argument("--network", choices=image_training.NETWORKS, default=defaults.network, help="what to train")
+    command.add_argument("--gamma", type=_gamma, help="turn it into a momentum network with this momentum")
+    command.add_argument("--learned-velocity", action="store_true", help="v_0 as a learned function of x_0, not 0")
+    command.add_argument("--arithmetic", choices=("exact", "float"), default=defaults.arithmetic, help="of x and v")
+    command.add_argument("--dataset", choices=image_training.DATASETS, default=defaults.dataset, help="of images")
+    command.add_argument("--data", type=pathlib.Path, help="the dataset's folder, else the variable MININET_DATA")
+    command.add_argument("--download", action="store_true", help="download the dataset if it is not there")
+    command.add_argument("--epochs", type=_integer(1, 10_000), default=defaults.epochs, help="passes over the images")
+    command.add_argument("--batch-size", type=_integer(2, 1437), default=defaults.batch_size, help="images a step")
+    command.add_argument("--learning-rate", type=_between(0, 10), default=defaults.learning_rate, help="at its highest")
+    command.add_argument("--weight-decay", type=_between(-1e-300, 1), default=defaults.weight_decay, help="L2 penalty")
+    command.add_argument("--seed", type=_integer(0, 2**63 - 1), default=defaults.seed, help="of weights and batches")
+    command.add_argument("--output", type=pathlib.Path, default=pathlib.Path("results/train"), help="a folder")
+    command.add_argument("--resume", action="store_true", help="go on from the checkpoint there, if there is one")
+    command.add_argument("--checkpoint-seconds", type=_between(-1e-300, 1e9), default=60.0, help="between checkpoints")
+    command.add_argument("--quiet", action="store_true", help="no progress bars")
+    command.set_defaults(run=_train)
 
 
 def _output_folder(path):
@@ -129,6 +160,29 @@ def _compare(arguments):
         path.write_text(json.dumps(compare_report.summary(comparison), indent=1, allow_nan=False))
         plotting.save(compare_report.draw(comparison), figure)
     print(f"saved {numbers} and {figure}")
+
+
+def _train(arguments):
+    names = [field.name for field in dataclasses.fields(image_training.Settings)]
+    settings = image_training.Settings(**{name: getattr(arguments, name) for name in names})
+    folder = _output_folder(arguments.output)
+    if (folder / CHECKPOINT).exists() and not arguments.resume:
+        raise SystemExit(f"mininet: {folder} has a checkpoint: go on from it with --resume, or choose another --output")
+    try:
+        split = image_training.load(settings.dataset, arguments.data, arguments.download)
+        training = image_training.training(
+            settings, split, folder, checkpoint_seconds=arguments.checkpoint_seconds, progress=not arguments.quiet
+        )
+        if arguments.resume and training.resume():
+            print(f"going on after {len(training.history)} epochs")
+        training.run()
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"mininet: {error}") from None
+    except (OverflowError, FloatingPointError) as error:
+        raise SystemExit(f"mininet: training diverged, {error}; try a smaller --learning-rate") from None
+    last = training.history[-1]
+    print(f"test accuracy {last.test_accuracy:.4f}, training loss {last.loss:.4f} after {len(training.history)} epochs")
+    print(f"saved {', '.join(str(folder / name) for name in (CHECKPOINT, CURVES, FIGURE))}")
 
 
 def _info(arguments):

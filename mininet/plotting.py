@@ -12,6 +12,9 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
     "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
 )  # fmt: skip
 
+SEQUENCE = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK)
+"""Colours for things that have no look of their own, in the order of use."""
+
 STYLES = {
     "stored": {"color": VERMILION, "marker": "s", "linestyle": "-", "label": "stored activations"},
     "checkpointed": {"color": ORANGE, "marker": "^", "linestyle": "-.", "label": "checkpointed every √N layers"},

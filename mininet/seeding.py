@@ -57,6 +57,12 @@ def position():
     return _stream.seed, _stream.draw
 
 
+def restore(to):
+    """Let the stream of random numbers go on from `to`, a `position`."""
+    manual_seed(to[0])
+    _stream.draw = operator.index(to[1])
+
+
 @contextlib.contextmanager
 def rewound(to):
     """Draw again from `to`, a `position`, inside the block; afterwards the stream stands where it stood before."""

@@ -1,0 +1,131 @@
+"""Training image classifiers as the paper does, at the size of a laptop: networks, data and settings by name."""
+
+import dataclasses
+
+import numpy as np
+
+from .. import datasets, models, nn, optim, seeding
+from ..datasets import Batches, augmentation
+from ..training import Training
+
+NETWORKS = ("resnet20", "resnet32", "resnet44", "resnet56", "resnet110")
+DATASETS = ("digits", "cifar10", "cifar100")
+NORMALIZATIONS = ("dataset", "imagenet")
+TEST_BATCH = 250
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Mean and deviation of ImageNet's channels, customary for networks of other datasets as well."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What is trained, and how.
+
+    Attributes
+    ----------
+    network : str
+        One of `NETWORKS`.
+    gamma : float or None
+        Of the momentum network made of it; None for the residual network itself.
+    learned_velocity : bool
+        Whether v_0 is a learned function of x_0, conv3x3 - batch norm, or 0.
+    dataset : str
+        One of `DATASETS`.
+    weights : str or None
+        File of a PyTorch state dict to start from, as `load_pytorch_state_dict` reads it; else weights are drawn.
+    normalization : str
+        Whose mean and deviation images are normalised with: one of `NORMALIZATIONS`.
+    learning_rate : float
+        At its highest: it rises during the first epoch or tenth, then falls along a cosine.
+    """
+
+    network: str = "resnet20"
+    gamma: float | None = None
+    learned_velocity: bool = False
+    arithmetic: str = "exact"
+    dataset: str = "cifar10"
+    weights: str | None = None
+    normalization: str = "dataset"
+    epochs: int = 15
+    batch_size: int = 128
+    learning_rate: float = 0.1
+    weight_decay: float = 5e-4
+    seed: int = 0
+
+
+def load(name, folder=None, download=False):
+    """A `Split` of bytes (n, height, width, 3) by the name of the dataset.
+
+    folder, download : as for `datasets.cifar10`; digits need neither
+    """
+    if name == "digits":
+        split = datasets.digits()
+        as_colours = [np.repeat(np.rint(images * 255).astype(np.uint8), 3, axis=3) for images in split[::2]]
+        return datasets.Split(as_colours[0], split.train_labels, as_colours[1], split.test_labels)
+    return {"cifar10": datasets.cifar10, "cifar100": datasets.cifar100}[name](folder, download)
+
+
+def velocity_function(channels):
+    """conv3x3 - batch norm: the learned initial velocity."""
+    return nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
+
+
+def network(settings, classes):
+    """The network that `settings` names, with weights drawn from its seed."""
+    seeding.manual_seed(settings.seed)
+    net = getattr(models, settings.network)(classes)
+    if settings.weights is not None:
+        models.load_pytorch_state_dict(net, settings.weights)
+    if settings.gamma is None:
+        return net
+    start = velocity_function if settings.learned_velocity else None
+    return models.to_momentum(net, settings.gamma, init_velocity=start, arithmetic=settings.arithmetic)
+
+
+def normalization(settings, split):
+    """(mean, deviation) of the channels that `settings` say."""
+    return IMAGENET if settings.normalization == "imagenet" else augmentation.statistics(split.train_images)
+
+
+def test_batches(settings, split):
+    """The test images of `split`, normalised, in order."""
+    mean, deviation = normalization(settings, split)
+
+    def prepare(images, random):
+        return augmentation.normalized(images, mean, deviation)
+
+    return Batches(split.test_images, split.test_labels, TEST_BATCH, shuffle=False, transform=prepare, prefetch=2)
+
+
+def train_batches(settings, split):
+    """The training images of `split`, shuffled, shifted by up to an eighth of their size, mirrored, and normalised.
+
+    Digits are not mirrored.
+    """
+    mean, deviation = normalization(settings, split)
+
+    def prepare(images, random):
+        moved = augmentation.shifted(images, random, images.shape[1] // 8, flips=settings.dataset != "digits")
+        return augmentation.normalized(moved, mean, deviation)
+
+    return Batches(
+        split.train_images, split.train_labels, settings.batch_size, settings.seed, drop_last=True, transform=prepare,
+        prefetch=2,
+    )  # fmt: skip
+
+
+def training(settings, split, folder=None, **keywords):
+    """A `Training` of `settings` on a `Split` of bytes.
+
+    folder, keywords : as for `Training`
+    """
+    net = network(settings, int(split.train_labels.max()) + 1)
+    batches = train_batches(settings, split)
+    optimizer = optim.SGD(
+        net.parameters(), settings.learning_rate, momentum=0.9, nesterov=True, weight_decay=settings.weight_decay
+    )
+    total = settings.epochs * len(batches)
+    schedule = optim.CosineDecay(optimizer, total, warmup=min(len(batches), total // 10))
+    return Training(
+        net, optimizer, schedule, batches, test_batches(settings, split), settings.epochs, folder,
+        dataclasses.asdict(settings), **keywords,
+    )  # fmt: skip
