@@ -1,4 +1,4 @@
-"""The command line: ``python -m mininet compare | train | info``."""
+"""The command line: ``python -m mininet compare | train | reproduce | info``."""
 
 import argparse
 import dataclasses
@@ -13,7 +13,7 @@ import numpy as np
 
 from . import get_num_threads, plotting
 from .experiments import compare as comparing
-from .experiments import compare_report, image_training, step_profile
+from .experiments import compare_report, image_training, reproduce, step_profile
 from .files import written_atomically
 from .kernels.exact import as_fraction
 from .training import CHECKPOINT, CURVES, FIGURE
@@ -88,6 +88,7 @@ def _parser():
     command.add_argument("--quiet", action="store_true", help="no progress bars")
     command.set_defaults(run=_compare)
     _add_train(commands)
+    _add_reproduce(commands)
     command = commands.add_parser(
         "info",
         help="show versions and settings, and where the time of a training step goes",
@@ -119,6 +120,11 @@ def _add_train(commands):
     command.add_argument("--arithmetic", choices=("exact", "float"), default=defaults.arithmetic, help="of x and v")
     command.add_argument("--dataset", choices=image_training.DATASETS, default=defaults.dataset, help="of images")
     command.add_argument("--data", type=pathlib.Path, help="the dataset's folder, else the variable MININET_DATA")
+    command.add_argument("--weights", help="a PyTorch state dict to start from, .npz or .safetensors")
+    command.add_argument(
+        "--normalization", choices=image_training.NORMALIZATIONS, default=defaults.normalization,
+        help="whose mean and deviation images are normalised with",
+    )  # fmt: skip
     command.add_argument("--download", action="store_true", help="download the dataset if it is not there")
     command.add_argument("--epochs", type=_integer(1, 10_000), default=defaults.epochs, help="passes over the images")
     command.add_argument("--batch-size", type=_integer(2, 1437), default=defaults.batch_size, help="images a step")
@@ -130,6 +136,25 @@ def _add_train(commands):
     command.add_argument("--checkpoint-seconds", type=_between(-1e-300, 1e9), default=60.0, help="between checkpoints")
     command.add_argument("--quiet", action="store_true", help="no progress bars")
     command.set_defaults(run=_train)
+
+
+def _add_reproduce(commands):
+    command = commands.add_parser(
+        "reproduce",
+        help="run an experiment of the paper",
+        description="Run an experiment of the paper: print its numbers and save its figure.  Trainings go on where an "
+        "interrupted run left them.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    command.add_argument("experiment", choices=tuple(reproduce.EXPERIMENTS), help="which one")
+    command.add_argument("--quick", action="store_true", help="a small version on digits, in seconds")
+    command.add_argument("--data", type=pathlib.Path, help="folder of CIFAR-10, else the variable MININET_DATA")
+    command.add_argument("--epochs", type=_integer(1, 10_000), help="of each training, else the experiment's own")
+    command.add_argument("--seeds", type=_integer(1, 100), default=3, help="how many")
+    command.add_argument("--weights", help="file of pretrained weights, for fine_tuning")
+    command.add_argument("--output", type=pathlib.Path, default=pathlib.Path("results"), help="folder for the results")
+    command.add_argument("--quiet", action="store_true", help="no progress bars")
+    command.set_defaults(run=_reproduce)
 
 
 def _output_folder(path):
@@ -183,6 +208,19 @@ def _train(arguments):
     last = training.history[-1]
     print(f"test accuracy {last.test_accuracy:.4f}, training loss {last.loss:.4f} after {len(training.history)} epochs")
     print(f"saved {', '.join(str(folder / name) for name in (CHECKPOINT, CURVES, FIGURE))}")
+
+
+def _reproduce(arguments):
+    folder = _output_folder(arguments.output)
+    names = ("data", "quick", "epochs", "seeds", "weights")
+    options = reproduce.Options(
+        folder, progress=not arguments.quiet, **{name: getattr(arguments, name) for name in names}
+    )
+    try:
+        reproduce.EXPERIMENTS[arguments.experiment](options)
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"mininet: {error}") from None
+    print(f"saved {folder / arguments.experiment}.png")
 
 
 def _info(arguments):

@@ -1,0 +1,80 @@
+"""Fine-tuning a network on other images than it was trained on, as a residual network and as a momentum network.
+
+The paper's section 5.4: a pretrained residual network becomes a momentum network with the same parameters, and is
+trained on; it then needs less memory.  Both versions see the same batches.
+"""
+
+import dataclasses
+from functools import partial
+
+from .. import plotting
+from ..training import accuracy
+from . import image_memory, image_training
+
+VERSIONS = {"residual network": None, "momentum network": 0.9}
+
+
+@dataclasses.dataclass
+class Version:
+    """What was seen of one of the `VERSIONS`.
+
+    Attributes
+    ----------
+    before : float
+        Test accuracy before training.
+    history : list of Epoch
+    peak_bytes : int
+        The most that a training step held.
+    """
+
+    before: float
+    history: list
+    peak_bytes: int
+
+
+def fine_tune(split, settings, progress=True):
+    """Train both versions.
+
+    Parameters
+    ----------
+    split : Split
+    settings : image_training.Settings
+        With `weights`; `gamma` is set here.
+
+    Returns
+    -------
+    dict of str to Version
+    """
+    found = {}
+    for name, gamma in VERSIONS.items():
+        chosen = dataclasses.replace(settings, gamma=gamma)
+        training = image_training.training(chosen, split, progress=progress)
+        before = accuracy(training.net, training.test_batches)
+        images, labels = next(training.batches.of_epoch(0))
+        memory = image_memory.held_by_a_step(partial(image_training.network, chosen, 10), images, labels)
+        found[name] = Version(before, training.run(), memory.peak_bytes)
+    return found
+
+
+def table(versions):
+    """Accuracy before and after each epoch, and peak memory, as a text table."""
+    lines = []
+    for name, version in versions.items():
+        values = [version.before, *(epoch.test_accuracy for epoch in version.history)]
+        numbers = "  ".join(f"{100 * value:.2f}" for value in values)
+        lines.append(f"{name:18} test accuracy [%] {numbers}   peak {plotting.readable_bytes(version.peak_bytes)}")
+    return "\n".join(lines)
+
+
+def draw(versions):
+    """A figure: test accuracy by epoch, and peak memory."""
+    with plotting.figure(columns=2) as (figure, axes):
+        for (name, version), look in zip(versions.items(), ("stored", "exact"), strict=True):
+            values = [100 * version.before, *(100 * epoch.test_accuracy for epoch in version.history)]
+            axes[0].plot(range(len(values)), values, **plotting.style(look, label=name))
+            axes[1].bar(name, version.peak_bytes / 2**20, color=plotting.STYLES[look]["color"])
+        axes[0].set(xlabel="epochs of fine-tuning", title="test accuracy [%]")
+        axes[0].xaxis.get_major_locator().set_params(integer=True)
+        axes[0].legend()
+        axes[1].set(title="peak memory of a training step [MiB]")
+    return figure
