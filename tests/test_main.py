@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -189,3 +190,49 @@ def test_version(capsys):
     with pytest.raises(SystemExit):
         command_line.main(["--version"])
     assert "mininet" in capsys.readouterr().out
+
+
+# train
+
+TRAIN = ["train", "--dataset", "digits", "--epochs", "1", "--batch-size", "512", "--quiet"]
+
+
+def test_train_writes_a_checkpoint_and_curves_and_can_go_on(tmp_path, capsys):
+    assert command_line.main([*TRAIN, "--output", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "test accuracy 0." in printed
+    assert "after 1 epochs" in printed
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.npz", "curves.csv", "curves.png"]
+    with pytest.raises(SystemExit, match="has a checkpoint: go on from it with --resume"):
+        command_line.main([*TRAIN, "--output", str(tmp_path)])
+    assert command_line.main([*TRAIN, "--output", str(tmp_path), "--resume"]) == 0
+    assert "going on after 1 epochs" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="is from another training"):
+        command_line.main([*TRAIN, "--output", str(tmp_path), "--resume", "--gamma", "0.9"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--weights", "missing.npz"], "missing.npz"),
+        (["--weights", "pickled.pt"], "nothing is unpickled"),
+        (["--dataset", "cifar10", "--data", "/nowhere"], "CIFAR-10 is not there"),
+    ],
+)
+def test_train_says_what_is_wrong(options, message, tmp_path):
+    with pytest.raises(SystemExit, match=f"mininet: .*{re.escape(message)}"):
+        command_line.main([*TRAIN, *options, "--output", str(tmp_path)])
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--network", "resnet21"), ("--gamma", "0"), ("--dataset", "mnist"), ("--weight-decay", "-1"),
+        ("--normalization", "none"), ("--checkpoint-seconds", "-1"), ("--epochs", "many"),
+    ],
+)  # fmt: skip
+def test_bad_options_of_train_are_refused_by_name(option, value, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        command_line.main(["train", option, value])
+    assert stopped.value.code == 2
+    assert option in capsys.readouterr().err.splitlines()[-1]
