@@ -7,13 +7,14 @@ from . import datasets, models, nn, optim
 from .autodiff import Tensor, check_gradient, check_jacobian, enable_grad, functional, no_grad
 from .kernels import get_num_threads, set_num_threads
 from .memory import track_memory
-from .reversible import MomentumNet
+from .reversible import IResNet, MomentumNet, ResidualNet, RevNet
 from .seeding import manual_seed
 from .version import VERSION
 
 __version__ = VERSION
 
 __all__ = [
-    "MomentumNet", "Tensor", "check_gradient", "check_jacobian", "datasets", "enable_grad", "functional",
-    "get_num_threads", "manual_seed", "models", "nn", "no_grad", "optim", "set_num_threads", "track_memory",
+    "IResNet", "MomentumNet", "ResidualNet", "RevNet", "Tensor", "check_gradient", "check_jacobian", "datasets",
+    "enable_grad", "functional", "get_num_threads", "manual_seed", "models", "nn", "no_grad", "optim",
+    "set_num_threads", "track_memory",
 ]  # fmt: skip

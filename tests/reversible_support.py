@@ -5,9 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from mininet import MomentumNet, Tensor, manual_seed, nn
+from mininet import IResNet, MomentumNet, ResidualNet, RevNet, Tensor, manual_seed, nn
 from mininet import functional as F
 from mininet.autodiff import is_recording, is_replaying
+from mininet.reversible import limit_lipschitz
 
 WAYS = ("reversible", "checkpointed", "stored")
 ARITHMETICS = ("exact", "float")
@@ -18,16 +19,39 @@ STATE_BYTES = {"exact": 2 * np.dtype(np.int64).itemsize + BUFFER_BYTES, "float":
 
 GAMMAS = (0.5, 0.9, 0.99, 1 - 1 / 50_000)
 
+NETWORKS = {kind.__name__: kind for kind in (MomentumNet, RevNet, IResNet, ResidualNet)}
+NETWORK_MODES = [
+    (name, arithmetic, way)
+    for name, kind in NETWORKS.items()
+    for arithmetic in kind.ARITHMETICS
+    for way in kind.WAYS
+]  # fmt: skip
+INVERTIBLE = [(name, arithmetic) for name, arithmetic, way in NETWORK_MODES if way == "reversible"]
+NETWORK_STATE_BYTES = {
+    ("MomentumNet", "exact"): STATE_BYTES["exact"],
+    ("MomentumNet", "float"): STATE_BYTES["float"],
+    ("RevNet", "exact"): np.dtype(np.int64).itemsize,
+    ("RevNet", "float"): np.dtype(np.float32).itemsize,
+    ("IResNet", "float"): np.dtype(np.float32).itemsize,
+    ("ResidualNet", "float"): np.dtype(np.float32).itemsize,
+}
+"""For each element of x; floats are single."""
+
 every_way = pytest.mark.parametrize("backprop", WAYS)
 every_arithmetic = pytest.mark.parametrize("arithmetic", ARITHMETICS)
 every_mode = pytest.mark.parametrize(("arithmetic", "backprop"), MODES)
+every_network = pytest.mark.parametrize(("kind", "arithmetic", "backprop"), NETWORK_MODES)
+every_invertible = pytest.mark.parametrize(("kind", "arithmetic"), INVERTIBLE)
 
 
 def dense_block(features=4):
     return nn.Sequential(nn.Linear(features, features), nn.Tanh())
 
 
-def dropout_block(features=4, p=0.1):
+DROPOUT = 0.1
+
+
+def dropout_block(features=4, p=DROPOUT):
     return nn.Sequential(nn.Linear(features, features), nn.Tanh(), nn.Dropout(p))
 
 
@@ -57,6 +81,30 @@ def momentum_net(depth, block=dense_block, *, tied=False, start=None, dtype=np.f
     manual_seed(seed)
     functions = [block()] * depth if tied else [block() for _ in range(depth)]
     return MomentumNet(functions, init_velocity=start() if start else None, **settings).to(dtype)
+
+
+def network(kind, depth, block=dense_block, *, features=4, tied=False, dtype=np.float32, seed=0, **settings):
+    """A net of any `kind`, a name in NETWORKS, for x with so many `features`; the same weights for the same seed.
+
+    block : callable(features), which makes a function; a RevNet's have half as many features, an IResNet's are made
+        contractive
+    """
+    if NETWORKS[kind].ARITHMETICS == ("float",):
+        assert settings.pop("arithmetic", "float") == "float"
+    manual_seed(seed)
+    width = features // 2 if kind == "RevNet" else features
+    functions = [block(width)] * depth if tied else [block(width) for _ in range(depth)]
+    net = NETWORKS[kind](functions, **settings).to(dtype)
+    if kind == "IResNet":
+        limit_lipschitz(net, CONTRACTION, size=(5, 5))
+        for module in net.modules():
+            if isinstance(module, nn.BatchNorm2d):  # which divides by deviations of about 1/10 or more
+                module.weight.data *= module.weight.dtype.type(0.02)
+    return net
+
+
+CONTRACTION = 0.6
+"""The Lipschitz constant of an IResNet's functions, but for dropout, which divides by 1 - p."""
 
 
 def batch(*shape, dtype=np.float32, seed=1):
@@ -101,6 +149,29 @@ def recurrence(net):
             v = net.gamma * v + (1 - net.gamma) * residual
             x = x + v
         return x
+
+    return forward
+
+
+def network_recurrence(net):
+    """The forward pass of any network, written in tensor operations, for ordinary autodiff to differentiate."""
+    if isinstance(net, MomentumNet):
+        return recurrence(net)
+
+    def forward(x, *inputs, **keywords):
+        def residual(function, x):
+            value = function(x, *inputs, **keywords)
+            return value if net.is_residual else value - x
+
+        if not isinstance(net, RevNet):
+            for function in net.functions:
+                x = x + residual(function, x)
+            return x
+        half = x.shape[-1] // 2
+        a, b = x[..., :half], x[..., half:]
+        for function in net.functions:
+            a, b = b, a + residual(function, b)
+        return F.concatenate([a, b], axis=-1)
 
     return forward
 
@@ -153,12 +224,35 @@ def rounding(net, features=4):
     return (features + 6) * depth**2 * epsilon * (forward * back) ** depth
 
 
+def network_rounding(net, features=4):
+    """As `rounding`, for any network: how far results may lie from the true ones, relative to their size.
+
+    Where layers are x + f(x), or the same on two streams, one stretches an error by at most 1 + s forward.  Undoing a
+    layer of two streams does the same; of a contraction it is 1 / (1 - s), and the iteration stops at 64 epsilons.  In
+    exact arithmetic errors are units of 2^-40 instead of epsilons, from rounding x and f.
+    """
+    if isinstance(net, MomentumNet):
+        unit = 1 if net.arithmetic == "float" else 10 * 2.0**-40 / np.finfo(np.float64).eps
+        return rounding(net, features) * unit
+    slopes = [
+        np.prod([np.linalg.norm(p.data, 2) for p in function.parameters() if p.ndim == 2] or [1.0])
+        for function in net.functions
+    ]
+    slope = max(slopes, default=0.0) / (1 - DROPOUT) + (0 if net.is_residual else 1)
+    runs_back = net.backprop == "reversible" and net.arithmetic == "float"
+    back, errors = (1 + slope if runs_back else 1), features + 6
+    if isinstance(net, IResNet) and runs_back:
+        back, errors = 1 / (1 - slope), errors + 64
+    epsilon = np.finfo(next(net.parameters()).dtype).eps if net.arithmetic == "float" else 2.0**-40
+    return errors * max(1, len(slopes)) ** 2 * epsilon * ((1 + slope) * back) ** len(slopes)
+
+
 def assert_agrees(ours, theirs, net):
     """Bit for bit, but for the reversible net in float arithmetic, which may drift by rounding errors."""
     if net.arithmetic == "exact" or net.backprop != "reversible":
         assert_same_bits(ours, theirs)
     else:
-        assert_close(ours, theirs, rounding(net))
+        assert_close(ours, theirs, network_rounding(net))
 
 
 def engine_modes():

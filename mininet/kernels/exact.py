@@ -195,6 +195,23 @@ def undo_velocity_and_position(x, v, b, f, gamma):
     return values
 
 
+def add(x, f, sign=1):
+    """Add `f` (floats), rounded to units, to `x` (int64), which is overwritten; sign -1 subtracts, and so undoes that.
+
+    Returns
+    -------
+    status : int
+        FINE, or TOO_LARGE or NOT_A_NUMBER if some value is; `x` is then useless.
+    values : ndarray
+        The new x as floats, of the dtype of `f`.
+    """
+    values = buffers.empty(x.shape, f.dtype)
+    arrays = _flat(x, f, values)
+    is_bad = np.zeros(1, np.int64)
+    _for_each_share(lambda first, last: _add(*arrays, sign * _UNITS_PER_ONE, is_bad, first, last), x.size)
+    return _status(is_bad, f), values
+
+
 def spill(b):
     """Take the low 8 bits off every buffer; returns them as uint8."""
     low = np.empty(b.shape, dtype=np.uint8)
@@ -340,6 +357,19 @@ def _undo_both(x, v, b, f, values, ratio, scale, first, last):
         for i in range(begin, end):
             x[i] -= v[i]
             values[i] = np.float64(x[i]) * _UNIT
+
+
+@kernel
+def _add(x, f, values, scale, is_bad, first, last):
+    x, f, values = x[first:last], f[first:last], values[first:last]
+    beyond = np.int64(0)
+    for i in range(len(x)):
+        change = np.rint(np.float64(f[i]) * scale)
+        x[i] += np.int64(change)
+        values[i] = np.float64(x[i]) * _UNIT
+        beyond |= np.int64(not abs(change) <= LIMIT) | np.int64(abs(x[i]) > LIMIT)  # the first also if it is NaN
+    if beyond:
+        is_bad[0] = 1
 
 
 @kernel

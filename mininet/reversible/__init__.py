@@ -1,7 +1,14 @@
-"""Networks that can be run backwards: the subject."""
+"""Networks that can be run backwards: the subject, and its rivals."""
 
 from .inversion import InversionReport
+from .iresnet import IResNet
+from .lipschitz import limit_lipschitz, spectral_norm
 from .momentum import MomentumNet
+from .residual import ResidualNet
+from .revnet import RevNet
 from .states import ExactState, FloatState
 
-__all__ = ["ExactState", "FloatState", "InversionReport", "MomentumNet"]
+__all__ = [
+    "ExactState", "FloatState", "IResNet", "InversionReport", "MomentumNet", "ResidualNet", "RevNet", "limit_lipschitz",
+    "spectral_norm",
+]  # fmt: skip

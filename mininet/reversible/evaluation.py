@@ -4,10 +4,8 @@ import contextlib
 
 from .. import seeding
 from ..autodiff import Tensor, no_grad, replaying
-from ..kernels.exact import as_fraction
 from ..nn import Module
 from .local_tape import Arguments, LocalTape, captured
-from .states import ExactState, FloatState
 
 START = -1
 """Stands for the function of the initial velocity where layers are numbered."""
@@ -54,11 +52,11 @@ def set_to(name, values):
 
 
 class Evaluation:
-    """One use of a `MomentumNet` on one input; later changes to the net's settings do not touch it.
+    """One use of a `LayeredNet` on one input; later changes to the net's settings do not touch it.
 
     Parameters
     ----------
-    net : MomentumNet
+    net : LayeredNet
     x : ndarray or None
         x_0; None for one that only goes back.
     arguments : Arguments
@@ -69,18 +67,16 @@ class Evaluation:
     Attributes
     ----------
     depth : int
-    gamma : float
-        As the arithmetic has it: the float nearest to its fraction, if exact.
+    rule : Rule
+        The net's, as it was when the evaluation began.
     parameters : set of Slot
         Of the parameters that gradients are wanted for.
     """
 
     def __init__(self, net, x, arguments, replay=None):
-        self._functions, self._init_velocity = list(net.functions), net.init_velocity
+        self._functions = list(net.functions)
         self._is_residual = net.is_residual
-        self._is_exact = net.arithmetic == "exact"
-        self._fraction = as_fraction(net.gamma) if self._is_exact else None
-        self.gamma = float(self._fraction) if self._is_exact else float(net.gamma)
+        self.rule = net.rule()
         self._x = x
         self._expects_no_gradient = False
         self._layer_arguments = arguments
@@ -90,19 +86,15 @@ class Evaluation:
 
     @property
     def has_start_function(self):
-        """Whether v_0 is a function of x_0."""
-        return self._init_velocity is not None
+        """Whether part of the state, v_0, starts as a function of x_0."""
+        return self.rule.start_function is not None
 
     # States
 
     def at_rest(self, invertible=True):
-        """The state at layer 0 with v_0 = 0."""
+        """The state at layer 0, before the start function is evaluated: with v_0 = 0."""
         x, self._x = self._x, None  # held by nobody from here on: only the state is needed
-        if self._is_exact:
-            return ExactState(x, self._fraction, invertible)
-        if self.gamma and x.dtype.type(self.gamma) == 0:
-            raise ValueError(f"gamma must not vanish in {x.dtype}, got {self.gamma!r}")
-        return FloatState(x, self.gamma)
+        return self.rule.state(x, invertible)
 
     def start(self, invertible=True):
         """The state at layer 0."""
@@ -128,8 +120,13 @@ class Evaluation:
 
     def undo(self, state):
         """Undo the last layer that `state` has run."""
-        state.undo_position()
-        state.undo_velocity(self.value(state.layer, state.value(), again=True))
+        self.undo_input(state)
+        state.undo_rest(self.value(state.layer, state.value(), again=True))
+
+    def undo_input(self, state):
+        """First half of undoing the last layer that `state` has run: `state.value()` is its function's input then."""
+        layer = state.layer - 1
+        state.undo_input(lambda x: self.value(layer, x, again=True))
 
     # Functions, for the first time or `again`
 
@@ -151,7 +148,7 @@ class Evaluation:
             return LocalTape(self._checked(layer), x, self._arguments(layer), _name(layer))
 
     def _function(self, layer):
-        return self._init_velocity if layer == START else self._functions[layer]
+        return self.rule.start_function if layer == START else self._functions[layer]
 
     def _arguments(self, layer):
         return Arguments((), {}) if layer == START else self._layer_arguments

@@ -21,11 +21,12 @@ class InversionReport:
         |x_n| of the run.
     position_units, velocity_units : ndarray (depth + 1,)
         For each layer n, the largest error of x_n and v_n over all elements, in units; index 0 is x_0 and v_0.
+        The velocity's is None, as are its errors and bits, for networks without one.
     """
 
     unit: float
     position_units: np.ndarray
-    velocity_units: np.ndarray
+    velocity_units: np.ndarray | None = None
 
     @property
     def position_errors(self):
@@ -35,7 +36,7 @@ class InversionReport:
     @property
     def velocity_errors(self):
         """The largest error of v_n for each layer n."""
-        return self.velocity_units * self.unit
+        return None if self.velocity_units is None else self.velocity_units * self.unit
 
     @property
     def largest_error(self):
@@ -45,62 +46,77 @@ class InversionReport:
     @property
     def largest_units(self):
         """The largest error of x_0 and v_0 in units."""
-        return float(max(self.position_units[0], self.velocity_units[0]))
+        return float(max(units[0] for units in self._all_units))
+
+    @property
+    def _all_units(self):
+        return [self.position_units] if self.velocity_units is None else [self.position_units, self.velocity_units]
 
     @property
     def position_bits(self):
         """How many of the last bits of x_n are lost at most, for each layer n: log2(1 + units), rounded up."""
-        return np.ceil(np.log2(1 + self.position_units))
+        return _bits(self.position_units)
 
     @property
     def velocity_bits(self):
         """How many of the last bits of v_n are lost at most, for each layer n."""
-        return np.ceil(np.log2(1 + self.velocity_units))
+        return None if self.velocity_units is None else _bits(self.velocity_units)
 
     @property
     def bits(self):
         """How many of the last bits of x_0 and v_0 are lost at most, an integer or infinity."""
-        bits = float(max(self.position_bits[0], self.velocity_bits[0]))
+        bits = float(_bits(self.largest_units))
         return int(bits) if math.isfinite(bits) else math.inf
 
     @property
     def is_exact(self):
         """Whether every x_n and v_n came back as it was."""
-        return not self.position_units.any() and not self.velocity_units.any()
+        return not any(units.any() for units in self._all_units)
 
     def __str__(self):
+        has_velocity, depth = self.velocity_units is not None, len(self.position_units) - 1
         if self.is_exact:
-            return f"every x_n and v_n comes back exactly, 0 bits lost, after {len(self.position_units) - 1} layers"
+            everything = "every x_n and v_n" if has_velocity else "every x_n"
+            return f"{everything} comes back exactly, 0 bits lost, after {depth} layers"
         return (
-            f"x_0 and v_0 come back within {self.largest_error:.3g}: {self.largest_units:.3g} units of "
-            f"{self.unit:.3g}, {self.bits} bits, after {len(self.position_units) - 1} layers"
+            f"{'x_0 and v_0 come' if has_velocity else 'x_0 comes'} back within {self.largest_error:.3g}: "
+            f"{self.largest_units:.3g} units of {self.unit:.3g}, {self.bits} bits, after {depth} layers"
         )
+
+
+def _bits(units):
+    return np.ceil(np.log2(1 + units))
 
 
 def measure_inversion(evaluation):
     """Run an `Evaluation` forward and back, and compare; without side effects on statistics and random numbers."""
     with replaying(seeding.position()):
         state = evaluation.start()
-        before = [(state.position.copy(), state.velocity.copy())]
+        before = [_copies(state)]
         for _ in range(evaluation.depth):
             evaluation.advance(state)
-            before.append((state.position.copy(), state.velocity.copy()))
-    is_exact = state.position.dtype.kind == "i"
-    largest = max((float(np.abs(x).max()) for x, _ in before if x.size), default=0.0)
-    unit = 2.0**-FRACTION_BITS if is_exact else float(np.spacing(state.position.dtype.type(largest)))
-    errors = np.zeros((2, evaluation.depth + 1))
+            before.append(_copies(state))
+    positions = [x for arrays, *_ in before for x in arrays]
+    is_exact = positions[0].dtype.kind == "i"
+    largest = max((float(np.abs(x).max()) for x in positions if x.size), default=0.0)
+    unit = 2.0**-FRACTION_BITS if is_exact else float(np.spacing(positions[0].dtype.type(largest)))
+    errors = np.zeros((len(before[0]), evaluation.depth + 1))
     with np.errstate(over="ignore", invalid="ignore"):  # where the drift leaves all bounds, the report says so
         for layer in reversed(range(evaluation.depth)):
             evaluation.undo(state)
-            for kind, (came_back, was) in enumerate(zip(state.arrays(), before[layer], strict=True)):
-                errors[kind, layer] = _largest_difference(came_back, was) / (1 if is_exact else unit)
+            for variable, (came_back, was) in enumerate(zip(state.by_variable(), before[layer], strict=True)):
+                errors[variable, layer] = _largest_difference(came_back, was) / (1 if is_exact else unit)
             if np.isinf(errors[:, layer]).all():
                 errors[:, :layer] = math.inf  # nothing can come back from there
                 break
     return InversionReport(unit, *errors)
 
 
-def _largest_difference(a, b):
-    """As a float; infinite if some difference is not a number."""
-    largest = float(np.abs(a - b).max(initial=0))
+def _copies(state):
+    return [[array.copy() for array in arrays] for arrays in state.by_variable()]
+
+
+def _largest_difference(ours, theirs):
+    """Over all arrays, as a float; infinite if some difference is not a number."""
+    largest = max(float(np.abs(a - b).max(initial=0)) for a, b in zip(ours, theirs, strict=True))
     return largest if math.isfinite(largest) else math.inf

@@ -2,29 +2,30 @@
 
     v_{n+1} = gamma v_n + (1 - gamma) f_n(x_n)        x_{n+1} = x_n + v_{n+1}         (equation 2)
 
-It is run backwards in closed form, so its backward pass needs no stored activations: undo one layer, evaluate f_n once
-more on a local tape, take one vector-Jacobian product, drop the tape.
+It is run backwards in closed form,
+
+    x_n = x_{n+1} - v_{n+1}                           v_n = (v_{n+1} - (1 - gamma) f_n(x_n)) / gamma
+
+so its backward pass needs no stored activations: undo one layer, evaluate f_n once more on a local tape, take one
+vector-Jacobian product, drop the tape.  That loop is in `network`, shared with the rivals; the rule and its inverse are
+in `states`; here are the network's settings and the adjoint of its rule.
 """
 
 import numbers
-from collections.abc import Iterable
 
-from ..autodiff import as_tensor, is_recording
-from ..autodiff.tape import GradientSums, Operation
-from ..autodiff.tensor import apply
 from ..kernels import buffers, exact
 from ..kernels.momentum import add, adjoint_step
-from ..nn import Module
-from ..profiling import measured
-from .evaluation import START, Evaluation
-from .inversion import measure_inversion
-from .local_tape import Arguments
+from .network import LayeredNet, network_operation
+from .protocol import Adjoint, Rule
 from .states import ExactState, FloatState
-from .trajectories import WAYS
 
 
-class MomentumNet(Module):
+class MomentumNet(LayeredNet):
     """A residual network with momentum, drop-in for ``x = x + f(x)`` layers, trained without storing activations.
+
+    Called as ``net(x, *inputs, **keywords)``, where inputs and keywords are passed to every residual function.
+    ``run(x)`` gives the final state, a `FloatState` or an `ExactState`, ``invert(state)`` runs it back and returns x_0
+    and v_0 as floats, ``check_inversion(x)`` reports how exactly all x_n and v_n come back.
 
     Parameters
     ----------
@@ -57,26 +58,19 @@ class MomentumNet(Module):
     >>> y = net(x)
     """
 
+    _operation = network_operation("momentum_net")
+
     def __init__(self, functions, gamma=0.9, init_velocity=None, is_residual=True, arithmetic="exact",
                  backprop="reversible"):  # fmt: skip
-        super().__init__()
-        if callable(functions) or not isinstance(functions, Iterable):
-            raise ValueError(f"functions must be a sequence of callables, got {type(functions).__name__}")
-        self.functions = list(functions)
+        super().__init__(functions, is_residual, arithmetic, backprop)
         self.init_velocity = init_velocity
-        self.is_residual = bool(is_residual)
-        self.gamma, self.arithmetic, self.backprop = gamma, arithmetic, backprop
+        self.gamma = gamma
         self._check_settings()
 
     def _check_settings(self):
-        for number, function in enumerate(self.functions):
-            if not callable(function):
-                raise ValueError(f"functions must be callables, got {type(function).__name__} at {number}")
+        super()._check_settings()
         if self.init_velocity is not None and not callable(self.init_velocity):
             raise ValueError(f"init_velocity must be None or a callable, got {type(self.init_velocity).__name__}")
-        for name, allowed in (("arithmetic", ("exact", "float")), ("backprop", tuple(WAYS))):
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
         if not isinstance(self.gamma, numbers.Real) or isinstance(self.gamma, bool) or not 0 <= self.gamma < 1:
             raise ValueError(f"gamma must be a number of at least 0 and below 1, got {self.gamma!r}")
         if self.gamma == 0 and self.backprop != "stored":
@@ -88,6 +82,10 @@ class MomentumNet(Module):
         if self.arithmetic == "exact":
             exact.as_fraction(self.gamma)
 
+    def _require_invertible(self):
+        if self.gamma == 0:
+            raise ValueError("gamma must be above 0 to invert, got 0")
+
     def described(self):
         """The settings of this net, for `repr`."""
         return (
@@ -95,115 +93,64 @@ class MomentumNet(Module):
             f"arithmetic={self.arithmetic!r}, backprop={self.backprop!r}"
         )
 
-    def forward(self, x, /, *inputs, **keywords):
-        """x_N, from x_0 = x.
-
-        Parameters
-        ----------
-        x : Tensor
-        inputs, keywords
-            Passed to every residual function; gradients flow to the tensors among them.
-        """
-        self._check_settings()
-        x = as_tensor(x)
-        arguments = Arguments(inputs, keywords)
-        others = [*arguments.tensors, *(parameter for parameter in self.parameters() if parameter.requires_grad)]
-        needs_tape = is_recording() and (x.requires_grad or len(others) > 0)
-        evaluation = Evaluation(self, x.data, arguments)
-        return apply(_MOMENTUM_NET, x, *others, evaluation=evaluation, way=WAYS[self.backprop] if needs_tape else None,
-                     slots=[tensor.slot for tensor in others])  # fmt: skip
-
-    def run(self, x, /, *inputs, **keywords):
-        """Run the layers without a tape, and return the final state.
-
-        Returns
-        -------
-        FloatState or ExactState
-            With `position`, `velocity`, and, if exact, `buffer` and `spilled`; `values()` gives x_N and v_N as floats.
-        """
-        self._check_settings()
-        evaluation = Evaluation(self, as_tensor(x).data, Arguments(inputs, keywords))
-        state = evaluation.run_through()
-        state.replay = evaluation.replay
-        return state
-
-    def invert(self, state, /, *inputs, **keywords):
-        """Run a state from `run` back to layer 0, overwriting it.
-
-        Parameters
-        ----------
-        state : FloatState or ExactState
-            From `run` with the same inputs and keywords.
-
-        Returns
-        -------
-        x0, v0 : ndarray
-            As floats.  The state itself holds them too; if exact, as integers, with buffers back to 0.
-        """
-        self._check_settings()
-        is_state = isinstance(state, (FloatState, ExactState))
-        is_ours = is_state and state.replay is not None and state.replay.net is self
-        if not is_ours or state.layer != len(self.functions):
-            found = f"one at layer {state.layer}" if is_ours else f"{'another ' * is_state}{type(state).__name__}"
-            raise ValueError(
-                f"state must come from run of this net and stand at layer {len(self.functions)}, got {found}"
-            )
-        if self.gamma == 0:
-            raise ValueError("gamma must be above 0 to invert, got 0")
-        evaluation = Evaluation(self, None, Arguments(inputs, keywords), state.replay)
-        for _ in range(evaluation.depth):
-            evaluation.undo(state)
-        return state.values()
-
-    def check_inversion(self, x, /, *inputs, **keywords):
-        """Run forward and back, and report how far x_n and v_n come back from where they were, layer by layer.
-
-        Leaves running statistics and random numbers as they are.  Keeps all x_n and v_n: memory grows with depth.
-
-        Returns
-        -------
-        InversionReport
-        """
-        self._check_settings()
-        if self.gamma == 0:
-            raise ValueError("gamma must be above 0 to invert, got 0")
-        return measure_inversion(Evaluation(self, as_tensor(x).data, Arguments(inputs, keywords)))
+    def rule(self):
+        """Equation 2, with gamma as it is now."""
+        return MomentumRule(self.gamma, self.init_velocity, self.arithmetic)
 
 
-def _momentum_net(x, *others, evaluation, way, slots):
-    """x_N, and what the vjp needs.
+class MomentumRule(Rule):
+    """Equation 2 in either arithmetic.
 
-    `others`, extra inputs and parameters, are arguments so that the tape has their `slots`; the functions know them.
+    Attributes
+    ----------
+    gamma : float
+        As the arithmetic has it: the float nearest to its fraction, if exact.
     """
-    if way is None:
-        # On record, yet nothing known needs a gradient: whatever turns up was captured
-        return evaluation.run_through(invertible=False, expects_no_gradient=is_recording()).kept_value(), None
-    trajectory = way(evaluation)
-    final, trajectory.final = trajectory.final, None  # belongs to the caller from here on
-    return final, (evaluation, trajectory, slots)
+
+    def __init__(self, gamma, init_velocity, arithmetic):
+        self._fraction = exact.as_fraction(gamma) if arithmetic == "exact" else None
+        self.gamma = gamma if self._fraction is None else float(self._fraction)
+        self.start_function = init_velocity
+
+    def state(self, x, invertible):
+        """x_0 and v_0 = 0."""
+        if self._fraction is not None:
+            return ExactState(x, self._fraction, invertible)
+        if self.gamma and x.dtype.type(self.gamma) == 0:
+            raise ValueError(f"gamma must not vanish in {x.dtype}, got {self.gamma!r}")
+        return FloatState(x, self.gamma)
+
+    def adjoint(self, gradient):
+        """p = dL/dx_N and q = dL/dv_N = 0."""
+        return MomentumAdjoint(gradient, self.gamma)
 
 
-def _momentum_net_vjp(saved, gradient, needs, keep_tape):
+class MomentumAdjoint(Adjoint):
     """The adjoint of the momentum rule, layer by layer from the last one, with p = dL/dx and q = dL/dv:
 
         s = p + q      p <- p + (1 - gamma) (df/dx)^T s      dL/dtheta = (1 - gamma) (df/dtheta)^T s      q <- gamma s
 
     and for v_0 = g(x_0) at last  p <- p + (dg/dx)^T q.
     """  # fmt: skip
-    evaluation, trajectory, slots = saved
-    sums = GradientSums()
-    p = buffers.empty(gradient.shape, gradient.dtype, "gradients")
-    p[...] = gradient
-    q = buffers.zeros(p.shape, p.dtype, "gradients")
-    for layer, tape in trajectory.tapes_backwards(keep_tape):
-        with measured("adjoint step"):
-            by_output = q if layer == START else adjoint_step(p, q, evaluation.gamma)
-        by_x = tape.pull_back(by_output, sums, evaluation.parameters, keep_tape)
-        if by_x is not None:
-            with measured("adjoint step"):
-                add(p, by_x)
-        del tape, by_output, by_x  # before the next layer's are made
-    return [p, *(sums.pop(slot) for slot in slots)]
 
+    def __init__(self, gradient, gamma):
+        self._p = buffers.empty(gradient.shape, gradient.dtype, "gradients")
+        self._p[...] = gradient
+        self._q = buffers.zeros(gradient.shape, gradient.dtype, "gradients")
+        self._gamma = gamma
 
-_MOMENTUM_NET = Operation("momentum_net", _momentum_net, _momentum_net_vjp, consumes_saved=True)
+    def by_residual(self):
+        """q <- gamma s; returns dL/df = (1 - gamma) s."""
+        return adjoint_step(self._p, self._q, self._gamma)
+
+    def by_start(self):
+        """dL/dv_0 = q."""
+        return self._q
+
+    def add(self, by_x):
+        """p <- p + by_x."""
+        add(self._p, by_x)
+
+    def by_x(self):
+        """dL/dx_0 = p."""
+        return self._p

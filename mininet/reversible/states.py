@@ -5,7 +5,6 @@ function at the position this gives, and `undo_velocity`.  They overwrite themse
 layers takes the memory of one.
 """
 
-import copy
 import fractions
 
 import numpy as np
@@ -13,9 +12,37 @@ import numpy as np
 from .. import memory
 from ..kernels import buffers, exact, momentum
 from ..profiling import measured_as
+from .protocol import State, not_repeated, require_in_range, to_units
 
 
-class FloatState:
+class MomentumState(State):
+    """What both kinds of state have in common.
+
+    Attributes
+    ----------
+    position, velocity : ndarray
+    """
+
+    parts = "x and v"
+
+    def arrays(self):
+        """(position, velocity) themselves."""
+        return self.position, self.velocity
+
+    def by_variable(self):
+        """x and v, of one array each."""
+        return [self.position], [self.velocity]
+
+    def undo_input(self, function):
+        """`undo_position`; in closed form, so the function is not needed."""
+        self.undo_position()
+
+    def undo_rest(self, residual, go_on=False):
+        """`undo_velocity`."""
+        self.undo_velocity(residual, go_on)
+
+
+class FloatState(MomentumState):
     """x and v as floats.  Going back divides rounding errors by gamma: after N layers they have grown like gamma^-N.
 
     Parameters
@@ -33,30 +60,19 @@ class FloatState:
         How `MomentumNet.invert` evaluates the residual functions as `MomentumNet.run` did.
     """
 
-    replay = None
-
     def __init__(self, position, gamma):
         self.position = np.array(position, order="C")
         self.velocity = np.zeros_like(self.position)
         self.gamma = gamma
-        self.layer = 0
         self._note("state")
 
     def set_velocity(self, velocity):
         """Start from another velocity than 0."""
         self.velocity[...] = velocity
 
-    def _note(self, kind):
-        memory.note(self.position, kind)
-        memory.note(self.velocity, kind)
-
     def value(self):
         """x as floats; the array may be overwritten by the next step."""
         return self.position
-
-    def kept_value(self):
-        """x as floats, in an array of its own."""
-        return self.position.copy()
 
     def values(self):
         """Copies of x and v as floats."""
@@ -79,26 +95,11 @@ class FloatState:
         """Second half of undoing a layer, given the residual function's value at x; `go_on` makes no difference."""
         momentum.undo_velocity(self.velocity, residual, self.gamma)
 
-    def copy(self, kind="state"):
-        """An independent state, whose memory counts as `kind`."""
-        other = copy.copy(self)
-        other.position, other.velocity = self.position.copy(), self.velocity.copy()
-        other._note(kind)
-        return other
-
-    def verify_start(self, velocity):
-        """Nothing can be verified: in floats, x_0 and v_0 come back only nearly."""
-
-    def arrays(self):
-        """(position, velocity) themselves."""
-        return self.position, self.velocity
-
-    def verify_same(self, arrays):
-        """Raise RuntimeError unless x and v are `arrays`, bit for bit, as a second run must lead to them."""
-        _require_same(self.arrays(), arrays)
+    def _copy_arrays(self):
+        self.position, self.velocity = self.position.copy(), self.velocity.copy()
 
 
-class ExactState:
+class ExactState(MomentumState):
     """x and v as integers in units of 2^-40, and the bits that multiplying v by gamma would destroy.
 
     See `mininet.kernels.exact` for the arithmetic.  x is seen by the residual functions as the nearest float, going
@@ -129,28 +130,24 @@ class ExactState:
         How `MomentumNet.invert` evaluates the residual functions as `MomentumNet.run` did.
     """
 
-    replay = None
-
     def __init__(self, position, gamma, invertible=True):
         self.fraction = gamma if isinstance(gamma, fractions.Fraction) else exact.as_fraction(gamma)
         self.gamma = float(self.fraction)
         self._dtype = position.dtype
-        self.position = _to_units("x", position)
+        self.position = to_units("x", position)
         self.velocity = buffers.zeros(position.shape, np.int64)
         self.buffer = buffers.zeros(position.shape, np.uint32)
         self._value = None
         self._is_ahead = False
         self.spilled = [] if invertible else None
-        self.layer = 0
         self._note("state")
 
     def set_velocity(self, velocity):
         """Start from another velocity than 0."""
-        self.velocity[...] = _to_units("the initial velocity", velocity)
+        self.velocity[...] = to_units("the initial velocity", velocity)
 
     def _note(self, kind):
-        memory.note(self.position, kind)
-        memory.note(self.velocity, kind)
+        super()._note(kind)
         memory.note(self.buffer, "side information" if kind == "state" else kind)
 
     def value(self):
@@ -186,13 +183,7 @@ class ExactState:
                     memory.note(low, "side information")
                     self.spilled.append(low)
         status, self._value = exact.step(self.position, self.velocity, self.buffer, residual, self.fraction)
-        if status == exact.NOT_A_NUMBER:
-            raise FloatingPointError(f"the residual function of layer {self.layer} returned NaN")
-        if status == exact.TOO_LARGE:
-            raise OverflowError(
-                f"x, v or the value of the residual function left the range of exact arithmetic, "
-                f"+-{exact.LARGEST:,.0f}, in layer {self.layer}"
-            )
+        require_in_range(status, self.layer, "x, v")
         self.layer += 1
 
     @measured_as("exact step undone")
@@ -219,54 +210,18 @@ class ExactState:
         for _ in range(exact.spill_schedule(self.fraction).spills_before(self.layer)):
             exact.unspill(self.buffer, self.spilled.pop())
 
-    def copy(self, kind="state"):
-        """An independent state, whose memory counts as `kind`; spilled bits, which never change, are shared."""
-        other = copy.copy(self)
-        other.position, other.velocity, other.buffer = (
+    def _copy_arrays(self):
+        self.position, self.velocity, self.buffer = (
             array.copy() for array in (self.position, self.velocity, self.buffer)
         )
-        other.spilled = None if self.spilled is None else list(self.spilled)
-        other._value = None
-        other._note(kind)
-        return other
+        self.spilled = None if self.spilled is None else list(self.spilled)  # what is in it never changes: shared
+        self._value = None
 
     def verify_start(self, velocity):
         """Raise RuntimeError unless the state, run back to layer 0, is one that a run can have started from.
 
         velocity : ndarray of floats, or None for 0
         """
-        expected = 0 if velocity is None else _to_units("the initial velocity", velocity)
+        expected = 0 if velocity is None else to_units("the initial velocity", velocity)
         if self.buffer.any() or (self.velocity != expected).any():
-            raise _not_repeated("running back did not end where the run began")
-
-    def arrays(self):
-        """(position, velocity) themselves."""
-        return self.position, self.velocity
-
-    def verify_same(self, arrays):
-        """Raise RuntimeError unless x and v are `arrays`, bit for bit, as a second run must lead to them."""
-        _require_same(self.arrays(), arrays)
-
-
-def _require_same(found, expected):
-    pairs = zip(found, expected, strict=True)
-    if not all(np.array_equal(a.reshape(-1).view(np.uint8), b.reshape(-1).view(np.uint8)) for a, b in pairs):
-        raise _not_repeated("running forward again did not lead to the same x and v")
-
-
-def _not_repeated(what):
-    return RuntimeError(
-        f"{what}: parameters, statistics or inputs were changed between forward and backward, or a residual function "
-        "is not deterministic"
-    )
-
-
-def _to_units(name, array):
-    integers = buffers.empty(array.shape, np.int64)
-    if exact.to_integers(array, integers) != exact.FINE:
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} must be finite in exact arithmetic, got NaN or infinity")
-        raise OverflowError(
-            f"{name} must lie within +-{exact.LARGEST:,.0f} in exact arithmetic, got {np.abs(array).max():,.6g}"
-        )
-    return integers
+            raise not_repeated("running back did not end where the run began")

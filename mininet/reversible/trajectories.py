@@ -28,7 +28,7 @@ class Stored:
             tape = evaluation.tape(layer, state.kept_value())
             state.step(tape.take_output())
             self._tapes.append((layer, tape))
-        self.final = state.kept_value()
+        self.final = state.output()
 
     def tapes_backwards(self, keep_tape):
         """Yield (layer, its tape) for layers depth - 1, ..., 0, and START if the initial velocity is a function."""
@@ -51,7 +51,7 @@ class Checkpointed:
                 self._checkpoints.append(state.copy("checkpoints"))
             evaluation.advance(state)
         self._end = state.arrays()
-        self.final = state.kept_value()
+        self.final = state.output()
 
     def tapes_backwards(self, keep_tape):
         """Yield (layer, its tape) for layers depth - 1, ..., 0, and START if the initial velocity is a function.
@@ -86,7 +86,7 @@ class Reversible:
     def __init__(self, evaluation):
         self._evaluation = evaluation
         self._state = evaluation.run_through()
-        self.final = self._state.kept_value()
+        self.final = self._state.output()
 
     def tapes_backwards(self, keep_tape):
         """Yield (layer, its tape) for layers depth - 1, ..., 0, and START if the initial velocity is a function.
@@ -99,16 +99,16 @@ class Reversible:
         evaluation = self._evaluation
         state = self._state.copy() if keep_tape else self._state
         for layer in reversed(range(evaluation.depth)):
-            state.undo_position()
+            evaluation.undo_input(state)
             tape = evaluation.tape(layer, state.value(), again=True)
-            state.undo_velocity(tape.take_output(), go_on=layer > 0)
+            state.undo_rest(tape.take_output(), go_on=layer > 0)
             yield layer, tape
             del tape  # before the next one is made
         if not evaluation.has_start_function:
-            state.verify_start(velocity=None)
+            state.verify_start(None)
             return
         tape = evaluation.tape(START, state.value(), again=True)
-        state.verify_start(velocity=tape.take_output())
+        state.verify_start(tape.take_output())
         yield START, tape
 
 

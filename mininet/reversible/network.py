@@ -1,0 +1,170 @@
+"""What all layered networks share: functions one after the other, and a backward pass that walks the layers back.
+
+For each layer, last one first, the backward pass needs the layer's local tape, and takes one vector-Jacobian product
+with it.  Where the tape comes from, kept or made again, is up to `trajectories`; how the product enters the gradient is
+up to the network's `Adjoint`.
+"""
+
+from collections.abc import Iterable
+
+from ..autodiff import as_tensor, is_recording
+from ..autodiff.tape import GradientSums, Operation
+from ..autodiff.tensor import apply
+from ..nn import Module
+from ..profiling import measured
+from .evaluation import START, Evaluation
+from .inversion import measure_inversion
+from .local_tape import Arguments
+from .protocol import State
+from .trajectories import WAYS
+
+
+class LayeredNet(Module):
+    """Base class of networks that put residual functions one after the other.
+
+    A subclass defines `rule`, names what it allows, and checks its own settings in `_check_settings`, which its
+    constructor calls at last.
+
+    Attributes
+    ----------
+    functions : list of callables
+    is_residual : bool
+        False if the functions compute the whole map of a residual block, so that f(x) = function(x) - x.
+    arithmetic, backprop : str
+        One of `ARITHMETICS` and one of `WAYS`.
+    """
+
+    ARITHMETICS = ("exact", "float")
+    WAYS = tuple(WAYS)
+    _operation = None
+    """The `Operation` that stands for this kind of network on the tape; made by `network_operation`."""
+
+    def __init__(self, functions, is_residual, arithmetic, backprop):
+        super().__init__()
+        if callable(functions) or not isinstance(functions, Iterable):
+            raise ValueError(f"functions must be a sequence of callables, got {type(functions).__name__}")
+        self.functions = list(functions)
+        self.is_residual = bool(is_residual)
+        self.arithmetic, self.backprop = arithmetic, backprop
+
+    def rule(self):
+        """The `Rule` of this network, with its settings as they are now."""
+        raise NotImplementedError
+
+    def _check_settings(self):
+        for number, function in enumerate(self.functions):
+            if not callable(function):
+                raise ValueError(f"functions must be callables, got {type(function).__name__} at {number}")
+        for name, allowed in (("arithmetic", self.ARITHMETICS), ("backprop", self.WAYS)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+
+    def _require_invertible(self):
+        """Raise ValueError if this network, with its settings, cannot be run back."""
+
+    def forward(self, x, /, *inputs, **keywords):
+        """x_N, from x_0 = x.
+
+        Parameters
+        ----------
+        x : Tensor
+        inputs, keywords
+            Passed to every residual function; gradients flow to the tensors among them.
+        """
+        self._check_settings()
+        x = as_tensor(x)
+        arguments = Arguments(inputs, keywords)
+        others = [*arguments.tensors, *(parameter for parameter in self.parameters() if parameter.requires_grad)]
+        needs_tape = is_recording() and (x.requires_grad or len(others) > 0)
+        evaluation = Evaluation(self, x.data, arguments)
+        return apply(self._operation, x, *others, evaluation=evaluation,
+                     way=WAYS[self.backprop] if needs_tape else None,
+                     slots=[tensor.slot for tensor in others])  # fmt: skip
+
+    def run(self, x, /, *inputs, **keywords):
+        """Run the layers without a tape, and return the final state.
+
+        Returns
+        -------
+        State
+            Of the kind that belongs to this network; `values()` gives its contents as floats.
+        """
+        self._check_settings()
+        evaluation = Evaluation(self, as_tensor(x).data, Arguments(inputs, keywords))
+        state = evaluation.run_through()
+        state.replay = evaluation.replay
+        return state
+
+    def invert(self, state, /, *inputs, **keywords):
+        """Run a state from `run` back to layer 0, overwriting it.
+
+        Parameters
+        ----------
+        state : State
+            From `run` with the same inputs and keywords.
+
+        Returns
+        -------
+        ndarray, or tuple of them
+            `state.values()`: x_0, with v_0 if there is a velocity, as floats.
+        """
+        self._check_settings()
+        is_state = isinstance(state, State)
+        is_ours = is_state and state.replay is not None and state.replay.net is self
+        if not is_ours or state.layer != len(self.functions):
+            found = f"one at layer {state.layer}" if is_ours else f"{'another ' * is_state}{type(state).__name__}"
+            raise ValueError(
+                f"state must come from run of this net and stand at layer {len(self.functions)}, got {found}"
+            )
+        self._require_invertible()
+        evaluation = Evaluation(self, None, Arguments(inputs, keywords), state.replay)
+        for _ in range(evaluation.depth):
+            evaluation.undo(state)
+        return state.values()
+
+    def check_inversion(self, x, /, *inputs, **keywords):
+        """Run forward and back, and report how far every layer's state comes back from where it was.
+
+        Leaves running statistics and random numbers as they are.  Keeps all states: memory grows with depth.
+
+        Returns
+        -------
+        InversionReport
+        """
+        self._check_settings()
+        self._require_invertible()
+        return measure_inversion(Evaluation(self, as_tensor(x).data, Arguments(inputs, keywords)))
+
+
+def _forward(x, *others, evaluation, way, slots):
+    """x_N, and what the vjp needs.
+
+    `others`, extra inputs and parameters, are arguments so that the tape has their `slots`; the functions know them.
+    """
+    if way is None:
+        # On record, yet nothing known needs a gradient: whatever turns up was captured
+        return evaluation.run_through(invertible=False, expects_no_gradient=is_recording()).output(), None
+    trajectory = way(evaluation)
+    final, trajectory.final = trajectory.final, None  # belongs to the caller from here on
+    return final, (evaluation, trajectory, slots)
+
+
+def _vjp(saved, gradient, needs, keep_tape):
+    """Walk back layer by layer: the adjoint gives dL/df, the local tape turns it into the gradients of f's inputs."""
+    evaluation, trajectory, slots = saved
+    sums = GradientSums()
+    adjoint = evaluation.rule.adjoint(gradient)
+    for layer, tape in trajectory.tapes_backwards(keep_tape):
+        with measured("adjoint step"):
+            by_output = adjoint.by_start() if layer == START else adjoint.by_residual()
+        by_x = tape.pull_back(by_output, sums, evaluation.parameters, keep_tape)
+        if by_x is not None:
+            with measured("adjoint step"):
+                adjoint.add(by_x)
+        del tape, by_output, by_x  # before the next layer's are made
+    return [adjoint.by_x(), *(sums.pop(slot) for slot in slots)]
+
+
+def network_operation(name):
+    """The operation that computes a whole network of layers, under its `name` on the tape and in profiles."""
+    return Operation(name, _forward, _vjp, consumes_saved=True)

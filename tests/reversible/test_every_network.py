@@ -1,0 +1,429 @@
+"""What every network of layers promises, MomentumNet and its rivals alike: gradients, replay, schedule, states."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from reversible_support import (
+    CONTRACTION,
+    NETWORK_MODES,
+    NETWORKS,
+    TwoInputs,
+    assert_agrees,
+    assert_close,
+    assert_same_bits,
+    batch,
+    conv_block,
+    dense_block,
+    dropout_block,
+    engine_modes,
+    every_invertible,
+    every_network,
+    network,
+    network_recurrence,
+    network_rounding,
+    outcome,
+    train_step,
+)
+
+from mininet import Tensor, check_gradient, manual_seed, nn, no_grad
+from mininet import functional as F
+from mininet.autodiff import is_recording, is_replaying
+from mininet.seeding import position
+
+DEPTH = 6
+X = batch(5, 4, dtype=np.float64)
+
+
+def twins(kind, arithmetic, backprop, block=dense_block, depth=DEPTH, **settings):
+    """The net under test, and the same net with stored backprop."""
+    return [
+        network(kind, depth, block, arithmetic=arithmetic, backprop=way, **settings) for way in (backprop, "stored")
+    ]
+
+
+# Gradients
+
+VARIANTS = {
+    "plain": {},
+    "tied": {"tied": True},
+    "dropout": {"block": dropout_block},
+    "deep": {"depth": 30},
+    "one layer": {"depth": 1},
+    "whole map": {"is_residual": False},
+}
+
+
+CASES = [
+    (variant, *mode)
+    for variant in VARIANTS
+    for mode in NETWORK_MODES
+    if not (variant == "whole map" and mode[0] == "IResNet")  # which takes contractions only
+]
+
+
+@pytest.mark.parametrize(("variant", "kind", "arithmetic", "backprop"), CASES)
+def test_agrees_with_stored_backprop_and_with_ordinary_autodiff(variant, kind, arithmetic, backprop):
+    net, stored = twins(kind, arithmetic, backprop, dtype=np.float64, **VARIANTS[variant])
+    ours = train_step(net, X)
+    if variant == "deep" and arithmetic == "float" and backprop == "reversible":
+        assert np.array_equal(ours["y"], train_step(stored, X)["y"])  # the drift has no useful bound
+        return
+    assert_agrees(ours, train_step(stored, X), net)
+    if variant != "deep":
+        assert_close(ours, train_step(net, X, forward=network_recurrence(net)), network_rounding(net))
+    gradients = [array for name, array in ours.items() if name.startswith("grad.")]
+    assert all(np.isfinite(array).all() and array.any() for array in gradients), "a comparison of zeros proves nothing"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("block", "shape"), [(dense_block, (5, 8)), (conv_block, (2, 5, 5, 8))], ids=["dense", "conv"])
+def test_exact_revnet_has_the_same_bits_at_any_depth(block, shape, dtype):
+    outcomes = []
+    for backprop in ("reversible", "checkpointed", "stored"):
+        net = network("RevNet", 100, block, features=8, dtype=dtype, arithmetic="exact", backprop=backprop)
+        outcomes.append(train_step(net, batch(*shape, dtype=dtype)))
+    assert_same_bits(outcomes[0], outcomes[2])
+    assert_same_bits(outcomes[1], outcomes[2])
+    assert all(array.any() for name, array in outcomes[2].items() if name.startswith("grad."))
+
+
+@every_network
+def test_extra_inputs_get_their_gradients(kind, arithmetic, backprop):
+    net, stored = twins(kind, arithmetic, backprop, TwoInputs, dtype=np.float64)
+    memory = batch(5, 3, dtype=np.float64, seed=7)
+    ours = train_step(net, X, memory)
+    assert ours["grad.input0"].any()
+    assert_agrees(ours, train_step(stored, X, memory), net)
+    assert_close(ours, train_step(net, X, memory, forward=network_recurrence(net)), network_rounding(net))
+    by_name = train_step(net, X, memory=memory)
+    by_name["grad.input0"] = by_name.pop("grad.memory")
+    assert_same_bits(by_name, ours)
+
+
+@pytest.mark.parametrize(("kind", "backprop"), [(kind, way) for kind, arithmetic, way in NETWORK_MODES
+                                                if arithmetic == "float"])  # fmt: skip
+def test_the_whole_net_passes_the_gradient_check(kind, backprop):
+    """In floats: of exact arithmetic's units, a step of finite differences has too few."""
+
+    def function(x, weight, bias, memory):
+        return F.tanh(F.linear(x, weight, bias)) * 0.4 + 0.1 * memory
+
+    net = NETWORKS[kind]([function] * 5, backprop=backprop)
+    net.arithmetic = "float"
+    width = 2 if kind == "RevNet" else 4
+    weight = batch(width, width, dtype=np.float64)
+    weight /= np.linalg.norm(weight, 2)
+    check_gradient(lambda x, *inputs: net(x, *inputs).sum(), X[:3], weight,
+                   *(batch(*shape, dtype=np.float64) for shape in [(width,), (3, width)]))  # fmt: skip
+
+
+@every_network
+def test_frozen_parameters(kind, arithmetic, backprop):
+    net, free = twins(kind, arithmetic, backprop, dtype=np.float64)
+    names = ["functions.1.0.weight", "functions.4.0.weight", "functions.4.0.bias"]
+    for name, parameter in net.named_parameters():
+        parameter.requires_grad = name not in names
+    ours, theirs = train_step(net, X), train_step(free, X)
+    assert_agrees(ours, theirs | {f"grad.{name}": None for name in names}, net)
+
+
+@every_network
+def test_functions_that_hand_gradients_on_untouched(kind, arithmetic, backprop):
+    """Sums give every summand the same gradient array: nobody may write into it, and leaves each own theirs."""
+
+    class Shift(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = nn.Parameter(np.zeros((5, 2))), nn.Parameter(np.ones((5, 2)))
+
+        def forward(self, x, memory):
+            return 0.25 * x + self.first + self.second + memory
+
+    class Constant(Shift):
+        def forward(self, x, memory):
+            return self.first + self.second + memory
+
+    width = 4 if kind == "RevNet" else 2
+    for block in (Shift, Constant):
+        net, stored = (network(kind, 4, lambda features, block=block: block(), arithmetic=arithmetic, backprop=way,
+                               dtype=np.float64) for way in (backprop, "stored"))  # fmt: skip
+        x, memory = batch(5, width, dtype=np.float64), batch(5, 2, dtype=np.float64)
+        ours = train_step(net, x, memory)
+        assert_close(ours, train_step(stored, x, memory, forward=network_recurrence(stored)), 1e-9)
+        leaves = Tensor(x, requires_grad=True), Tensor(memory, requires_grad=True)
+        gradient = np.ones_like(x)
+        net(*leaves).backward(gradient)
+        gradients = [gradient, *(leaf.grad for leaf in (*leaves, *net.parameters()))]
+        for one, other in itertools.combinations(gradients, 2):
+            assert not np.shares_memory(one, other)
+        assert np.array_equal(gradient, np.ones_like(x))
+
+
+@every_network
+def test_a_function_of_the_identity_and_one_that_is_constant(kind, arithmetic, backprop):
+    half, constant = (lambda x: 0.5 * x), Tensor(np.array([[0.25, 0.5]]))
+    x = np.array([[1.0, -2.0]]) if kind != "RevNet" else np.array([[1.0, -2.0, 3.0, 0.5]])
+    for function in (half, lambda x: constant):
+        net, stored = (NETWORKS[kind]([function] * 3, backprop=way) for way in (backprop, "stored"))
+        net.arithmetic = stored.arithmetic = arithmetic
+        ours, theirs = train_step(net, x), train_step(stored, x, forward=network_recurrence(stored))
+        assert_close(ours, theirs, 1e-10)
+        assert ours["grad.x"].any()
+
+
+# Replay
+
+
+@every_network
+@pytest.mark.parametrize("between", ["nothing", "evaluation mode", "reseeding", "a setting", "functions"])
+def test_the_replay_is_silent(between, kind, arithmetic, backprop):
+    """Batch-norm statistics move once, masks are the same, and what happens in between changes nothing."""
+
+    def block(features):
+        return nn.Sequential(conv_block(features), nn.Dropout(0.1))
+
+    net, stored = twins(kind, arithmetic, backprop, block, depth=4, features=6, dtype=np.float64)
+    x = batch(2, 5, 5, 6, dtype=np.float64)
+    functions = list(net.functions)
+    manual_seed(2)
+    leaf = Tensor(x, requires_grad=True)
+    y = net(leaf)
+    statistics = {name: array.copy() for name, array in net.named_buffers()}
+    if between == "evaluation mode":
+        net.eval()
+    elif between == "reseeding":
+        manual_seed(77)
+    elif between == "a setting":
+        net.backprop = "stored"
+    elif between == "functions":
+        net.functions.clear()
+    stood = position()
+    y.backward(batch(*x.shape, dtype=np.float64, seed=2))
+    assert position() == stood
+    net.functions[:] = functions
+    ours, theirs = outcome(net, y, x=leaf), train_step(stored, x)
+    assert_same_bits(dict(net.named_buffers()), statistics)
+    if arithmetic == "exact" or backprop != "reversible":
+        assert_same_bits(ours, theirs)
+    else:  # blocks stretch rounding errors, of 200 products, by at most a few tens each; contractions' by 10
+        assert_close(ours, theirs, 200 * np.finfo(np.float64).eps * 40.0**4)
+
+
+@every_invertible
+@pytest.mark.parametrize("block", [dropout_block, conv_block])
+def test_invert_evaluates_the_functions_as_run_did(block, kind, arithmetic):
+    x = batch(*((4, 6) if block is dropout_block else (2, 5, 5, 6)), dtype=np.float64)
+    net = network(kind, 4, block, features=6, dtype=np.float64, arithmetic=arithmetic)
+    state = net.run(x)
+    statistics = net.state_dict()
+    net.eval()
+    manual_seed(123)
+    np.testing.assert_allclose(positions(net.invert(state)), x, rtol=0, atol=1e-8)  # a wrong f is off by 0.01
+    assert position() == (123, 0)
+    assert_same_bits(net.state_dict(), statistics)
+
+
+# Inversion
+
+
+def positions(returned):
+    """x_0 of what `invert` returns."""
+    return returned[0] if isinstance(returned, tuple) else returned
+
+
+@every_invertible
+@pytest.mark.parametrize("depth", [0, 1, 2, 7])
+def test_the_start_comes_back(depth, kind, arithmetic):
+    net = network(kind, depth, dtype=np.float64, arithmetic=arithmetic)
+    state = net.run(X)
+    assert state.layer == depth
+    output = net(X).data
+    assert np.array_equal(positions(state.values()), output)
+    if depth:
+        assert np.abs(output - X).max() > 1e-3, "or nothing has to come back"
+    x0 = positions(net.invert(state))
+    assert state.layer == 0
+    if arithmetic == "exact":
+        assert np.array_equal(x0, np.rint(X * 2**40) / 2**40)
+        assert net.check_inversion(X).is_exact
+    else:
+        # as gradients, but of functions that are used once
+        bound = network_rounding(net) * np.abs(output).max() if depth else 0
+        np.testing.assert_allclose(x0, X, rtol=0, atol=bound)
+        assert net.check_inversion(X).largest_error <= bound
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_exact_revnet_comes_back_after_a_thousand_layers(dtype):
+    net, x = network("RevNet", 1000, tied=True, features=6, dtype=dtype, arithmetic="exact"), batch(8, 6, dtype=dtype)
+    units = np.rint(x.astype(np.float64) * 2**40)
+    # |f| <= 1 (tanh), so after 1000 layers |x| <= 1000 + a few: in range
+    state = net.run(x)
+    assert not np.array_equal(np.concatenate(state.arrays(), axis=-1), units)
+    net.invert(state)
+    assert np.array_equal(np.concatenate(state.arrays(), axis=-1), units)
+    report = net.check_inversion(x)
+    assert report.is_exact
+    assert report.unit == 2.0**-40
+    assert report.velocity_units is report.velocity_errors is report.velocity_bits is None
+    assert str(report) == "every x_n comes back exactly, 0 bits lost, after 1000 layers"
+
+
+def test_float_revnet_comes_back_nearly_and_the_report_says_how():
+    report = network("RevNet", 20, arithmetic="float").check_inversion(batch(5, 4))
+    assert report.position_units[-1] == 0
+    assert 0 < report.largest_units < 1000
+    assert report.bits == math.ceil(math.log2(1 + report.largest_units))
+    assert str(report).startswith(f"x_0 comes back within {report.largest_error:.3g}: ")
+
+
+@every_invertible
+def test_a_copied_state_is_independent(kind, arithmetic):
+    net = network(kind, DEPTH, dtype=np.float64, arithmetic=arithmetic)
+    state = net.run(X)
+    before = [array.copy() for array in state.arrays()]
+    other = state.copy()
+    first = positions(net.invert(other))
+    assert all(np.array_equal(array, was) for array, was in zip(state.arrays(), before, strict=True))
+    assert state.layer == DEPTH
+    assert np.array_equal(positions(net.invert(state)), first)
+
+
+@every_invertible
+def test_a_state_can_be_run_forward_again_from_where_it_came_back_to(kind, arithmetic):
+    net = network(kind, DEPTH, dtype=np.float64, arithmetic=arithmetic)
+    state = net.run(X)
+    expected = positions(state.values())
+    net.invert(state)
+    for function in net.functions:
+        state.step(function(Tensor(state.value())).data)
+    bound = 0 if arithmetic == "exact" else network_rounding(net)
+    np.testing.assert_allclose(positions(state.values()), expected, rtol=0, atol=bound)
+
+
+@every_invertible
+def test_values_given_out_belong_to_the_caller(kind, arithmetic):
+    net = network(kind, DEPTH, dtype=np.float64, arithmetic=arithmetic)
+    state = net.run(X)
+    expected = positions(state.values())
+    for array in (positions(state.values()), state.kept_value(), state.output()):
+        array[...] = 0
+    assert np.array_equal(positions(state.values()), expected)
+    assert np.array_equal(X, batch(5, 4, dtype=np.float64))
+    assert not any(np.shares_memory(array, X) for array in state.arrays())
+
+
+NOTICING = [
+    mode for mode in NETWORK_MODES if mode[2] == "checkpointed" or (mode[1] == "exact" and mode[2] == "reversible")
+]
+
+
+@pytest.mark.parametrize(("kind", "arithmetic", "backprop"), NOTICING)
+@pytest.mark.parametrize("layer", [0, 3, DEPTH - 1])
+def test_a_change_between_forward_and_backward_is_noticed(layer, kind, arithmetic, backprop):
+    net = network(kind, DEPTH, dtype=np.float64, arithmetic=arithmetic, backprop=backprop)
+    y = net(Tensor(X, requires_grad=True))
+    net.functions[layer][0].bias.data += 0.5
+    with pytest.raises(RuntimeError, match="changed between forward and backward"):
+        y.backward(np.ones_like(X))
+    assert all(parameter.grad is None for parameter in net.parameters())
+    assert engine_modes() == (True, False)
+
+
+# The schedule of evaluations
+
+
+class Noting(nn.Module):
+    """x / 4, which notes when it is run, taped or evaluated again."""
+
+    def __init__(self, log, name):
+        super().__init__()
+        self.log, self.name, self.weight = log, name, nn.Parameter(np.array([0.25]))
+
+    def forward(self, x):
+        self.log.append(("again " if is_replaying() else "") + f"{'tape' if is_recording() else 'run'} {self.name}")
+        return x * self.weight
+
+
+@every_network
+@pytest.mark.parametrize("depth", [0, 1, 2, 3, 10])
+def test_schedule(depth, kind, arithmetic, backprop):
+    log = []
+    net = NETWORKS[kind]([Noting(log, number) for number in range(depth)], backprop=backprop)
+    net.arithmetic = arithmetic
+    y = net(Tensor(np.ones((3, 2)), requires_grad=True))
+    layers = range(depth)
+    assert log == [f"{'tape' if backprop == 'stored' else 'run'} {n}" for n in layers]
+    log.clear()
+    y.sum().backward(keep_tape=True)
+    if backprop == "stored":
+        expected = []
+    elif backprop == "checkpointed":
+        stretch = math.ceil(math.sqrt(depth)) or 1
+        expected = [f"again tape {n}" for first in reversed(range(0, depth, stretch))
+                    for n in layers[first : first + stretch]]  # fmt: skip
+    else:
+        expected = [f"again tape {n}" for n in reversed(layers)]
+    iterations = [event for event in log if event.startswith("again run")]
+    assert [event for event in log if event not in iterations] == expected
+    is_iterated = kind == "IResNet" and backprop == "reversible"
+    assert bool(iterations) == (is_iterated and depth > 0)
+    once = list(log)
+    log.clear()
+    y.sum().backward()
+    assert log == once
+
+
+@every_network
+def test_a_kept_tape_gives_the_same_bits_each_time(kind, arithmetic, backprop):
+    net = network(kind, DEPTH, dropout_block, arithmetic=arithmetic, backprop=backprop)
+    expected = train_step(net, batch(5, 4))
+    net.zero_grad()
+    manual_seed(2)
+    x = Tensor(batch(5, 4), requires_grad=True)
+    y = net(x)
+    for keep_tape in (True, True, False):
+        x.grad = None
+        net.zero_grad()
+        y.backward(batch(5, 4, seed=2), keep_tape)
+        assert_same_bits(outcome(net, y, x=x), expected)
+    with pytest.raises(RuntimeError, match="keep_tape=True"):
+        y.backward(batch(5, 4, seed=2))
+
+
+@every_network
+def test_without_gradients_there_is_no_tape(kind, arithmetic, backprop):
+    net = network(kind, DEPTH, arithmetic=arithmetic, backprop=backprop)
+    with no_grad():
+        y = net(batch(5, 4))
+    assert y.tape() == []
+    assert np.array_equal(y.data, net(Tensor(batch(5, 4), requires_grad=True)).data)
+
+
+@every_network
+def test_networks_of_networks(kind, arithmetic, backprop):
+    def nested(inner, outer):
+        def block(features):
+            return nn.Sequential(network("MomentumNet", 2, dropout_block, features=features, backprop=inner), nn.Tanh(),
+                                 nn.Linear(features, features))  # fmt: skip
+
+        net = network(kind, 3, block, dtype=np.float64, arithmetic=arithmetic, backprop=outer)
+        if kind == "IResNet":  # the inner nets, x + ..., stretch by up to (1 + CONTRACTION)^2
+            for function in net.functions:
+                function[2].weight.data *= 0.1
+        return net
+
+    ours, theirs = train_step(nested("reversible", backprop), X), train_step(nested("stored", "stored"), X)
+    if arithmetic == "exact" or backprop != "reversible":
+        assert_same_bits(ours, theirs)
+    else:  # the inner nets are exact, so that units of 2^-40 are what outer rounding errors can turn into
+        assert_close(ours, theirs, 2.0**-40 * 1e4)
+
+
+def test_the_iterated_networks_functions_are_contractions():
+    """Or the tests above would say nothing of IResNet."""
+    net = network("IResNet", DEPTH, dtype=np.float64)
+    norms = [np.linalg.norm(function[0].weight.data, 2) for function in net.functions]
+    assert max(norms) == pytest.approx(CONTRACTION, abs=1e-3)
