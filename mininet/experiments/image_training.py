@@ -8,7 +8,7 @@ from .. import datasets, models, nn, optim, seeding
 from ..datasets import Batches, augmentation
 from ..training import Training
 
-NETWORKS = ("resnet20", "resnet32", "resnet44", "resnet56", "resnet110")
+NETWORKS = ("resnet20", "resnet32", "resnet44", "resnet56", "resnet110", "revnet20")
 DATASETS = ("digits", "cifar10", "cifar100")
 NORMALIZATIONS = ("dataset", "imagenet")
 TEST_BATCH = 250
@@ -77,6 +77,8 @@ def network(settings, classes):
         models.load_pytorch_state_dict(net, settings.weights)
     if settings.gamma is None:
         return net
+    if settings.network == "revnet20":
+        raise ValueError(f"gamma must be None for revnet20, which is reversible already, got {settings.gamma!r}")
     start = velocity_function if settings.learned_velocity else None
     return models.to_momentum(net, settings.gamma, init_velocity=start, arithmetic=settings.arithmetic)
 

@@ -17,6 +17,7 @@ RIVALS = {
     "ResNet-20": {"gamma": None},
     "Momentum ResNet-20, v₀ = 0": {"gamma": 0.9},
     "Momentum ResNet-20, v₀ learned": {"gamma": 0.9, "learned_velocity": True},
+    "RevNet of the same size": {"network": "revnet20"},
 }
 SEEDS = (0, 1, 2)
 GAMMAS = (0.1, 0.5, 0.99)

@@ -39,6 +39,12 @@ def test_networks():
     assert net.linear.weight.shape == (64, 7)
 
 
+def test_a_revnet_is_no_momentum_network():
+    assert isinstance(network(Settings(network="revnet20"), 10), models.CifarRevNet)
+    with pytest.raises(ValueError, match="gamma must be None for revnet20"):
+        network(Settings(network="revnet20", gamma=0.9), 10)
+
+
 def test_the_same_seed_gives_the_same_weights_with_and_without_momentum():
     plain, momentum, other = (
         network(Settings(seed=seed, gamma=gamma), 10) for seed, gamma in ((3, None), (3, 0.9), (4, 0.9))

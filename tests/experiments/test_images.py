@@ -60,8 +60,8 @@ def test_every_rival_and_seed_is_trained_once(split, tmp_path):
     settings = Settings(epochs=1, batch_size=16)
     histories = train_all(split, settings, tmp_path, seeds=(0, 1), progress=False)
     assert histories.keys() == images.RIVALS.keys()
-    assert [len(by_seed) for by_seed in histories.values()] == [2, 2, 2]
-    assert len(list(tmp_path.glob("*/checkpoint.npz"))) == 6
+    assert [len(by_seed) for by_seed in histories.values()] == [2, 2, 2, 2]
+    assert len(list(tmp_path.glob("*/checkpoint.npz"))) == 8
     assert train_all(split, settings, tmp_path, seeds=(0, 1), progress=False) == histories  # times and all: read back
     by_gamma = gammas(split, settings, tmp_path, (0.5,), progress=False)
     assert list(by_gamma) == ["γ = 0.5"]
