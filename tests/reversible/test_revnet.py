@@ -148,6 +148,16 @@ def test_checkpoints_hold_no_values():
     assert np.array_equal(checkpoint.value(), state.value())
 
 
+@every_arithmetic
+def test_a_wrong_way_back_is_measured_in_either_stream(arithmetic):
+    """Of one layer undone with another f, only a is wrong."""
+    random = np.random.default_rng(0)
+    net = RevNet([lambda x: Tensor(random.standard_normal(x.shape))], arithmetic=arithmetic)
+    report = net.check_inversion(batch(5, 4, dtype=np.float64))
+    assert not report.is_exact
+    assert report.largest_error > 1e-3
+
+
 # The kernel
 
 
