@@ -220,7 +220,9 @@ def _reproduce(arguments):
         reproduce.EXPERIMENTS[arguments.experiment](options)
     except (OSError, ValueError) as error:
         raise SystemExit(f"mininet: {error}") from None
-    print(f"saved {folder / arguments.experiment}.png")
+    figure = folder / f"{arguments.experiment}.png"
+    if figure.exists():
+        print(f"saved {figure}")
 
 
 def _info(arguments):

@@ -3,7 +3,7 @@
 import dataclasses
 
 from .. import models, plotting
-from . import fine_tuning, image_memory, image_training, images
+from . import fine_tuning, image_memory, image_training, images, table_one
 
 FINE_TUNING = {"normalization": "imagenet", "learning_rate": 0.01, "epochs": 3}
 
@@ -88,5 +88,11 @@ def tuning(options):
     plotting.save(fine_tuning.draw(versions), options.folder / "fine_tuning.png")
 
 
-EXPERIMENTS = {"images": accuracy, "memory": memory, "fine_tuning": tuning}
+def rivals(options):
+    """The paper's Table 1, and what a step costs."""
+    print(table_one.formatted(table_one.table_one()))
+    print(table_one.formatted_costs(table_one.costs()))
+
+
+EXPERIMENTS = {"images": accuracy, "memory": memory, "fine_tuning": tuning, "table_one": rivals}
 """Functions of `Options` by name."""

@@ -7,6 +7,7 @@ from mininet.experiments.reproduce import EXPERIMENTS
 
 PRINTED = {
     "memory": "a layer", "images": "standard error", "fine_tuning": "momentum network   test accuracy [%]",
+    "table_one": "closed form inverse",
 }  # fmt: skip
 
 
@@ -14,7 +15,7 @@ PRINTED = {
 def test_quick(name, tmp_path, capsys):
     assert main(["reproduce", name, "--quick", "--quiet", "--output", str(tmp_path)]) == 0
     assert PRINTED[name] in capsys.readouterr().out
-    assert (tmp_path / f"{name}.png").stat().st_size > 10_000
+    assert name == "table_one" or (tmp_path / f"{name}.png").stat().st_size > 10_000
 
 
 def test_what_is_missing_is_said(tmp_path, monkeypatch):

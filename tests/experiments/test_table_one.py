@@ -5,8 +5,8 @@ import pytest
 from reversible_support import assert_same_bits, batch
 
 from mininet import IResNet, MomentumNet, ResidualNet, RevNet, Tensor, nn
-from mininet.reversible import spectral_norm
-from mininet.reversible.table_one import (
+from mininet.experiments import table_one as measured
+from mininet.experiments.table_one import (
     CONTRACTIVE,
     EXPANDING,
     NETWORKS,
@@ -16,6 +16,7 @@ from mininet.reversible.table_one import (
     measure_properties,
     table_one,
 )
+from mininet.reversible import spectral_norm
 from mininet.seeding import position
 
 PAPER = {  # closed-form inverse, same parameters as the ResNet, unconstrained training
@@ -143,3 +144,20 @@ def test_those_of_a_revnet_are_others():
     assert net(batch(16, 8, dtype=np.float64)).shape == (16, 8)
     with pytest.raises(ValueError, match="has shape"):
         net.load_state_dict(plain.state_dict())
+
+
+def test_costs():
+    """Only the stored network grows by a layer's activations; times are there, not judged."""
+    found = {
+        name: measured.measure_costs(build, depth=8, channels=4, size=6, batch_size=3, steps=1)
+        for name, build in NETWORKS.items()
+    }
+    array = 3 * 6 * 6 * 4 * 4  # bytes
+    assert found["ResNet"].growth_bytes == 2 * array  # x, and tanh
+    assert 0 < found["checkpointed ResNet"].growth_bytes < found["ResNet"].growth_bytes
+    for name in ("RevNet", "i-ResNet", "Momentum ResNet"):
+        assert found[name].growth_bytes == 0, name
+        assert found[name].kept_bytes < found["ResNet"].kept_bytes
+    assert all(cost.milliseconds > 0 for cost in found.values())
+    lines = measured.formatted_costs(found).splitlines()
+    assert [line.split("  ")[0] for line in lines[1:]] == list(NETWORKS)

@@ -1,20 +1,20 @@
-"""The paper's Table 1, measured: what distinguishes networks that can be run backwards.
+"""The paper's Table 1, measured: what distinguishes networks that can be run backwards, and what a step costs them.
 
 Nothing here is asserted; each entry is the outcome of an attempt.
 """
 
 import dataclasses
+import statistics
+import time
 
 import numpy as np
 
-from .. import seeding
+from .. import plotting, seeding
 from ..autodiff import Tensor
-from ..nn import Linear, Module, Sequential, Tanh
-from .iresnet import IResNet
-from .lipschitz import spectral_norm
-from .momentum import MomentumNet
-from .residual import ResidualNet
-from .revnet import RevNet
+from ..kernels import buffers
+from ..memory import track_memory
+from ..nn import Conv2d, Linear, Module, Sequential, Tanh
+from ..reversible import IResNet, MomentumNet, ResidualNet, RevNet, limit_lipschitz, spectral_norm
 
 NETWORKS = {
     "ResNet": ResidualNet,
@@ -66,6 +66,98 @@ def measure_properties(build):
 def table_one():
     """The table: `Properties` by the name of the network."""
     return {name: measure_properties(build) for name, build in NETWORKS.items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Costs:
+    """What training steps of convolutional functions cost, the same for all networks (half as wide for a RevNet).
+
+    Attributes
+    ----------
+    kept_bytes : int
+        What a step keeps for its backward pass, at most.
+    growth_bytes : float
+        By how much that grows with each layer, between half the depth and the depth.
+    milliseconds : float
+        Median time of a step.
+    """
+
+    kept_bytes: int
+    growth_bytes: float
+    milliseconds: float
+
+
+def measure_costs(build, depth=40, channels=32, size=16, batch_size=16, steps=5):
+    """The `Costs` of a kind of network.
+
+    Parameters
+    ----------
+    build : callable(functions) -> LayeredNet
+    depth : int
+        Layers; a layer of a RevNet computes half of the channels, so it gets twice as many.
+    channels, size, batch_size : int
+        Of x.
+    steps : int
+        How many are timed.
+    """
+    x = np.random.default_rng(0).standard_normal((batch_size, size, size, channels), dtype=np.float32)
+    half, whole = (_convolutional(build, layers, channels, size) for layers in (depth // 2, depth))
+    kept = [_kept(net, x) for net in (half, whole)]
+    seconds = [_seconds(whole, x) for _ in range(steps)]
+    return Costs(kept[1], (kept[1] - kept[0]) / (depth - depth // 2), 1e3 * statistics.median(seconds))
+
+
+def costs():
+    """`Costs` by the name of the network."""
+    return {name: measure_costs(build) for name, build in NETWORKS.items()}
+
+
+def _convolutional(build, layers, channels, size):
+    """A network of contractive functions, conv3x3 - tanh - conv3x3."""
+    is_halved = build is RevNet
+    width = channels // 2 if is_halved else channels
+    with seeding.rewound((0, 0)):
+        functions = [
+            Sequential(Conv2d(width, width, 3, padding=1), Tanh(), Conv2d(width, width, 3, padding=1))
+            for _ in range(2 * layers if is_halved else layers)
+        ]
+    for function in functions:
+        limit_lipschitz(function, 0.7, (size, size))  # 0.7 * 0.7, so f is a contraction
+    return build(functions)
+
+
+def _kept(net, x):
+    limit = buffers.get_limit()
+    buffers.set_limit(0)
+    try:
+        with track_memory() as memory:
+            _step(net, x)
+    finally:
+        buffers.set_limit(limit)
+    return memory.kept_for_backward
+
+
+def _seconds(net, x):
+    start = time.perf_counter()
+    _step(net, x)
+    return time.perf_counter() - start
+
+
+def _step(net, x):
+    net.zero_grad()
+    y = net(Tensor(x, requires_grad=True))
+    y.backward(np.ones(y.shape, y.dtype))
+
+
+def formatted_costs(table):
+    """Costs as text, a line for each network."""
+    readable = plotting.readable_bytes
+    lines = [f"{'':22}{'kept':>12}{'a layer':>12}{'ms a step':>12}"]
+    for name, cost in table.items():
+        lines.append(
+            f"{name:22}{readable(cost.kept_bytes):>12}{readable(cost.growth_bytes):>12}{cost.milliseconds:12.1f}"
+        )
+    return "\n".join(lines)
 
 
 def formatted(table):
