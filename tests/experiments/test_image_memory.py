@@ -36,6 +36,12 @@ def test_a_momentum_layer_adds_parameters_their_gradients_and_nothing_else(steps
     assert deep.by_kind["side information"] == shallow.by_kind["side information"]
 
 
+def test_all_parameters_are_held_to_the_end(steps):
+    for found in steps.values():
+        for depth, step in zip(DEPTHS, found, strict=True):
+            assert step.at_peak["parameters"] == step.by_kind["parameters"] == parameter_bytes(depth)[0]
+
+
 def test_side_information_is_a_word_for_each_element(steps):
     elements = BATCH * SIZE * SIZE * WIDTH * (1 + 1 / 2 + 1 / 4)  # the stages of a network
     for method in ("exact", "paper"):
