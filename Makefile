@@ -15,8 +15,8 @@ demo: $(READY)  ## train on digits, with stored activations and without, and com
 test: $(READY)  ## all tests, notebooks included
 	$(RUN) -m pytest
 
-test-fast: $(READY)  ## the tests that take no more than a few seconds each
-	$(RUN) -m pytest -m "not slow"
+test-fast: $(READY)  ## up to two cases of each test that takes no more than a few seconds, under a minute
+	$(RUN) -m pytest -m "not slow" --few 2
 
 bench: $(BENCH_READY)  ## time it against PyTorch and the authors' package, about 40 minutes; writes the README's results
 	$(RUN) -m benchmarks --write-readme --rounds $(ROUNDS)

@@ -176,6 +176,7 @@ def test_a_single_step_is_not_timed(quick, tmp_path):
     assert json.loads((tmp_path / "compare.json").read_text())["runs"]["stored"]["seconds_per_step"] is None
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*encountered in matmul:RuntimeWarning")
 def test_floats_that_drift_out_of_sight_are_reported(quick, tmp_path, capsys):
     options = ["--arithmetic", "float", "--gamma", "0.05", "--depth", "40", "--output", str(tmp_path)]

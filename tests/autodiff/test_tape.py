@@ -366,6 +366,7 @@ def test_the_tape_is_in_order_of_execution():
 # Depth
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_operations_go_backward():
     x = leaf(1)
     y = x
@@ -375,6 +376,7 @@ def test_a_hundred_thousand_operations_go_backward():
     assert x.grad.tolist() == [1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("saving", [False, True], ids=["add", "multiply"])
 def test_a_hundred_thousand_operations_are_deallocated(saving):
     x = leaf(1)

@@ -81,6 +81,7 @@ def test_digits_are_not_mirrored(monkeypatch, split):
     assert sorted(set(flips)) == [False, True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gamma", [None, 0.9])
 def test_a_training_runs_and_learns(split, gamma, tmp_path):
     made = training(Settings(epochs=8, batch_size=16, learning_rate=0.05, gamma=gamma), split, tmp_path, progress=False)

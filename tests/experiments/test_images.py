@@ -56,6 +56,7 @@ def split():
     return images.image_training.datasets.Split(*make, *make)
 
 
+@pytest.mark.slow
 def test_every_rival_and_seed_is_trained_once(split, tmp_path):
     settings = Settings(epochs=1, batch_size=16)
     histories = train_all(split, settings, tmp_path, seeds=(0, 1), progress=False)

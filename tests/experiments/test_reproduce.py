@@ -11,6 +11,7 @@ PRINTED = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_quick(name, tmp_path, capsys):
     assert main(["reproduce", name, "--quick", "--quiet", "--output", str(tmp_path)]) == 0

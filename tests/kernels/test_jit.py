@@ -4,6 +4,7 @@ import re
 
 import numba
 import numpy as np
+import pytest
 from support import run_python
 
 from mininet.kernels.jit import kernel
@@ -58,6 +59,7 @@ def test_division_by_zero_is_floating_point_not_an_error():
         assert divide(np.float64(1), np.float64(0)) == np.inf
 
 
+@pytest.mark.slow
 def test_kernels_pass_their_tests_in_plain_python():
     """With the JIT off a kernel is the Python that one reads, with overflow and index checks of its own.
 

@@ -119,6 +119,7 @@ def test_a_dropped_output_frees_everything_at_once(kind, arithmetic, backprop):
         gc.enable()
 
 
+@pytest.mark.slow
 @every_network
 def test_no_growth_over_repeated_steps(kind, arithmetic, backprop):
     net, x = network(kind, 10, features=SHAPE[1], arithmetic=arithmetic, backprop=backprop), batch(*SHAPE)

@@ -1,0 +1,26 @@
+"""An option for a quick look: a few cases of each test instead of all."""
+
+import itertools
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--few", type=int, metavar="N", help="run at most N cases of each parametrised test, spread evenly"
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    limit = config.getoption("few")
+    if limit is None:
+        return
+    kept = []
+    for _, cases in itertools.groupby(sorted(items, key=_test), key=_test):
+        cases = list(cases)
+        kept += [cases[len(cases) * i // limit] for i in range(limit)] if len(cases) > limit else cases
+    chosen = set(kept)
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = [item for item in items if item in chosen]
+
+
+def _test(item):
+    return item.nodeid.partition("[")[0]
