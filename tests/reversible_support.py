@@ -255,6 +255,22 @@ def assert_agrees(ours, theirs, net):
         assert_close(ours, theirs, network_rounding(net))
 
 
+def assert_a_kept_tape_gives_the_same_bits(net, shape=(5, 4)):
+    """Backward twice with a kept tape, and a last time; then the tape is gone."""
+    expected = train_step(net, batch(*shape))
+    net.zero_grad()
+    manual_seed(2)
+    x = Tensor(batch(*shape), requires_grad=True)
+    y = net(x)
+    for keep_tape in (True, True, False):
+        x.grad = None
+        net.zero_grad()
+        y.backward(batch(*shape, seed=2), keep_tape)
+        assert_same_bits(outcome(net, y, x=x), expected)
+    with pytest.raises(RuntimeError, match="keep_tape=True"):
+        y.backward(batch(*shape, seed=2))
+
+
 def engine_modes():
     """The switches that every error must leave as they were."""
     return is_recording(), is_replaying()

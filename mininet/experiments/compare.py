@@ -17,6 +17,7 @@ from ..autodiff import Tensor, no_grad
 from ..autodiff import functional as F
 from ..datasets import Batches, digits
 from ..memory import MemoryTracker, track_memory
+from ..models.resnet import residual_function
 from ..precision import bits_of_difference
 from ..reversible import MomentumNet
 from ..seeding import manual_seed
@@ -84,17 +85,6 @@ class Comparison:
     depths: tuple
     memory: dict
     element_count: int
-
-
-def residual_function(width):
-    """conv3x3 - batch norm - ReLU - conv3x3 - batch norm."""
-    return nn.Sequential(
-        nn.Conv2d(width, width, 3, padding=1, bias=False),
-        nn.BatchNorm2d(width),
-        nn.ReLU(),
-        nn.Conv2d(width, width, 3, padding=1, bias=False),
-        nn.BatchNorm2d(width),
-    )
 
 
 def digits_network(depth, width, gamma, arithmetic, backprop):

@@ -20,6 +20,17 @@ from ..autodiff import Tensor
 from ..autodiff import functional as F
 
 
+def residual_function(channels):
+    """conv3x3 - batch norm - ReLU - conv3x3 - batch norm, for as many channels as before."""
+    return nn.Sequential(
+        nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+        nn.BatchNorm2d(channels),
+        nn.ReLU(),
+        nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+        nn.BatchNorm2d(channels),
+    )
+
+
 class ChannelPadding(nn.Module):
     """The shortcut called option A: every other pixel, and zeros for half of the new channels on either side."""
 

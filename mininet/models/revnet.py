@@ -7,7 +7,7 @@ one cannot be used in the other.
 
 from .. import nn
 from ..reversible import RevNet
-from .resnet import CifarBlock, _ResNet
+from .resnet import CifarBlock, _ResNet, residual_function
 
 
 class CifarRevNet(_ResNet):
@@ -36,7 +36,7 @@ class CifarRevNet(_ResNet):
         before = width
         for name, channels in zip(self.stages, (width, 2 * width, 4 * width), strict=True):
             first = CifarBlock(before, channels, 1 if name == "layer1" else 2, "A")
-            functions = [_residual_function(channels // 2) for _ in range(2 * (depth - 1))]
+            functions = [residual_function(channels // 2) for _ in range(2 * (depth - 1))]
             setattr(self, name, nn.Sequential(first, RevNet(functions, arithmetic=arithmetic, backprop=backprop)))
             before = channels
         self.linear = nn.Linear(before, classes)
@@ -44,17 +44,6 @@ class CifarRevNet(_ResNet):
     def stem(self, x):
         """conv3x3 - batch norm - ReLU."""
         return self.bn1(self.conv1(x), relu=True)
-
-
-def _residual_function(channels):
-    """conv3x3 - batch norm - ReLU - conv3x3 - batch norm."""
-    return nn.Sequential(
-        nn.Conv2d(channels, channels, 3, padding=1, bias=False),
-        nn.BatchNorm2d(channels),
-        nn.ReLU(),
-        nn.Conv2d(channels, channels, 3, padding=1, bias=False),
-        nn.BatchNorm2d(channels),
-    )
 
 
 def revnet20(classes=10, width=20, arithmetic="exact", backprop="reversible"):

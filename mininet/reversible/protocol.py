@@ -128,6 +128,27 @@ class State:
             raise not_repeated(f"running forward again did not lead to the same {self.parts}")
 
 
+class IntegerState(State):
+    """A state of integers in units of 2^-40.  Functions see the nearest floats, going forward and going back."""
+
+    _value = None  # what functions see, as floats, where it is at hand
+
+    def units(self):
+        """What the next function is evaluated at, in units."""
+        raise NotImplementedError
+
+    def value(self):
+        """The same as floats, in an array that no later step overwrites."""
+        if self._value is None:
+            self._value = exact.to_floats(self.units(), self._dtype)
+        return self._value
+
+    def kept_value(self):
+        """The same as floats, in an array of its own."""
+        value, self._value = self.value(), None
+        return value
+
+
 class Adjoint:
     """dL/d(state), moved back layer by layer: for each, `by_residual`, and `add` of what the function's vjp gives."""
 

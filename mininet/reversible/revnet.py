@@ -22,7 +22,7 @@ from ..kernels.elementwise import in_shares
 from ..kernels.momentum import add
 from ..profiling import measured_as
 from .network import LayeredNet, network_operation
-from .protocol import Adjoint, Rule, State, not_repeated, require_in_range, to_units
+from .protocol import Adjoint, IntegerState, Rule, State, not_repeated, require_in_range, to_units
 
 
 class RevNet(LayeredNet):
@@ -140,7 +140,7 @@ class FloatCoupledState(CoupledState):
         np.subtract(self.first, residual, out=self.first)
 
 
-class ExactCoupledState(CoupledState):
+class ExactCoupledState(IntegerState, CoupledState):
     """a and b as integers in units of 2^-40.  Functions see the nearest floats, going forward and going back.
 
     Parameters
@@ -158,16 +158,9 @@ class ExactCoupledState(CoupledState):
         self._checksum = self._sum() if invertible else None
         self._note("state")
 
-    def value(self):
-        """b as floats, in an array that no later step overwrites."""
-        if self._value is None:
-            self._value = exact.to_floats(self.second, self._dtype)
-        return self._value
-
-    def kept_value(self):
-        """b as floats, in an array of its own."""
-        value, self._value = self.value(), None
-        return value
+    def units(self):
+        """b itself."""
+        return self.second
 
     def output(self):
         """(a, b) as floats, in one array; b's floats are not kept."""

@@ -12,7 +12,7 @@ import numpy as np
 from .. import memory
 from ..kernels import buffers, exact, momentum
 from ..profiling import measured_as
-from .protocol import State, not_repeated, require_in_range, to_units
+from .protocol import IntegerState, State, not_repeated, require_in_range, to_units
 
 
 class MomentumState(State):
@@ -99,7 +99,7 @@ class FloatState(MomentumState):
         self.position, self.velocity = self.position.copy(), self.velocity.copy()
 
 
-class ExactState(MomentumState):
+class ExactState(IntegerState, MomentumState):
     """x and v as integers in units of 2^-40, and the bits that multiplying v by gamma would destroy.
 
     See `mininet.kernels.exact` for the arithmetic.  x is seen by the residual functions as the nearest float, going
@@ -150,16 +150,9 @@ class ExactState(MomentumState):
         super()._note(kind)
         memory.note(self.buffer, "side information" if kind == "state" else kind)
 
-    def value(self):
-        """x as floats, in an array that no later step overwrites."""
-        if self._value is None:
-            self._value = exact.to_floats(self.position, self._dtype)
-        return self._value
-
-    def kept_value(self):
-        """x as floats, in an array of its own."""
-        value, self._value = self.value(), None
-        return value
+    def units(self):
+        """x itself."""
+        return self.position
 
     def values(self):
         """x and v as floats, new arrays."""

@@ -143,7 +143,12 @@ def test_no_growth_over_repeated_steps(kind, arithmetic, backprop):
 
 @every_network
 def test_the_count_agrees_with_the_allocator(kind, arithmetic, backprop):
-    """As the test of that name in `test_memory`: what is in nobody's books is one array of the size of x.
+    """`peak_bytes` against tracemalloc, with arrays of 1 MiB, far above everything that Python allocates.
+
+    Between being allocated and being handed to the tape, an array is in nobody's books: at one moment that is the
+    result of one operation, or the gradient of x that a vjp has computed while it is at that of the weights.  That is
+    one array of the size of x, and weights, a few percent of it.  What was allocated before is in our own count only:
+    x and the parameters and, in backward, the gradient it starts from.
 
     The residual rules take sums outside the kernels, so that at one more moment a second such array is: a half of x in
     a RevNet, where x is put together from halves at the end of either pass.
