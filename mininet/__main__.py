@@ -14,6 +14,7 @@ import numpy as np
 from . import get_num_threads, plotting
 from .experiments import compare as comparing
 from .experiments import compare_report, image_training, reproduce, step_profile
+from .experiments.claim import Options
 from .files import written_atomically
 from .kernels.exact import as_fraction
 from .training import CHECKPOINT, CURVES, FIGURE
@@ -146,11 +147,14 @@ def _add_reproduce(commands):
         "interrupted run left them.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    command.add_argument("experiment", choices=tuple(reproduce.EXPERIMENTS), help="which one")
-    command.add_argument("--quick", action="store_true", help="a small version on digits, in seconds")
+    command.add_argument(
+        "experiment", choices=(*reproduce.EXPERIMENTS, "all"),
+        help=f"which one; all but {' and '.join(reproduce.WITH_DATA)}, which need data and an hour",
+    )  # fmt: skip
+    command.add_argument("--quick", action="store_true", help="a small version, in seconds")
     command.add_argument("--data", type=pathlib.Path, help="folder of CIFAR-10, else the variable MININET_DATA")
     command.add_argument("--epochs", type=_integer(1, 10_000), help="of each training, else the experiment's own")
-    command.add_argument("--seeds", type=_integer(1, 100), default=3, help="how many")
+    command.add_argument("--seeds", type=_integer(1, 100), help="how many, else the experiment's own number")
     command.add_argument("--weights", help="file of pretrained weights, for fine_tuning")
     command.add_argument("--output", type=pathlib.Path, default=pathlib.Path("results"), help="folder for the results")
     command.add_argument("--quiet", action="store_true", help="no progress bars")
@@ -213,16 +217,16 @@ def _train(arguments):
 def _reproduce(arguments):
     folder = _output_folder(arguments.output)
     names = ("data", "quick", "epochs", "seeds", "weights")
-    options = reproduce.Options(
-        folder, progress=not arguments.quiet, **{name: getattr(arguments, name) for name in names}
-    )
-    try:
-        reproduce.EXPERIMENTS[arguments.experiment](options)
-    except (OSError, ValueError) as error:
-        raise SystemExit(f"mininet: {error}") from None
-    figure = folder / f"{arguments.experiment}.png"
-    if figure.exists():
-        print(f"saved {figure}")
+    options = Options(folder, progress=not arguments.quiet, **{name: getattr(arguments, name) for name in names})
+    claims = []
+    for name in reproduce.names(arguments.experiment):
+        print(f"{name}:")
+        try:
+            claims += reproduce.run(name, options)
+        except (OSError, ValueError) as error:
+            raise SystemExit(f"mininet: {error}") from None
+    if arguments.experiment == "all":
+        print(f"{sum(claim.holds for claim in claims)} of {len(claims)} claims hold")
 
 
 def _info(arguments):

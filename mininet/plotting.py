@@ -68,6 +68,13 @@ def save(made, path):
     plt.close(made)
 
 
+def save_animation(animation, path, frames_per_second=12):
+    """Write an animation as a GIF to `path`, as a whole or not at all, and close its figure."""
+    with written_atomically(path) as temporary:
+        animation.save(temporary, writer="pillow", fps=frames_per_second)
+    plt.close(animation._fig)
+
+
 def readable_bytes(count):
     """A number of bytes with a unit, as in 1.5 MiB."""
     for unit in ("B", "KiB", "MiB"):

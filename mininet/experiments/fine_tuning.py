@@ -10,7 +10,9 @@ from functools import partial
 from .. import plotting
 from ..training import accuracy
 from . import image_memory, image_training
+from .claim import Report
 
+SETTINGS = {"normalization": "imagenet", "learning_rate": 0.01}
 VERSIONS = {"residual network": None, "momentum network": 0.9}
 
 
@@ -54,6 +56,15 @@ def fine_tune(split, settings, progress=True):
         memory = image_memory.held_by_a_step(partial(image_training.network, chosen, 10), images, labels)
         found[name] = Version(before, training.run(), memory.peak_bytes)
     return found
+
+
+def reproduce(options):
+    """Fine-tuning of pretrained weights on other images."""
+    if options.weights is None and not options.quick:
+        raise ValueError("weights must be given: --weights FILE, a state dict of a pretrained ResNet-20")
+    settings = image_training.settings_for(options, epochs=3, weights=options.weights, **SETTINGS)
+    versions = fine_tune(image_training.load(settings.dataset, options.data), settings, options.progress)
+    return Report(table(versions), figures={"fine_tuning": draw(versions)})
 
 
 def table(versions):

@@ -16,6 +16,7 @@ from ..autodiff import Tensor
 from ..autodiff import functional as F
 from ..kernels import buffers
 from ..memory import track_memory
+from .claim import Report
 
 METHODS = {
     "stored": "residual network",
@@ -128,6 +129,20 @@ def large(make_net=models.resnet101, batch_size=4, size=224, progress=False):
     }
 
 
+def reproduce(options):
+    """Memory of training steps on images against depth, and of a large network."""
+    if options.quick:
+        steps = by_depth((2, 4), batch_size=4, size=16, width=8, progress=options.progress)
+        title, of_large = "ResNet-18, 2 images of 64×64", large(models.resnet18, 2, 64, options.progress)
+    else:
+        steps = by_depth(progress=options.progress)
+        title, of_large = "ResNet-101, 4 images of 224×224", large(progress=options.progress)
+    lines = [table(steps), f"{title}:"]
+    for method, step in of_large.items():
+        lines.append(f"  {METHODS[method]:38}{plotting.readable_bytes(step.peak_bytes):>10}")
+    return Report("\n".join(lines), figures={"image_memory": draw(steps, of_large, title)})
+
+
 def table(steps_by_method):
     """Peak memory as a text table: a row for each depth, a column for each method."""
     readable = plotting.readable_bytes
@@ -140,7 +155,7 @@ def table(steps_by_method):
     return "\n".join(lines)
 
 
-def draw(steps_by_method, large_steps=None):
+def draw(steps_by_method, large_steps=None, large_title="ResNet-101, 4 images of 224×224"):
     """A figure: peak memory by depth, and beside it that of the large network by what it is held for."""
     with plotting.figure(columns=1 if large_steps is None else 2, width=5) as (figure, axes):
         by_depth_axes = axes if large_steps is None else axes[0]
@@ -158,11 +173,11 @@ def draw(steps_by_method, large_steps=None):
         plotting.bytes_upwards(by_depth_axes)
         by_depth_axes.legend()
         if large_steps is not None:
-            _draw_large(axes[1], large_steps)
+            _draw_large(axes[1], large_steps, large_title)
     return figure
 
 
-def _draw_large(axes, steps):
+def _draw_large(axes, steps, title):
     kinds = [kind for kind in next(iter(steps.values())).at_peak if any(step.at_peak[kind] for step in steps.values())]
     left = np.zeros(len(steps))
     for kind, colour in zip(kinds, plotting.SEQUENCE, strict=False):
@@ -171,5 +186,5 @@ def _draw_large(axes, steps):
         left += widths
     axes.set_yticks(range(len(steps)), [METHODS[method].replace(", ", ",\n", 1) for method in steps])
     axes.invert_yaxis()
-    axes.set(xlabel="memory at the peak [MiB]", title="ResNet-101, 4 images of 224×224")
+    axes.set(xlabel="memory at the peak [MiB]", title=title)
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1))

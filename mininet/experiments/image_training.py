@@ -52,6 +52,12 @@ class Settings:
     seed: int = 0
 
 
+def settings_for(options, epochs, **changes):
+    """`Settings` that `Options` ask for: of `epochs` unless they say otherwise; of digits and one epoch if quick."""
+    settings = Settings(epochs=options.epochs or epochs, **changes)
+    return dataclasses.replace(settings, dataset="digits", epochs=options.epochs or 1) if options.quick else settings
+
+
 def load(name, folder=None, download=False):
     """A `Split` of bytes (n, height, width, 3) by the name of the dataset.
 

@@ -12,6 +12,7 @@ import statistics
 
 from .. import plotting
 from . import image_training
+from .claim import Claim, Report
 
 RIVALS = {
     "ResNet-20": {"gamma": None},
@@ -87,9 +88,9 @@ def accuracies(histories):
     }
 
 
-def verdict(found, reference="ResNet-20"):
-    """In words, for each rival: does its mean differ from the reference's by more than two standard errors?"""
-    lines = []
+def claims(found, reference="ResNet-20"):
+    """For each rival a `Claim`: its mean does not differ from the reference's by more than two standard errors."""
+    made = []
     for name, ours in found.items():
         if name == reference:
             continue
@@ -98,11 +99,9 @@ def verdict(found, reference="ResNet-20"):
         error = math.hypot(
             ours.deviation / math.sqrt(len(ours.values)), theirs.deviation / math.sqrt(len(theirs.values))
         )
-        same = "not to be told apart" if abs(difference) <= 2 * error else "a difference"
-        lines.append(
-            f"{name}: {100 * difference:+.2f} points against {reference}, standard error {100 * error:.2f}: {same}"
-        )
-    return "\n".join(lines)
+        evidence = f"{100 * difference:+.2f} points, standard error {100 * error:.2f}"
+        made.append(Claim(f"{name}: same accuracy as {reference}", evidence, abs(difference) <= 2 * error))
+    return made
 
 
 def table(histories):
@@ -133,6 +132,18 @@ def draw(histories, by_gamma=None):
             axes[1].set_xticks(range(len(values)), by_gamma)
             axes[1].set(title="test accuracy [%] after the last epoch, one seed")
     return figure
+
+
+def reproduce(options):
+    """Accuracy of the rivals, and against gamma."""
+    settings = image_training.settings_for(options, epochs=3)
+    split = image_training.load(settings.dataset, options.data)
+    seeds = range(options.seeds or (2 if options.quick else len(SEEDS)))
+    folder = pathlib.Path(options.folder) / "images"
+    histories = train_all(split, settings, folder, None, seeds, options.progress)
+    by_gamma = gammas(split, settings, folder, GAMMAS[:1] if options.quick else GAMMAS, options.progress)
+    found = [] if options.quick else claims(accuracies(histories))  # an epoch of digits says nothing
+    return Report(f"{table(histories)}\n{table(by_gamma)}", found, {"images": draw(histories, by_gamma)})
 
 
 def _file_name(name):

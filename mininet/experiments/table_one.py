@@ -15,6 +15,7 @@ from ..kernels import buffers
 from ..memory import track_memory
 from ..nn import Conv2d, Linear, Module, Sequential, Tanh
 from ..reversible import IResNet, MomentumNet, ResidualNet, RevNet, limit_lipschitz, spectral_norm
+from .claim import Claim, Report
 
 NETWORKS = {
     "ResNet": ResidualNet,
@@ -107,9 +108,9 @@ def measure_costs(build, depth=40, channels=32, size=16, batch_size=16, steps=5)
     return Costs(kept[1], (kept[1] - kept[0]) / (depth - depth // 2), 1e3 * statistics.median(seconds))
 
 
-def costs():
-    """`Costs` by the name of the network."""
-    return {name: measure_costs(build) for name, build in NETWORKS.items()}
+def costs(**settings):
+    """`Costs` by the name of the network; settings as for `measure_costs`."""
+    return {name: measure_costs(build, **settings) for name, build in NETWORKS.items()}
 
 
 def _convolutional(build, layers, channels, size):
@@ -170,6 +171,15 @@ def formatted(table):
         entries = (entry.ljust(len(title)) for entry, title in zip(entries, table, strict=True))
         lines.append("  ".join([name.replace("_", " ").ljust(left), *entries]).rstrip())
     return "\n".join(lines)
+
+
+def reproduce(options):
+    """The table, and what a step costs."""
+    table = table_one()
+    having_all = [name for name, column in table.items() if all(dataclasses.astuple(column))]
+    claim = Claim("only the Momentum ResNet has all three", ", ".join(having_all), having_all == ["Momentum ResNet"])
+    small = {"depth": 4, "channels": 8, "size": 8, "batch_size": 4, "steps": 1} if options.quick else {}
+    return Report(f"{formatted(table)}\n\n{formatted_costs(costs(**small))}", [claim])
 
 
 class CountedFunction(Module):

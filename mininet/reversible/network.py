@@ -7,7 +7,10 @@ up to the network's `Adjoint`.
 
 from collections.abc import Iterable
 
-from ..autodiff import as_tensor, is_recording
+import numpy as np
+
+from .. import seeding
+from ..autodiff import as_tensor, is_recording, replaying
 from ..autodiff.tape import GradientSums, Operation
 from ..autodiff.tensor import apply
 from ..nn import Module
@@ -121,6 +124,25 @@ class LayeredNet(Module):
         for _ in range(evaluation.depth):
             evaluation.undo(state)
         return state.values()
+
+    def trajectory(self, x, /, *inputs, **keywords):
+        """Where x passes through: x_0, ..., x_N, without a tape, leaving running statistics and random numbers alone.
+
+        The velocities of a momentum network are their differences, v_{n+1} = x_{n+1} - x_n.
+
+        Returns
+        -------
+        ndarray (depth + 1, *x.shape)
+        """
+        self._check_settings()
+        evaluation = Evaluation(self, as_tensor(x).data, Arguments(inputs, keywords))
+        with replaying(seeding.position()):
+            state = evaluation.start(invertible=False)
+            positions = [state.output()]
+            for _ in range(evaluation.depth):
+                evaluation.advance(state)
+                positions.append(state.output())
+        return np.stack(positions)
 
     def check_inversion(self, x, /, *inputs, **keywords):
         """Run forward and back, and report how far every layer's state comes back from where it was.

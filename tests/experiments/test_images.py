@@ -8,7 +8,7 @@ import pytest
 
 from mininet.experiments import images
 from mininet.experiments.image_training import Settings
-from mininet.experiments.images import Accuracies, accuracies, draw, gammas, table, train_all, verdict
+from mininet.experiments.images import Accuracies, accuracies, claims, draw, gammas, table, train_all
 from mininet.training import Epoch
 
 
@@ -33,12 +33,11 @@ def test_accuracies():
     assert math.isnan(Accuracies((0.5,)).deviation)
 
 
-def test_verdict():
-    first, second = verdict(accuracies(HISTORIES)).splitlines()
-    assert first.startswith("other: +0.33 points against ResNet-20, standard error 1.05")
-    assert first.endswith("not to be told apart")
-    assert second.startswith("worse: -30.00 points")
-    assert second.endswith(": a difference")
+def test_claims():
+    same, different = claims(accuracies(HISTORIES))
+    assert str(same) == "holds: other: same accuracy as ResNet-20 (+0.33 points, standard error 1.05)"
+    assert not different.holds
+    assert str(different).startswith("DOES NOT HOLD: worse: same accuracy as ResNet-20 (-30.00 points")
 
 
 def test_table_and_figure():

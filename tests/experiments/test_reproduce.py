@@ -1,22 +1,60 @@
-"""Every experiment runs in its quick form, prints numbers and saves a figure."""
+"""Every experiment runs in its quick form, prints numbers and claims that hold, and saves its figures."""
 
 import pytest
+from matplotlib import pyplot
+from matplotlib.animation import FuncAnimation
 
 from mininet.__main__ import main
-from mininet.experiments.reproduce import EXPERIMENTS
+from mininet.experiments import reproduce
+from mininet.experiments.claim import Claim, Options, Report
 
-PRINTED = {
-    "memory": "a layer", "images": "standard error", "fine_tuning": "momentum network   test accuracy [%]",
-    "table_one": "closed form inverse",
-}  # fmt: skip
+SAVED = {"memory": ["image_memory.png"], "table_one": []}
+"""By experiment; one figure with its name unless it says otherwise."""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", reproduce.EXPERIMENTS)
 def test_quick(name, tmp_path, capsys):
     assert main(["reproduce", name, "--quick", "--quiet", "--output", str(tmp_path)]) == 0
-    assert PRINTED[name] in capsys.readouterr().out
-    assert name == "table_one" or (tmp_path / f"{name}.png").stat().st_size > 10_000
+    printed = capsys.readouterr().out
+    assert "DOES NOT HOLD" not in printed
+    saved = SAVED.get(name, [f"{name}.png"])
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == sorted(saved)
+    for file in saved:
+        assert (tmp_path / file).stat().st_size > 10_000
+        assert f"saved {tmp_path / file}" in printed
+
+
+def fake(claims):
+    figure, axes = pyplot.subplots(figsize=(1, 1))
+    (line,) = axes.plot([0, 1])
+    animation = FuncAnimation(pyplot.figure(figsize=(1, 1)), lambda frame: (line,), frames=2, blit=False)
+
+    class Experiment:
+        @staticmethod
+        def reproduce(options):
+            assert options.seeds == 7
+            return Report("the numbers", claims, {"drawn": figure}, {"moving": animation})
+
+    return (Experiment,)
+
+
+def test_all_is_every_experiment_without_data_and_claims_are_counted(tmp_path, capsys, monkeypatch):
+    good, bad = Claim("1 is 1", "1", True), Claim("1 is 2", "1", False)
+    experiments = {"first": fake([good]), "images": None, "second": fake([good, bad]), "fine_tuning": None}
+    monkeypatch.setattr(reproduce, "EXPERIMENTS", experiments)
+    assert main(["reproduce", "all", "--seeds", "7", "--output", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[:3] == ["first:", "the numbers", "holds: 1 is 1 (1)"]
+    assert "DOES NOT HOLD: 1 is 2 (1)" in printed
+    assert printed[-1] == "2 of 3 claims hold"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["drawn.png", "moving.gif"]
+    assert pyplot.get_fignums() == []
+
+
+def test_options_have_defaults():
+    assert Options().seeds is None
+    assert not Options().quick
 
 
 def test_what_is_missing_is_said(tmp_path, monkeypatch):

@@ -226,6 +226,21 @@ def test_invert_evaluates_the_functions_as_run_did(block, kind, arithmetic):
     assert_same_bits(net.state_dict(), statistics)
 
 
+@every_network
+def test_trajectory_is_what_shorter_networks_return_and_leaves_no_trace(kind, arithmetic, backprop):
+    block, shape = (conv_block, (2, 5, 5, 6)) if kind != "IResNet" else (dense_block, (4, 6))
+    net = network(kind, 4, block, features=6, arithmetic=arithmetic, backprop=backprop)
+    x, statistics, stood = batch(*shape), net.state_dict(), position()
+    found = net.trajectory(x)
+    assert_same_bits(net.state_dict(), statistics)
+    assert position() == stood
+    assert found.shape == (5, *shape)
+    functions = list(net.functions)
+    for depth in range(5):
+        net.functions[:] = functions[:depth]
+        assert np.array_equal(net(x).data, found[depth])
+
+
 # Inversion
 
 
