@@ -1,4 +1,4 @@
-"""The command line: ``python -m mininet compare | train | reproduce | info``."""
+"""The command line: ``python -m mininet compare | train | evaluate | reproduce | info``."""
 
 import argparse
 import dataclasses
@@ -11,7 +11,7 @@ import sys
 import numba
 import numpy as np
 
-from . import get_num_threads, plotting
+from . import get_num_threads, models, plotting
 from .experiments import compare as comparing
 from .experiments import compare_report, image_training, reproduce, step_profile
 from .experiments.claim import Options
@@ -21,6 +21,7 @@ from .training import CHECKPOINT, CURVES, FIGURE
 from .version import VERSION
 
 RESULTS = ("compare.json", "compare.png")
+WEIGHTS = "weights.npz"
 
 
 def _integer(lowest, highest):
@@ -89,6 +90,7 @@ def _parser():
     command.add_argument("--quiet", action="store_true", help="no progress bars")
     command.set_defaults(run=_compare)
     _add_train(commands)
+    _add_evaluate(commands)
     _add_reproduce(commands)
     command = commands.add_parser(
         "info",
@@ -111,22 +113,14 @@ def _add_train(commands):
     command = commands.add_parser(
         "train",
         help="train a residual or momentum network on images",
-        description="Train an image classifier; writes a checkpoint, curves.csv and curves.png.  Stop it when you "
-        "like: with --resume it goes on from the last checkpoint, to the same bits.",
+        description="Train an image classifier; writes a checkpoint, curves.csv and curves.png, and at the end "
+        "weights.npz, by PyTorch's names.  Stop it when you like: with --resume it goes on from the last checkpoint, "
+        "to the same bits.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    command.add_argument("--network", choices=image_training.NETWORKS, default=defaults.network, help="what to train")
-    command.add_argument("--gamma", type=_gamma, help="turn it into a momentum network with this momentum")
+    _add_classifier(command)
     command.add_argument("--learned-velocity", action="store_true", help="v_0 as a learned function of x_0, not 0")
-    command.add_argument("--arithmetic", choices=("exact", "float"), default=defaults.arithmetic, help="of x and v")
-    command.add_argument("--dataset", choices=image_training.DATASETS, default=defaults.dataset, help="of images")
-    command.add_argument("--data", type=pathlib.Path, help="the dataset's folder, else the variable MININET_DATA")
     command.add_argument("--weights", help="a PyTorch state dict to start from, .npz or .safetensors")
-    command.add_argument(
-        "--normalization", choices=image_training.NORMALIZATIONS, default=defaults.normalization,
-        help="whose mean and deviation images are normalised with",
-    )  # fmt: skip
-    command.add_argument("--download", action="store_true", help="download the dataset if it is not there")
     command.add_argument("--epochs", type=_integer(1, 10_000), default=defaults.epochs, help="passes over the images")
     command.add_argument("--batch-size", type=_integer(2, 1437), default=defaults.batch_size, help="images a step")
     command.add_argument("--learning-rate", type=_between(0, 10), default=defaults.learning_rate, help="at its highest")
@@ -137,6 +131,33 @@ def _add_train(commands):
     command.add_argument("--checkpoint-seconds", type=_between(-1e-300, 1e9), default=60.0, help="between checkpoints")
     command.add_argument("--quiet", action="store_true", help="no progress bars")
     command.set_defaults(run=_train)
+
+
+def _add_evaluate(commands):
+    command = commands.add_parser(
+        "evaluate",
+        help="the test accuracy of a network with given weights",
+        description="Read weights, of a residual network or what it was trained as, and print the test accuracy.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    _add_classifier(command)
+    command.add_argument("--weights", required=True, help="a PyTorch state dict, .npz or .safetensors")
+    command.set_defaults(run=_evaluate)
+
+
+def _add_classifier(command):
+    """Options of every command that runs an image classifier."""
+    defaults = image_training.Settings()
+    command.add_argument("--network", choices=image_training.NETWORKS, default=defaults.network, help="which one")
+    command.add_argument("--gamma", type=_gamma, help="turn it into a momentum network with this momentum")
+    command.add_argument("--arithmetic", choices=("exact", "float"), default=defaults.arithmetic, help="of x and v")
+    command.add_argument("--dataset", choices=image_training.DATASETS, default=defaults.dataset, help="of images")
+    command.add_argument("--data", type=pathlib.Path, help="the dataset's folder, else the variable MININET_DATA")
+    command.add_argument("--download", action="store_true", help="download the dataset if it is not there")
+    command.add_argument(
+        "--normalization", choices=image_training.NORMALIZATIONS, default=defaults.normalization,
+        help="whose mean and deviation images are normalised with",
+    )  # fmt: skip
 
 
 def _add_reproduce(commands):
@@ -209,9 +230,25 @@ def _train(arguments):
         raise SystemExit(f"mininet: {error}") from None
     except (OverflowError, FloatingPointError) as error:
         raise SystemExit(f"mininet: training diverged, {error}; try a smaller --learning-rate") from None
+    saved = [folder / name for name in (CHECKPOINT, CURVES, FIGURE)]
+    if not settings.learned_velocity:  # a residual network has no place for it
+        saved.append(folder / WEIGHTS)
+        net = training.net if settings.gamma is None else models.to_residual(training.net)
+        models.save_pytorch_state_dict(net, saved[-1])
     last = training.history[-1]
     print(f"test accuracy {last.test_accuracy:.4f}, training loss {last.loss:.4f} after {len(training.history)} epochs")
-    print(f"saved {', '.join(str(folder / name) for name in (CHECKPOINT, CURVES, FIGURE))}")
+    print(f"saved {', '.join(map(str, saved))}")
+
+
+def _evaluate(arguments):
+    names = ("network", "gamma", "arithmetic", "dataset", "normalization", "weights")
+    settings = image_training.Settings(**{name: getattr(arguments, name) for name in names})
+    try:
+        split = image_training.load(settings.dataset, arguments.data, arguments.download)
+        right, count = image_training.evaluate(settings, split)
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"mininet: {error}") from None
+    print(f"test accuracy {right / count:.4f}: {right} of {count} images")
 
 
 def _reproduce(arguments):

@@ -233,6 +233,12 @@ class Training:
 
 def accuracy(net, batches):
     """Share of images that `net` classifies right in evaluation mode; afterwards its modes are as before."""
+    right, seen = count_right(net, batches)
+    return right / max(1, seen)
+
+
+def count_right(net, batches):
+    """How many images `net` classifies right in evaluation mode, and how many there are; modes stay as they are."""
     modes = [(module, module.training) for module in net.modules()]
     net.eval()
     right = seen = 0
@@ -244,7 +250,7 @@ def accuracy(net, batches):
     finally:
         for module, mode in modes:
             module.training = mode
-    return right / max(1, seen)
+    return right, seen
 
 
 def draw_curves(histories):

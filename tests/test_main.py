@@ -203,7 +203,9 @@ def test_train_writes_a_checkpoint_and_curves_and_can_go_on(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "test accuracy 0." in printed
     assert "after 1 epochs" in printed
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.npz", "curves.csv", "curves.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "checkpoint.npz", "curves.csv", "curves.png", "weights.npz",
+    ]  # fmt: skip
     with pytest.raises(SystemExit, match="has a checkpoint: go on from it with --resume"):
         command_line.main([*TRAIN, "--output", str(tmp_path)])
     assert command_line.main([*TRAIN, "--output", str(tmp_path), "--resume"]) == 0
@@ -237,3 +239,31 @@ def test_bad_options_of_train_are_refused_by_name(option, value, capsys):
         command_line.main(["train", option, value])
     assert stopped.value.code == 2
     assert option in capsys.readouterr().err.splitlines()[-1]
+
+
+# evaluate
+
+EVALUATE = ["evaluate", "--dataset", "digits"]
+
+
+@pytest.mark.parametrize("options", [[], ["--gamma", "0.9"], ["--network", "revnet20"]], ids=" ".join)
+def test_evaluate_scores_the_weights_that_train_wrote(options, tmp_path, capsys):
+    assert command_line.main([*TRAIN, *options, "--output", str(tmp_path)]) == 0
+    (accuracy,) = re.findall(r"test accuracy (\S+),", capsys.readouterr().out)
+    assert command_line.main([*EVALUATE, *options, "--weights", str(tmp_path / "weights.npz")]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"test accuracy {accuracy}: ")
+    assert printed.endswith(" of 360 images\n")
+
+
+def test_a_learned_velocity_is_not_written_as_a_residual_network(tmp_path, capsys):
+    assert command_line.main([*TRAIN, "--gamma", "0.9", "--learned-velocity", "--output", str(tmp_path)]) == 0
+    assert not (tmp_path / "weights.npz").exists()
+    assert "weights.npz" not in capsys.readouterr().out
+
+
+def test_evaluate_says_what_is_wrong(tmp_path):
+    with pytest.raises(SystemExit, match=r"mininet: .*missing\.npz"):
+        command_line.main([*EVALUATE, "--weights", "missing.npz"])
+    with pytest.raises(SystemExit):
+        command_line.main(EVALUATE)

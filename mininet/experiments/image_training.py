@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import datasets, models, nn, optim, seeding
 from ..datasets import Batches, augmentation
-from ..training import Training
+from ..training import Training, count_right
 
 NETWORKS = ("resnet20", "resnet32", "resnet44", "resnet56", "resnet110", "revnet20")
 DATASETS = ("digits", "cifar10", "cifar100")
@@ -121,12 +121,17 @@ def train_batches(settings, split):
     )  # fmt: skip
 
 
+def evaluate(settings, split):
+    """How many test images the network of `settings`, with its weights, classifies right, and how many there are."""
+    return count_right(network(settings, _classes(split)), test_batches(settings, split))
+
+
 def training(settings, split, folder=None, **keywords):
     """A `Training` of `settings` on a `Split` of bytes.
 
     folder, keywords : as for `Training`
     """
-    net = network(settings, int(split.train_labels.max()) + 1)
+    net = network(settings, _classes(split))
     batches = train_batches(settings, split)
     optimizer = optim.SGD(
         net.parameters(), settings.learning_rate, momentum=0.9, nesterov=True, weight_decay=settings.weight_decay
@@ -137,3 +142,7 @@ def training(settings, split, folder=None, **keywords):
         net, optimizer, schedule, batches, test_batches(settings, split), settings.epochs, folder,
         dataclasses.asdict(settings), **keywords,
     )  # fmt: skip
+
+
+def _classes(split):
+    return int(split.train_labels.max()) + 1

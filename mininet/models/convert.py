@@ -1,4 +1,4 @@
-"""Turning a residual network into a momentum network with the same parameters, as the paper does (its section 5).
+"""Turning a residual network into a momentum network with the same parameters, as the paper does (section 5), and back.
 
 A block whose output has the shape of its input computes a whole map, h(x) = relu(branch(x) + x).  With the residual
 function f(x) = h(x) - x it becomes a layer
@@ -72,6 +72,31 @@ def to_momentum(net, gamma, layers=None, keep_first_block=True, init_velocity=No
             blocks[len(first_blocks) :], gamma, start, is_residual=False, arithmetic=arithmetic, backprop=backprop
         )
         setattr(converted, name, nn.Sequential(*first_blocks, momentum_net))
+    return converted
+
+
+def to_residual(net):
+    """The residual network that `to_momentum` made `net` of: with its blocks, which both share, and names.
+
+    Parameters
+    ----------
+    net : Module
+        That names its stages, as all networks of `mininet.models` do; stages that are not converted stay as they are.
+
+    Raises
+    ------
+    ValueError
+        If a stage computes its initial velocity, for which a residual network has no place.
+    """
+    converted = copy.copy(net)
+    for name in net.stages:
+        blocks = []
+        for module in getattr(net, name):
+            is_momentum = isinstance(module, MomentumNet)
+            if is_momentum and module.init_velocity is not None:
+                raise ValueError(f"net must not have initial velocities, {name} has one")
+            blocks += module.functions if is_momentum else [module]
+        setattr(converted, name, nn.Sequential(*blocks))
     return converted
 
 

@@ -6,7 +6,7 @@ from reversible_support import assert_same_bits, every_arithmetic, train_step
 from support import normal
 
 from mininet import MomentumNet, Tensor, manual_seed, models, nn
-from mininet.models import to_momentum
+from mininet.models import to_momentum, to_residual
 
 IMAGES = normal((4, 16, 16, 3), np.float32)
 GAMMAS = (0.1, 0.5, 0.9, 1 - 1 / 1000)
@@ -52,6 +52,15 @@ def test_first_block_of_a_stage_that_keeps_its_shape_can_go_along():
     assert converted.layer2 is net.layer2
     with pytest.raises(ValueError, match="layer2 has a block that changes the shape"):
         to_momentum(net, 0.9, keep_first_block=False)
+
+
+def test_and_back():
+    net = resnet()
+    again = to_residual(to_momentum(net, 0.9, layers=["layer1", "layer3"]))
+    assert [name for name, _ in again.named_parameters()] == [name for name, _ in net.named_parameters()]
+    assert [id(p) for p in again.parameters()] == [id(p) for p in net.parameters()]
+    with pytest.raises(ValueError, match="net must not have initial velocities, layer1 has one"):
+        to_residual(to_momentum(net, 0.9, init_velocity=lambda channels: nn.Conv2d(channels, channels, 1)))
 
 
 @every_arithmetic
