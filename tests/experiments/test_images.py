@@ -8,7 +8,7 @@ import pytest
 
 from mininet.experiments import images
 from mininet.experiments.image_training import Settings
-from mininet.experiments.images import Accuracies, accuracies, claims, draw, gammas, table, train_all
+from mininet.experiments.images import Accuracies, accuracies, claims, draw, gammas, table, train_all, with_rivals
 from mininet.training import Epoch
 
 
@@ -65,3 +65,6 @@ def test_every_rival_and_seed_is_trained_once(split, tmp_path):
     assert train_all(split, settings, tmp_path, seeds=(0, 1), progress=False) == histories  # times and all: read back
     by_gamma = gammas(split, settings, tmp_path, (0.5,), progress=False)
     assert list(by_gamma) == ["γ = 0.5"]
+    everything = with_rivals(by_gamma, histories)
+    assert list(everything) == ["γ = 0", "γ = 0.5", "γ = 0.9"]
+    assert everything["γ = 0.9"] == histories["Momentum ResNet-20, v₀ = 0"][:1]
