@@ -24,9 +24,10 @@ import sys
 
 from mininet import plotting
 from mininet.files import written_atomically
+from mininet.kernels.threads import usable_cores
 
 from . import figures, report
-from .machine import describe, usable_cores
+from .machine import describe
 from .plan import SECTIONS, plan
 from .processes import ROOT, WorkerError
 from .rounds import run_rounds

@@ -5,6 +5,7 @@ import statistics
 import textwrap
 
 from mininet.files import written_atomically
+from mininet.machine import in_words
 
 from .summary import LayerSummary, NetworkSummary, geometric_mean, median, over_rounds, spread
 
@@ -47,12 +48,9 @@ def _machine(results):
     made = max(makings.values(), key=lambda making: making["started"])
     machine, versions = made["machine"], made["machine"]["versions"]
     rounds = max(len(record["rounds"]) for section in results.values() for record in section["records"])
-    cores = f"{machine['cores']} core" + "s" * (machine["cores"] != 1)
     text = (
-        f"Measured on {machine['date']} with `{made['command']}` on {cores} of {machine['processor']} "
-        f"({machine['architecture']} to LLVM), {machine['system']}; Python {machine['python']}, "
-        f"NumPy {versions['numpy']}, Numba {versions['numba']}, PyTorch {versions['torch']}, "
-        f"momentumnet {versions['momentumnet']}. "
+        f"Measured on {machine['date']} with `{made['command']}` on {in_words(machine)}, "
+        f"PyTorch {versions['torch']}, momentumnet {versions['momentumnet']}. "
         "float32; every library on all cores, each measurement in a process of its own, the libraries in turn, "
         f"{rounds} round{'s' * (rounds != 1)}. Medians over the rounds, in brackets the smallest and the largest; "
         "ratios are taken within each round. PyTorch and the authors' package have the memory format in which they "

@@ -9,9 +9,8 @@ import pathlib
 import sys
 
 import numba
-import numpy as np
 
-from . import get_num_threads, models, plotting
+from . import get_num_threads, machine, models, plotting
 from .experiments import compare as comparing
 from .experiments import compare_report, image_training, reproduce, step_profile
 from .experiments.claim import Options
@@ -271,9 +270,8 @@ def _info(arguments):
         names = ("depth", "width", "batch_size", "size", "arithmetic")
         print(step_profile.table(step_profile.profile_steps(**{name: getattr(arguments, name) for name in names})))
         return
-    print(f"mininet {VERSION}, Python {sys.version.split()[0]}, NumPy {np.__version__}, Numba {numba.__version__}")
-    print(f"threads: {get_num_threads()} of {os.cpu_count()} cores (MININET_NUM_THREADS)")
-    print(f"processor as Numba sees it: {numba.core.codegen.ll.get_host_cpu_name()}")
+    print(f"mininet {VERSION} on {machine.in_words(machine.describe())}")
+    print(f"threads: {get_num_threads()} (MININET_NUM_THREADS)")
     print(f"JIT: {'off (NUMBA_DISABLE_JIT)' if numba.config.DISABLE_JIT else 'on'}")
 
 

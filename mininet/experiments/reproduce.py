@@ -1,6 +1,14 @@
 """The paper's experiments by name: each runs, prints what it found, and saves its figures."""
 
+import datetime
+import inspect
+import itertools
+import textwrap
+import time
+
 from .. import plotting
+from ..files import written_atomically
+from ..machine import describe, in_words
 from . import fine_tuning, image_memory, images, table_one
 
 EXPERIMENTS = {
@@ -21,7 +29,7 @@ def names(chosen):
 
 
 def run(name, options):
-    """Run an experiment, print its `Report`, and save figures and animations in the folder of `options`.
+    """Run an experiment, print its reports, and save them as a page of Markdown, with its figures and animations.
 
     Parameters
     ----------
@@ -33,17 +41,49 @@ def run(name, options):
     -------
     list of Claim
     """
-    claims = []
-    for module in EXPERIMENTS[name]:
-        report = module.reproduce(options)
-        print(report, flush=True)
-        claims += report.claims
-        for stem, figure in report.figures.items():
-            path = options.folder / f"{stem}.png"
-            plotting.save(figure, path)
-            print(f"saved {path}")
-        for stem, animation in report.animations.items():
-            path = options.folder / f"{stem}.gif"
-            plotting.save_animation(animation, path)
-            print(f"saved {path}")
-    return claims
+    start = time.monotonic()
+    modules = EXPERIMENTS[name]
+    reports, saved = [], []
+    for module in modules:
+        reports.append(module.reproduce(options))
+        print(reports[-1], flush=True)
+        saved.append([*_save_pictures(reports[-1], options.folder)])
+    minutes, seconds = divmod(round(time.monotonic() - start), 60)
+    took = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+    path = options.folder / f"{name}.md"
+    with written_atomically(path) as temporary:
+        temporary.write_text(page(name, options, took, modules, reports, saved), encoding="utf-8")
+    print(
+        f"{name} took {took}; saved {', '.join(str(each) for each in (path, *itertools.chain(*saved)))}\n", flush=True
+    )
+    return [claim for report in reports for claim in report.claims]
+
+
+def page(name, options, took, modules, reports, saved):
+    """What an experiment found, as Markdown: each file's description, its claims, numbers and pictures."""
+    made = f"`{command(name, options)}`, {took} on {datetime.date.today()} with {in_words(describe())}."
+    parts = [f"# {name}", textwrap.fill(made, 120, break_long_words=False, break_on_hyphens=False)]
+    for module, report, paths in zip(modules, reports, saved, strict=True):
+        parts.append(inspect.cleandoc(module.__doc__))
+        if report.claims:
+            parts.append("\n".join(f"- {claim}" for claim in report.claims))
+        parts.append(f"```\n{report.text}\n```")
+        parts += [f"![{path.stem}]({path.name})" for path in paths]
+    return "\n\n".join(parts) + "\n"
+
+
+def command(name, options):
+    """The command line of an experiment with such options, but for folders."""
+    words = ["python -m mininet reproduce", name]
+    words += ["--quick"] * options.quick + ["--weights FILE"] * (options.weights is not None)
+    words += [f"--{key} {value}" for key in ("epochs", "seeds") if (value := getattr(options, key)) is not None]
+    return " ".join(words)
+
+
+def _save_pictures(report, folder):
+    for stem, figure in report.figures.items():
+        plotting.save(figure, folder / f"{stem}.png")
+        yield folder / f"{stem}.png"
+    for stem, animation in report.animations.items():
+        plotting.save_animation(animation, folder / f"{stem}.gif")
+        yield folder / f"{stem}.gif"

@@ -25,7 +25,8 @@ _pool_lock = threading.Lock()
 _inside_share = threading.local()
 
 
-def _usable_cores():
+def usable_cores():
+    """How many cores this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -34,7 +35,7 @@ def _usable_cores():
 def _initial_count():
     text = os.environ.get("MININET_NUM_THREADS", "")
     if not text:
-        return _usable_cores()
+        return usable_cores()
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(f"MININET_NUM_THREADS must be an integer of at least 1, got {text!r}")
     return int(text)

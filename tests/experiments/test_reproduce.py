@@ -19,10 +19,13 @@ def test_quick(name, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "DOES NOT HOLD" not in printed
     saved = SAVED.get(name, [f"{name}.png"])
-    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == sorted(saved)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == sorted([*saved, f"{name}.md"])
+    page = (tmp_path / f"{name}.md").read_text()
+    assert page.startswith(f"# {name}\n\n`python -m mininet reproduce {name} --quick`")
+    assert all(f"]({file})" in page for file in saved)
     for file in saved:
         assert (tmp_path / file).stat().st_size > 10_000
-        assert f"saved {tmp_path / file}" in printed
+        assert str(tmp_path / file) in printed
 
 
 def fake(claims):
@@ -31,6 +34,8 @@ def fake(claims):
     animation = FuncAnimation(pyplot.figure(figsize=(1, 1)), lambda frame: (line,), frames=2, blit=False)
 
     class Experiment:
+        """What it is about."""
+
         @staticmethod
         def reproduce(options):
             assert options.seeds == 7
@@ -48,7 +53,15 @@ def test_all_is_every_experiment_without_data_and_claims_are_counted(tmp_path, c
     assert printed[:3] == ["first:", "the numbers", "holds: 1 is 1 (1)"]
     assert "DOES NOT HOLD: 1 is 2 (1)" in printed
     assert printed[-1] == "2 of 3 claims hold"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["drawn.png", "moving.gif"]
+    files = ["drawn.png", "first.md", "moving.gif", "second.md"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == files
+    title, made, about, held, numbers, *pictures = (tmp_path / "second.md").read_text().split("\n\n")
+    assert title == "# second"
+    assert made.startswith("`python -m mininet reproduce second --seeds 7`, 0 s on 20")
+    assert about == "What it is about."
+    assert held == "- holds: 1 is 1 (1)\n- DOES NOT HOLD: 1 is 2 (1)"
+    assert numbers == "```\nthe numbers\n```"
+    assert pictures == ["![drawn](drawn.png)", "![moving](moving.gif)\n"]
     assert pyplot.get_fignums() == []
 
 
