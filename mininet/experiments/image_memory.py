@@ -14,9 +14,8 @@ from tqdm import tqdm
 from .. import models, plotting, seeding
 from ..autodiff import Tensor
 from ..autodiff import functional as F
-from ..kernels import buffers
-from ..memory import track_memory
 from .claim import Report
+from .memory import held_by
 
 METHODS = {
     "stored": "residual network",
@@ -94,15 +93,12 @@ def measure(make_net, method, batch_size, size):
 
 def held_by_a_step(make_net, images, labels):
     """A `MemoryTracker` of making a network and the gradients of a batch, with the reuse of memory turned off."""
-    limit = buffers.get_limit()
-    buffers.set_limit(0)  # memory that lies idle is not needed
-    try:
-        with track_memory() as memory:
-            net = make_net()  # held until the end, as in training
-            F.cross_entropy(net(Tensor(images)), labels).backward()
-    finally:
-        buffers.set_limit(limit)
-    return memory
+
+    def step():
+        net = make_net()  # held until the end, as in training
+        F.cross_entropy(net(Tensor(images)), labels).backward()
+
+    return held_by(step)
 
 
 def by_depth(depths=DEPTHS, batch_size=32, size=32, width=16, progress=False):

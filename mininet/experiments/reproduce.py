@@ -9,10 +9,22 @@ import time
 from .. import plotting
 from ..files import written_atomically
 from ..machine import describe, in_words
-from . import fine_tuning, image_memory, images, table_one
+from . import (
+    drift,
+    fine_tuning,
+    image_memory,
+    images,
+    linear_maps,
+    memory,
+    ode,
+    table_one,
+)
 
 EXPERIMENTS = {
-    "memory": (image_memory,),
+    "memory": (memory, image_memory),
+    "drift": (drift,),
+    "ode": (ode,),
+    "linear_maps": (linear_maps,),
     "table_one": (table_one,),
     "images": (images,),
     "fine_tuning": (fine_tuning,),

@@ -1,6 +1,7 @@
 """Residual networks for images, their conversion into momentum networks, and weights from and for PyTorch."""
 
 from .convert import to_momentum, to_residual
+from .pretrained import pretrained
 from .resnet import (
     CifarResNet,
     ImageNetResNet,
@@ -19,7 +20,7 @@ from .revnet import CifarRevNet, revnet20
 from .weights import load_pytorch_state_dict, pytorch_state_dict, save_pytorch_state_dict
 
 __all__ = [
-    "CifarResNet", "CifarRevNet", "ImageNetResNet", "load_pytorch_state_dict", "pytorch_state_dict",
+    "CifarResNet", "CifarRevNet", "ImageNetResNet", "load_pytorch_state_dict", "pretrained", "pytorch_state_dict",
     "resnet18", "resnet20", "resnet32", "resnet34", "resnet44", "resnet50", "resnet56", "resnet101", "resnet110",
     "resnet152", "revnet20", "save_pytorch_state_dict", "to_momentum", "to_residual",
 ]  # fmt: skip

@@ -1,0 +1,257 @@
+"""How far a float inversion drifts from where the network came from, and the exact one that does not.
+
+Undoing a layer divides the rounding errors of v by gamma, v_n = (v_{n+1} - (1 - gamma) f_n(x_n)) / gamma, so the error
+of x_0 grows like gamma^-N with the depth N; float64 only starts lower.  The gradients of the memory-free backward pass
+are taken at the drifted x_n, and drift with them.  In exact arithmetic nothing drifts.
+
+The Jacobians J of f add to this law.  Those of random functions stretch errors in random directions: to first order
+they cancel from layer to layer, to second order they add up to |J|_F^2 / d to the rate log(1 / gamma), d being the
+features.  With h hidden units and a Lipschitz constant c that is at most h c^2 / d.  Here c = 1 - gamma and d = 32 h,
+by scaling weights of functions Linear - tanh - Linear: at most 1.1 % of the rate.  What larger c do is measured too.
+
+The authors' package, momentumnet, ran on the same networks; its figures are in `data/drift_momentumnet.json`.
+"""
+
+import dataclasses
+import importlib.resources
+import json
+import math
+
+import numpy as np
+from tqdm import tqdm
+
+from .. import nn, seeding
+from ..autodiff import Tensor
+from ..reversible import MomentumNet
+from . import drift_report
+from .claim import Claim, Report
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Sizes of x, of the functions' hidden layer and of the batch; the functions' Lipschitz constant over 1 - gamma."""
+
+    features: int = 256
+    hidden: int = 8
+    batch_size: int = 16
+    relative_lipschitz: float = 1.0
+    seed: int = 0
+
+
+GAMMAS = (0.5, 0.9, 0.99)
+KINDS = {"float32": (np.float32, "float"), "float64": (np.float64, "float"), "exact": (np.float32, "exact")}
+"""dtype of the functions, and arithmetic of x and v."""
+
+TOLERANCE = 0.04
+"""Of a fitted rate: 1.1 % for the Jacobians, and three standard errors.  The root mean square of 256 errors scatters by
+1 / sqrt(2 * 256) = 4.4 %, which is 0.8 % of the rate fitted to the seven depths of gamma = 0.99, between 4 and 10 times
+1 / log(1 / gamma); the other gammas have longer stretches."""
+
+SAME_ORDER = 10
+"""The authors' errors are of the order of float32's if neither is so many times the other."""
+
+
+def depths_for(gamma, largest=1000, longest=32):
+    """N = 1, 2, ..., `longest` times 1 / log(1 / gamma), rounded, as far as `largest`: gamma^-N is e, e^2, ..."""
+    depths = (round(number / math.log(1 / gamma)) for number in range(1, longest + 1))
+    return [depth for depth in depths if depth <= largest]
+
+
+def functions(depth, gamma, settings, dtype=np.float32):
+    """The residual functions of a network, Linear - tanh - Linear; those of a deeper one begin with the same.
+
+    Weights and biases start as usual.  Then the first weight is scaled so that the product of the spectral norms of
+    both, a Lipschitz constant of the function, is `settings.relative_lipschitz` (1 - gamma).
+    """
+    made = []
+    with seeding.rewound((settings.seed, 0)):
+        for _ in range(depth):
+            function = nn.Sequential(
+                nn.Linear(settings.features, settings.hidden), nn.Tanh(), nn.Linear(settings.hidden, settings.features)
+            )
+            first, second = function[0].weight.data, function[2].weight.data
+            norms = np.linalg.norm(first, 2) * np.linalg.norm(second, 2)
+            first *= np.float32(settings.relative_lipschitz * (1 - gamma) / norms)
+            made.append(function.to(dtype))
+    return made
+
+
+def inputs(settings, dtype=np.float32):
+    """x_0, standard normal, of float32 values."""
+    random = np.random.default_rng(settings.seed)
+    return random.standard_normal((settings.batch_size, settings.features), np.float32).astype(dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class Drift:
+    """How far networks of different depths come back, a number for each depth.
+
+    Attributes
+    ----------
+    depths : list of int
+    position, velocity : list of float
+        Root mean square error of x_0, which is of the order of 1, and of v_0.
+    gradient : list of float
+        Of the memory-free gradients against the stored ones, x_0's and all parameters' together: norm of the
+        difference over the norm.
+    """
+
+    depths: list
+    position: list
+    velocity: list
+    gradient: list
+
+
+def measure(gamma, kind, depths, settings=None, progress=False):
+    """The `Drift` of networks.
+
+    kind : one of `KINDS`
+    """
+    settings = settings or Settings()
+    dtype, arithmetic = KINDS[kind]
+    x, deepest = inputs(settings, dtype), functions(max(depths), gamma, settings, dtype)
+    start = MomentumNet([], gamma, arithmetic=arithmetic).run(x).values()
+    rows = []
+    for depth in tqdm(depths, desc=f"drift, {kind}, gamma {gamma:g}", disable=not progress):
+        net = MomentumNet(deepest[:depth], gamma, arithmetic=arithmetic)
+        end = net.invert(net.run(x))
+        memory_free = gradients(net, x)
+        net.backprop = "stored"
+        stored = gradients(net, x)
+        errors = [root_mean_square(came - was) for came, was in zip(end, start, strict=True)]
+        rows.append([*errors, root_mean_square(memory_free - stored) / root_mean_square(stored)])
+    return Drift(list(depths), *map(list, zip(*rows, strict=True)))
+
+
+def gradients(net, x):
+    """Of the mean of the squares of x_N by x_0 and all parameters, as one array."""
+    net.zero_grad()
+    x = Tensor(x, requires_grad=True)
+    (net(x) ** 2).mean().backward()
+    return np.concatenate([tensor.grad.ravel() for tensor in (x, *net.parameters())])
+
+
+def root_mean_square(array):
+    """In float64; 0 if and only if all are 0."""
+    return float(np.sqrt(np.mean(np.square(array, dtype=np.float64))))
+
+
+def law_holds_for(drift, gamma):
+    """Where, as a mask: gamma^-N is at least e^4, so that the errors of the last layers dominate, and x_0 is near."""
+    depths, errors = np.array(drift.depths), np.array(drift.position)
+    return (np.round(depths * math.log(1 / gamma)) >= 4) & (errors < 0.1)
+
+
+def rate(drift, gamma):
+    """log(error of x_0) for each layer over log(1 / gamma), fitted where the law holds; over three depths or more."""
+    mask = law_holds_for(drift, gamma)
+    if mask.sum() < 3:
+        raise ValueError(f"drift must have three depths where the law holds, got {mask.sum()}")
+    slope, _ = np.polyfit(np.array(drift.depths)[mask], np.log(np.array(drift.position)[mask]), 1)
+    return float(slope) / math.log(1 / gamma)
+
+
+def authors():
+    """What momentumnet did on the networks of the default `Settings`, recorded by `benchmarks/drift_momentumnet.py`.
+
+    Returns
+    -------
+    dict
+        "made_by": versions; "settings"; "drift" by gamma, "depths" with "position" and "gradient" as in `Drift`.  Its
+        gradients are compared with its own stored ones.  They differ by 1e-5 to 1e-3 even without drift, as the
+        memory-free forward pass rounds gamma up by as much as 2^-16 and the stored one does not.
+    """
+    text = (importlib.resources.files("mininet") / "data/drift_momentumnet.json").read_text(encoding="utf-8")
+    found = json.loads(text)
+    found["drift"] = {float(gamma): each for gamma, each in found["drift"].items()}
+    return found
+
+
+# Report
+
+
+def reproduce(options):
+    """Drift of all kinds by depth for three gammas, of the authors' package, and rates for steeper functions."""
+    gammas, largest = (GAMMAS[:2], 100) if options.quick else (GAMMAS, 1000)
+    drifts = {
+        gamma: {kind: measure(gamma, kind, depths_for(gamma, largest), progress=options.progress) for kind in KINDS}
+        for gamma in gammas
+    }
+    rivals = authors()
+    lines = [drift_report.table(drifts, rivals)]
+    if not options.quick:
+        lines += ["", rates_by_lipschitz(progress=options.progress)]
+    return Report("\n".join(lines), claims(drifts, rivals), {"drift": drift_report.draw(drifts, rivals)})
+
+
+def rates_by_lipschitz(gamma=0.9, relative=(0.1, 1, 5, 20), progress=False):
+    """The rate of float64's errors for functions with other Lipschitz constants, as text.
+
+    relative : sequence of float, Lipschitz constants over 1 - gamma
+    """
+    lines = [f"γ = {gamma:g}, float64: rate of the errors over log(1/γ), by Lipschitz constant of f"]
+    for each in relative:
+        found = measure(gamma, "float64", depths_for(gamma)[1::2], Settings(relative_lipschitz=each), progress)
+        lines.append(f"{each * (1 - gamma):8.3g}{rate(found, gamma):8.3f}")
+    return "\n".join(lines)
+
+
+def claims(drifts, rivals):
+    """The law, exactness, what becomes of gradients, and the authors' package.
+
+    drifts : dict of float to dict of str to Drift, by gamma and kind
+    rivals : dict, from `authors`
+    """
+    rates = {
+        (gamma, kind): rate(found[kind], gamma) for gamma, found in drifts.items() for kind in ("float32", "float64")
+    }
+    exact = [found["exact"] for found in drifts.values()]
+    largest = float(np.max(np.concatenate([[*each.position, *each.velocity, *each.gradient] for each in exact])))
+    nets, deepest = sum(len(each.depths) for each in exact), max(max(each.depths) for each in exact)
+    lost = {gamma: first_wrong(found["float32"]) for gamma, found in drifts.items()}
+    ratios = {
+        gamma: ratios_to_float32(found["float32"], rivals["drift"][gamma], gamma) for gamma, found in drifts.items()
+    }
+    made_by = f"momentumnet {rivals['made_by']['momentumnet']}"
+    return [
+        Claim(
+            f"float errors of x_0 grow like γ^-N: their rate is log(1/γ) within {100 * TOLERANCE:g} %",
+            ", ".join(f"{value:.3f} for γ = {gamma:g} in {kind}" for (gamma, kind), value in rates.items()),
+            all(abs(value - 1) <= TOLERANCE for value in rates.values()),
+        ),
+        Claim(
+            "exact arithmetic: x_0, v_0 and all gradients come back equal, at every depth and γ",
+            f"largest error {largest:g} of {nets} networks of up to {deepest} layers",
+            largest == 0,
+        ),
+        Claim(
+            "the memory-free gradients of float32 drift until they are wrong by more than 10 %",
+            ", ".join(
+                f"γ = {gamma:g}: {f'from {depth} layers on' if depth else 'not yet'}" for gamma, depth in lost.items()
+            ),
+            any(lost.values()),
+        ),
+        Claim(
+            f"the drift of {made_by} is of the order of float32's, neither more than {SAME_ORDER} times the other",
+            ", ".join(f"{min(each):.2f} to {max(each):.2f} times for γ = {gamma:g}" for gamma, each in ratios.items()),
+            all(1 / SAME_ORDER <= ratio <= SAME_ORDER for each in ratios.values() for ratio in each),
+        ),
+    ]
+
+
+def first_wrong(drift, error=0.1):
+    """The smallest depth with more than this relative error of the gradients; None if there is none."""
+    return next((depth for depth, each in zip(drift.depths, drift.gradient, strict=True) if each > error), None)
+
+
+def ratios_to_float32(float32, rival, gamma):
+    """Errors of x_0 over those of float32, at the depths where the law holds.
+
+    float32 : Drift
+    rival : dict, of `authors`, with the same depths or more
+    """
+    theirs = dict(zip(rival["depths"], rival["position"], strict=True))
+    mask = law_holds_for(float32, gamma)
+    return [
+        theirs[depth] / ours for depth, ours, holds in zip(float32.depths, float32.position, mask, strict=True) if holds
+    ]

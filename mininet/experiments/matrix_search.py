@@ -1,0 +1,183 @@
+"""Is there a real theta with Psi_eps(theta) = D?  A numerical attempt that knows nothing of the theorem.
+
+Levenberg and Marquardt's method on |Psi_eps(theta) - D|^2 over all entries of theta, from many random starts at once.
+Psi_eps is computed as a block of a matrix exponential, its derivatives by complex steps, Im Psi_eps(theta + i h E) / h
+(Squire and Trapp, SIAM Review 1998), which have no rounding error of a difference.
+
+Where D is out of reach, the search ends at the nearest matrix that it finds.  How near can that be?  Let V diagonalise
+D, with the condition number c, and let D have an eigenvalue that is real, below the bar by m or more, and at least 2 m
+from all others.  A change of D by less than m / c moves no eigenvalue by m (Bauer and Fike 1960), so that one stays
+below the bar, alone and therefore real.  All that can be reached is then at least m / c away.  `draw` makes random
+matrices with m > MARGIN and c < CONDITION; a theta is found if the distance is below FOUND, which is far below MARGIN /
+CONDITION and far above rounding errors.
+"""
+
+import dataclasses
+
+import numpy as np
+from tqdm import tqdm
+
+from .linear_flow import lowest_value, psi_of_matrix
+
+MARGIN = 0.1
+CONDITION = 20.0
+FOUND = 1e-6
+EPSILONS = (0.5, 1.0, 2.0, 10.0)
+PAIRED_EVERY = 5
+COMPLEX_STEP = 1e-20
+ROUNDING = 1e-10
+
+
+@dataclasses.dataclass(frozen=True)
+class Attempt:
+    """A matrix, and how near a search came to it.
+
+    Attributes
+    ----------
+    matrix : ndarray (n, n)
+    epsilon : float
+    theta : ndarray (n, n)
+        The best that was found.
+    distance : float
+        |Psi_eps(theta) - matrix|, the Frobenius norm.
+    """
+
+    matrix: np.ndarray
+    epsilon: float
+    theta: np.ndarray
+    distance: float
+
+    @property
+    def found(self):
+        """Whether the matrix was reached."""
+        return self.distance < FOUND
+
+
+# Random matrices
+
+
+def draw(random, size, epsilon, paired=False):
+    """A random matrix, neither near the bar of `epsilon` nor with eigenvalues near one another.
+
+    Parameters
+    ----------
+    random : numpy.random.Generator
+    size : int
+    epsilon : float
+    paired : bool
+        Whether two real eigenvalues are equal, and below the bar, which never happens to a matrix of random entries.
+
+    Returns
+    -------
+    ndarray (size, size)
+    """
+    bar = lowest_value(epsilon)
+    while True:
+        matrix = random.standard_normal((size, size))
+        if paired:
+            low, vectors = bar - MARGIN - random.uniform(0, 1), matrix
+            values = np.array([low, *random.standard_normal(size - 2)])  # the pair counts once
+            matrix = np.linalg.solve(vectors.T, (vectors * [low, *values]).T).T
+        else:
+            values, vectors = np.linalg.eig(matrix)
+        apart = np.abs(values[:, None] - values) + np.diag(np.full(len(values), np.inf))
+        to_bar = np.abs(values[np.abs(values.imag) == 0] - bar)
+        if apart.min() > 2 * MARGIN and to_bar.min(initial=np.inf) > MARGIN and np.linalg.cond(vectors) < CONDITION:
+            return matrix
+
+
+def draw_all(count, sizes=(2, 3), epsilons=EPSILONS, seed=0):
+    """`count` pairs of a matrix and its eps: all eps in turn, then all sizes, each PAIRED_EVERY-th with a pair."""
+    random = np.random.default_rng(seed)
+    chosen = [(epsilons[k % len(epsilons)], sizes[k // len(epsilons) % len(sizes)]) for k in range(count)]
+    return [
+        (draw(random, size, epsilon, paired=k % PAIRED_EVERY == 0), epsilon) for k, (epsilon, size) in enumerate(chosen)
+    ]
+
+
+# The search
+
+
+def search(matrices, epsilons, starts=20, iterations=50, seed=0, progress=False):
+    """An `Attempt` for each of several matrices of one size.
+
+    Parameters
+    ----------
+    matrices : ndarray (count, n, n)
+    epsilons : ndarray (count,)
+    starts : int
+        Of each; the entries of a start are normal with a deviation between 1 and 1 + 10 eps.
+    iterations : int
+        At most; what is reached up to rounding errors is done.
+    seed : int
+
+    Returns
+    -------
+    list of Attempt
+    """
+    random = np.random.default_rng(seed)
+    shape = (len(matrices), starts, *matrices.shape[1:])
+    targets, epsilon = matrices[:, None], np.asarray(epsilons)[:, None, None, None]
+    theta = (1 + 10 * epsilon * random.random((*shape[:2], 1, 1))) * random.standard_normal(shape)
+    residual = _residuals(theta, targets, epsilon)
+    damping = np.full(shape[:2], 1e-2)
+    for _ in tqdm(range(iterations), f"{shape[2]}x{shape[2]} matrices", disable=not progress):
+        active = np.flatnonzero(_norms(residual).min(axis=1) > ROUNDING)
+        if not active.size:
+            break
+        before, old = theta[active], residual[active]
+        after = before - _steps(before, old, epsilon[active], damping[active])
+        new = _residuals(after, targets[active], epsilon[active])
+        better = _norms(new) < _norms(old)
+        theta[active] = np.where(better[..., None, None], after, before)
+        residual[active] = np.where(better[..., None, None], new, old)
+        damping[active] = np.maximum(damping[active] * np.where(better, 1 / 5, 4), 1e-12)
+    distances = _norms(residual)
+    nearest = distances.argmin(axis=1)
+    return [
+        Attempt(matrices[k], float(epsilons[k]), theta[k, best], float(distances[k, best]))
+        for k, best in enumerate(nearest)
+    ]
+
+
+def search_all(pairs, starts=20, iterations=50, progress=False):
+    """An `Attempt` for each of several pairs of a matrix, of any size, and its eps; in the order of sizes."""
+    found = []
+    for size in sorted({len(matrix) for matrix, _ in pairs}):
+        matrices, epsilons = zip(*(pair for pair in pairs if len(pair[0]) == size), strict=True)
+        found += search(np.stack(matrices), np.array(epsilons), starts, iterations, progress=progress)
+    return found
+
+
+def _residuals(theta, targets, epsilon):
+    with np.errstate(over="ignore", invalid="ignore"):  # too long a step: infinite or NaN, which is not better
+        return psi_of_matrix(theta, epsilon) - targets
+
+
+def _norms(residuals):
+    return np.linalg.norm(residuals, axis=(-2, -1))
+
+
+def _steps(theta, residual, epsilon, damping):
+    """(J^T J + damping)^-1 J^T residual, with the Jacobian J of Psi_eps at theta."""
+    jacobian = derivatives(theta, epsilon)
+    gradient = jacobian @ residual.reshape(*residual.shape[:-2], -1, 1)
+    curvature = jacobian @ jacobian.swapaxes(-1, -2) + damping[..., None, None] * np.eye(jacobian.shape[-1])
+    return np.linalg.solve(curvature, gradient).reshape(theta.shape)
+
+
+def derivatives(theta, epsilon):
+    """Those of the entries of Psi_eps by the entries of theta, the transposed Jacobian.
+
+    theta : ndarray (..., n, n)
+    epsilon : float, or array (..., 1, 1)
+
+    Returns
+    -------
+    ndarray (..., n n, n n)
+        A row for each entry of theta.
+    """
+    n = theta.shape[-1]
+    directions = np.eye(n * n).reshape(n * n, n, n)
+    moved = psi_of_matrix(theta[..., None, :, :] + 1j * COMPLEX_STEP * directions, np.asarray(epsilon)[..., None])
+    return (moved.imag / COMPLEX_STEP).reshape(*theta.shape[:-2], n * n, n * n)

@@ -1,0 +1,116 @@
+"""The experiment on the two differential equations: fields, crossings, verdicts that can fail, and the figure."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from matplotlib import pyplot
+
+from mininet.experiments import ode
+from mininet.experiments.continuous_limit import Convergence, first_order
+from mininet.experiments.linear_flow import psi
+
+DEPTHS = (32, 64)
+SMALL = (1 / 64, 1 / 128)
+
+
+@pytest.fixture(scope="module")
+def measured():
+    one = ode.measure(ode.turning_field, (0.2, 1.0), DEPTHS, SMALL)
+    return dict.fromkeys(ode.FIELDS, one)  # the same twice: what is said of several fields takes two
+
+
+@pytest.fixture(scope="module")
+def paths():
+    return ode.paths_on_a_line(depth=64, count=5)
+
+
+def verdicts(measured, paths):
+    return [claim.holds for claim in ode.claims(measured, paths)]
+
+
+def test_fields():
+    x, a, b = np.array([[0.3, -0.7]]), np.array([[1.5, 0.5], [-0.5, 1.0]]), np.array([[-2.0, 2.0], [-2.0, -1.0]])
+    np.testing.assert_allclose(first_order(ode.tanh_field)(x, 0.4), np.tanh(x @ a) @ b, rtol=1e-14)
+    pull = 2 * np.tanh(2 * x[0])
+    for t, expected in ((0, pull), (0.25, [-pull[1], pull[0]]), (0.5, -pull)):  # a quarter turn, half a turn
+        np.testing.assert_allclose(first_order(ode.turning_field)(x, t), [expected], rtol=1e-14, atol=1e-15)
+    np.testing.assert_allclose(np.linalg.norm(ode.starts(5), axis=1), 1, rtol=1e-15)
+
+
+def test_crossings():
+    straight = np.array([[0.0, 1.0, 2.0], [0.0, 0.5, 3.0]])[..., None]
+    crossing = np.array([[0.0, 1.0, 2.0], [1.5, 1.0, 3.0], [0.0, 1.0, 2.0]])[..., None]
+    meeting = np.array([[0.0, 1.0], [1.0, 1.0]])[..., None]
+    assert [ode.crossings(path) for path in (straight, crossing, meeting)] == [0, 1, 0]
+
+
+def test_only_momentum_crosses(paths):
+    assert paths["momentum"].shape == paths["residual"].shape == (65, 5, 1)
+    assert ode.crossings(paths["momentum"]) > 0 == ode.crossings(paths["residual"])
+
+
+def test_first_order_limit_of_a_linear_field():
+    """Psi_{eps / t}(t theta) against exp(t theta), the largest difference over the times that both have."""
+    epsilons, x0 = (0.25, 0.125), np.ones((1, 1))
+    found = ode.first_order_limit(lambda x, t: -2 * x, x0, epsilons)
+    times = np.arange(1, ode.REFERENCE_STEPS + 1) / ode.REFERENCE_STEPS
+    for epsilon, error in zip(epsilons, found.errors, strict=True):
+        exact = max(abs(float(psi(-2 * t, epsilon / t)) - np.exp(-2 * t)) for t in times)
+        assert error == pytest.approx(exact, abs=4 * found.reference_error + 1e-13)  # two references, estimated
+    assert found.small == epsilons
+
+
+def test_claims_hold(measured, paths):
+    assert verdicts(measured, paths) == [True] * 4
+
+
+def test_other_orders_are_no_claim(measured, paths):
+    name, one = next(iter(measured.items()))
+    second_order = Convergence(one.residual.small, tuple(h**2 for h in one.residual.small))
+    slow = Convergence(SMALL, tuple(epsilon**0.5 for epsilon in SMALL))
+    for changes, failing in (
+        ({"momentum": one.momentum | {0.2: second_order}}, 0),
+        ({"residual": second_order}, 1),
+        ({"residual_elsewhere": one.residual}, 1),
+        ({"limit": slow}, 2),
+    ):
+        expected = [number != failing for number in range(4)]
+        assert verdicts(measured | {name: dataclasses.replace(one, **changes)}, paths) == expected
+    assert verdicts(measured, {"momentum": paths["residual"], "residual": paths["residual"]})[3] is False
+    assert verdicts(measured, {"momentum": paths["momentum"], "residual": paths["momentum"]})[3] is False
+
+
+def test_an_inaccurate_reference_is_no_evidence(measured, paths):
+    name, one = next(iter(measured.items()))
+    rough = {epsilon: dataclasses.replace(each, reference_error=0.01) for epsilon, each in one.momentum.items()}
+    assert verdicts(measured | {name: dataclasses.replace(one, momentum=rough)}, paths)[0] is False
+
+
+def test_table(measured):
+    text = ode.table(measured)
+    for name in ode.FIELDS:
+        assert name in text
+    assert f"{next(iter(measured.values())).momentum[1.0].errors[-1]:.2g}" in text
+
+
+def test_figure(measured, paths):
+    figure = ode.draw(measured, paths)
+    errors, limit, lines, phases = figure.axes
+    assert all(panel.get_xlabel() and panel.get_ylabel() and panel.get_title() for panel in figure.axes)
+    labels = [text.get_text() for text in errors.get_legend().get_texts()]
+    assert labels[:4] == [
+        "momentum net to ε = 0.2",
+        "momentum net to ε = 1",
+        "residual net to x' = f",
+        "residual net to ε = 1",
+    ]
+    drawn = [tuple(line.get_ydata()) for line in errors.lines]
+    for one in measured.values():
+        for each in (*one.momentum.values(), one.residual, one.residual_elsewhere):
+            assert each.errors in drawn
+        assert one.limit.errors in [tuple(line.get_ydata()) for line in limit.lines]
+    assert len(lines.lines) == 2 * paths["momentum"].shape[1]
+    velocities = np.diff(paths["momentum"][:, 0, 0]) * 64
+    np.testing.assert_array_equal(phases.lines[0].get_ydata(), velocities)
+    pyplot.close(figure)
