@@ -123,10 +123,11 @@ class _Share:
         return self._taken.setdefault("by", who)  # one operation, which nothing can come between
 
     def do(self):
-        """Do it."""
+        """Do it, and hold on to nobody's arrays: a share that the caller did still waits for its worker to look at it."""
+        work, self._work = self._work, None
         _inside_share.yes = True
         try:
-            self._work(*self._range)
+            work(*self._range)
         finally:
             _inside_share.yes = False
 
@@ -139,7 +140,6 @@ class _Share:
 
     def end(self):
         """Say that the worker has done it; returns a flag to be raised as soon as Python's lock is free."""
-        self._work = None
         self._has_ended = True
         self._lock.release()
         return self._ended

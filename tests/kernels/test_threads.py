@@ -272,6 +272,33 @@ def test_nothing_is_kept_alive_when_the_call_has_ended(count, fails):
     assert reference() is None
 
 
+def test_nothing_is_kept_alive_by_a_thread_that_is_too_busy_to_take_part():
+    set_num_threads(2)
+    everybody, done = threading.Barrier(3, timeout=60), threading.Event()
+
+    def keep_busy(first, last):
+        everybody.wait()
+        done.wait(60)
+
+    def call():
+        array = np.ones(10)
+
+        def work(first, last):
+            array[first:last] = 2
+
+        for_each_share(work, len(array))
+        return weakref.ref(array)
+
+    other = threading.Thread(target=for_each_share, args=(keep_busy, 2))
+    other.start()
+    everybody.wait()
+    try:
+        assert call()() is None  # though its second share still waits for the thread
+    finally:
+        done.set()
+        other.join()
+
+
 # Errors
 
 
