@@ -10,6 +10,8 @@ from .. import plotting
 from ..files import written_atomically
 from ..machine import describe, in_words
 from . import (
+    animations,
+    crossing,
     drift,
     fine_tuning,
     image_memory,
@@ -17,10 +19,14 @@ from . import (
     linear_maps,
     memory,
     ode,
+    rings,
     table_one,
 )
 
 EXPERIMENTS = {
+    "crossing": (crossing,),
+    "rings": (rings,),
+    "animations": (animations,),
     "memory": (memory, image_memory),
     "drift": (drift,),
     "ode": (ode,),

@@ -111,6 +111,22 @@ class LayeredNet(Module):
         ndarray, or tuple of them
             `state.values()`: x_0, with v_0 if there is a velocity, as floats.
         """
+        for _ in self._walk_back(state, inputs, keywords):
+            pass
+        return state.values()
+
+    def inverse_trajectory(self, state, /, *inputs, **keywords):
+        """As `invert`, but tells where x passes through on the way back, x_N, ..., x_0.
+
+        Returns
+        -------
+        ndarray (depth + 1, *x.shape)
+            In the order of `trajectory`: x_0, where the way back ends, comes first.
+        """
+        return np.stack([state.output() for _ in self._walk_back(state, inputs, keywords)][::-1])
+
+    def _walk_back(self, state, inputs, keywords):
+        """Undo layer after layer; yields before the first, and after each."""
         self._check_settings()
         is_state = isinstance(state, State)
         is_ours = is_state and state.replay is not None and state.replay.net is self
@@ -121,9 +137,10 @@ class LayeredNet(Module):
             )
         self._require_invertible()
         evaluation = Evaluation(self, None, Arguments(inputs, keywords), state.replay)
+        yield
         for _ in range(evaluation.depth):
             evaluation.undo(state)
-        return state.values()
+            yield
 
     def trajectory(self, x, /, *inputs, **keywords):
         """Where x passes through: x_0, ..., x_N, without a tape, leaving running statistics and random numbers alone.

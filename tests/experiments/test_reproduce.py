@@ -9,6 +9,8 @@ from mininet.experiments import reproduce
 from mininet.experiments.claim import Claim, Options, Report
 
 SAVED = {
+    "animations": ["crossing_flow.gif", "rings_flow.gif"],
+    "rings": ["rings.png", "rings_layers.png"],
     "memory": ["memory.png", "image_memory.png"],
     "table_one": [],
 }

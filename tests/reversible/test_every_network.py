@@ -271,6 +271,40 @@ def test_the_start_comes_back(depth, kind, arithmetic):
         assert net.check_inversion(X).largest_error <= bound
 
 
+@every_invertible
+@pytest.mark.parametrize("depth", [0, 1, 7])
+def test_the_inverse_trajectory_passes_where_the_trajectory_did(depth, kind, arithmetic):
+    """And ends where `invert` does, with a state at layer 0; what is not this net's to invert is refused as there."""
+    net = network(kind, depth, dtype=np.float64, arithmetic=arithmetic)
+    state, forward = net.run(X), net.trajectory(X)
+    other = state.copy()
+    back = net.inverse_trajectory(state)
+    assert state.layer == 0
+    assert back.shape == forward.shape
+    assert np.array_equal(back[0], positions(net.invert(other)))
+    assert np.array_equal(back[-1], forward[-1])
+    bound = 0 if arithmetic == "exact" or depth == 0 else network_rounding(net) * np.abs(forward).max()
+    np.testing.assert_allclose(back, forward, rtol=0, atol=bound)
+    if depth:
+        assert np.abs(np.diff(forward, axis=0)).max(axis=(1, 2)).min() > 1e-3, "or layers could be confused"
+        with pytest.raises(ValueError, match=f"stand at layer {depth}, got one at layer 0"):
+            net.inverse_trajectory(state)
+    with pytest.raises(ValueError, match="got ndarray"):
+        net.inverse_trajectory(X)
+
+
+@every_invertible
+def test_the_inverse_trajectory_is_undone_and_not_remembered(kind, arithmetic):
+    """Another function in between leads elsewhere."""
+    net = network(kind, DEPTH, dtype=np.float64, arithmetic=arithmetic)
+    state, forward = net.run(X), net.trajectory(X)
+    net.functions[3][0].bias.data += 0.5
+    back = net.inverse_trajectory(state)
+    bound = 0 if arithmetic == "exact" else network_rounding(net) * np.abs(forward).max()
+    np.testing.assert_allclose(back[4:], forward[4:], rtol=0, atol=bound)
+    assert np.abs(back[:3] - forward[:3]).max(axis=(1, 2)).min() > 1e-3
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_exact_revnet_comes_back_after_a_thousand_layers(dtype):
     net, x = network("RevNet", 1000, tied=True, features=6, dtype=dtype, arithmetic="exact"), batch(8, 6, dtype=dtype)
