@@ -16,10 +16,12 @@ from . import (
     fine_tuning,
     image_memory,
     images,
+    learning_to_optimize,
     linear_maps,
     memory,
     ode,
     rings,
+    role_of_gamma,
     table_one,
 )
 
@@ -31,6 +33,8 @@ EXPERIMENTS = {
     "drift": (drift,),
     "ode": (ode,),
     "linear_maps": (linear_maps,),
+    "learning_to_optimize": (learning_to_optimize,),
+    "role_of_gamma": (role_of_gamma,),
     "table_one": (table_one,),
     "images": (images,),
     "fine_tuning": (fine_tuning,),

@@ -123,7 +123,7 @@ class _Share:
         return self._taken.setdefault("by", who)  # one operation, which nothing can come between
 
     def do(self):
-        """Do it, and hold on to nobody's arrays: a share that the caller did still waits for its worker to look at it."""
+        """Do it, and hold on to nobody's arrays: done by the caller, it still waits for its worker to look at it."""
         work, self._work = self._work, None
         _inside_share.yes = True
         try:

@@ -1,0 +1,64 @@
+"""The task of `learning_to_optimize`: sparse coding, with a reference solution and a bound for how good that is."""
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class SparseCoding:
+    """Given y, minimise the lasso F(z) = 1/2 |y - D z|^2 + lambda |z|_1.
+
+    Attributes
+    ----------
+    dictionary : ndarray (measurements, atoms)
+        D.
+    penalty : float
+        lambda.
+    """
+
+    dictionary: np.ndarray
+    penalty: float
+
+    @classmethod
+    def random(cls, measurements, atoms, penalty, random):
+        """A task with normal D, whose columns are scaled to length 1."""
+        dictionary = random.standard_normal((measurements, atoms))
+        return cls(dictionary / np.linalg.norm(dictionary, axis=0), penalty)
+
+    @property
+    def step(self):
+        """1 / |D|^2, the step size of ISTA."""
+        return 1 / np.linalg.norm(self.dictionary, 2) ** 2
+
+    def samples(self, count, random):
+        """Normal y (count, measurements), scaled so that |D^T y|_inf = 1: z = 0 is optimal only if lambda >= 1."""
+        y = random.standard_normal((count, len(self.dictionary)))
+        return y / np.abs(y @ self.dictionary).max(axis=1, keepdims=True)
+
+    def loss(self, z, y):
+        """F(z) for each row of z (n, atoms) and y (n, measurements)."""
+        return 0.5 * np.square(y - z @ self.dictionary.T).sum(axis=1) + self.penalty * np.abs(z).sum(axis=1)
+
+    def solve(self, y, iterations=3000):
+        """The minimiser z* (n, atoms) for each y, by FISTA (Beck and Teboulle, 2009)."""
+        step = self.step
+        z = ahead = np.zeros((len(y), self.dictionary.shape[1]))
+        t = 1.0
+        for _ in range(iterations):
+            u = ahead - step * (ahead @ self.dictionary.T - y) @ self.dictionary
+            before, z = z, np.sign(u) * np.maximum(np.abs(u) - step * self.penalty, 0)
+            before_t, t = t, (1 + np.sqrt(1 + 4 * t**2)) / 2
+            ahead = z + (before_t - 1) / t * (z - before)
+        return z
+
+    def duality_gap(self, z, y):
+        """By how much F(z) lies above the optimum at most, for each row.
+
+        The optimum is at least (|y|^2 - |y - u|^2) / 2 for any u with |D^T u|_inf <= lambda, the dual problem.  Near
+        the solution, the residual y - D z, made so short that this holds, is a good u.
+        """
+        residual = y - z @ self.dictionary.T
+        u = residual * np.minimum(1, self.penalty / np.abs(residual @ self.dictionary).max(axis=1, keepdims=True))
+        bound = 0.5 * (np.square(y).sum(axis=1) - np.square(y - u).sum(axis=1))
+        return self.loss(z, y) - bound
