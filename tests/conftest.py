@@ -1,6 +1,12 @@
-"""An option for a quick look: a few cases of each test instead of all."""
+"""An option for a quick look: a few cases of each test instead of all; and Ctrl-C, which some tests press."""
 
 import itertools
+import signal
+
+
+def pytest_configure(config):
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a job that a shell script runs in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser):
