@@ -52,6 +52,7 @@ def fake(claims):
 
 
 def test_all_is_every_experiment_without_data_and_claims_are_counted(tmp_path, capsys, monkeypatch):
+    figures = pyplot.get_fignums()
     good, bad = Claim("1 is 1", "1", True), Claim("1 is 2", "1", False)
     experiments = {"first": fake([good]), "images": None, "second": fake([good, bad]), "fine_tuning": None}
     monkeypatch.setattr(reproduce, "EXPERIMENTS", experiments)
@@ -69,7 +70,7 @@ def test_all_is_every_experiment_without_data_and_claims_are_counted(tmp_path, c
     assert held == "- holds: 1 is 1 (1)\n- DOES NOT HOLD: 1 is 2 (1)"
     assert numbers == "```\nthe numbers\n```"
     assert pictures == ["![drawn](drawn.png)", "![moving](moving.gif)\n"]
-    assert pyplot.get_fignums() == []
+    assert pyplot.get_fignums() == figures
 
 
 def test_options_have_defaults():
