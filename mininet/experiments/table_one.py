@@ -11,11 +11,10 @@ import numpy as np
 
 from .. import plotting, seeding
 from ..autodiff import Tensor
-from ..kernels import buffers
-from ..memory import track_memory
 from ..nn import Conv2d, Linear, Module, Sequential, Tanh
 from ..reversible import IResNet, MomentumNet, ResidualNet, RevNet, limit_lipschitz, spectral_norm
 from .claim import Claim, Report
+from .memory import held_by
 
 NETWORKS = {
     "ResNet": ResidualNet,
@@ -103,7 +102,7 @@ def measure_costs(build, depth=40, channels=32, size=16, batch_size=16, steps=5)
     """
     x = np.random.default_rng(0).standard_normal((batch_size, size, size, channels), dtype=np.float32)
     half, whole = (_convolutional(build, layers, channels, size) for layers in (depth // 2, depth))
-    kept = [_kept(net, x) for net in (half, whole)]
+    kept = [held_by(lambda: _step(net, x)).kept_for_backward for net in (half, whole)]  # noqa: B023
     seconds = [_seconds(whole, x) for _ in range(steps)]
     return Costs(kept[1], (kept[1] - kept[0]) / (depth - depth // 2), 1e3 * statistics.median(seconds))
 
@@ -125,17 +124,6 @@ def _convolutional(build, layers, channels, size):
     for function in functions:
         limit_lipschitz(function, 0.7, (size, size))  # 0.7 * 0.7, so f is a contraction
     return build(functions)
-
-
-def _kept(net, x):
-    limit = buffers.get_limit()
-    buffers.set_limit(0)
-    try:
-        with track_memory() as memory:
-            _step(net, x)
-    finally:
-        buffers.set_limit(limit)
-    return memory.kept_for_backward
 
 
 def _seconds(net, x):
