@@ -261,6 +261,8 @@ def _reproduce(arguments):
             claims += reproduce.run(name, options)
         except (OSError, ValueError) as error:
             raise SystemExit(f"mininet: {error}") from None
+        except (OverflowError, FloatingPointError) as error:
+            raise SystemExit(f"mininet: {name} diverged, {error}") from None
     if arguments.experiment == "all":
         print(f"{sum(claim.holds for claim in claims)} of {len(claims)} claims hold")
 

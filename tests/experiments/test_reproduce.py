@@ -87,3 +87,15 @@ def test_what_is_missing_is_said(tmp_path, monkeypatch):
         main(["reproduce", "fine_tuning", "--output", str(tmp_path)])
     with pytest.raises(SystemExit):
         main(["reproduce", "everything"])
+
+
+@pytest.mark.parametrize("error", [OverflowError("x left the range"), FloatingPointError("layer 3 returned NaN")])
+def test_divergence_is_said(error, tmp_path, monkeypatch):
+    def reproduce_(options):
+        raise error
+
+    experiment = type("Experiment", (), {"__doc__": "What it is about.", "reproduce": staticmethod(reproduce_)})
+    monkeypatch.setattr(reproduce, "EXPERIMENTS", {"first": (experiment,)})
+    with pytest.raises(SystemExit, match=f"mininet: first diverged, {error}"):
+        main(["reproduce", "all", "--output", str(tmp_path)])
+    assert not list(tmp_path.iterdir())
