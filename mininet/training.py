@@ -239,18 +239,37 @@ def accuracy(net, batches):
 
 def count_right(net, batches):
     """How many images `net` classifies right in evaluation mode, and how many there are; modes stay as they are."""
+    right = seen = 0
+    for predicted, labels in _predictions(net, batches):
+        right += int((predicted == labels).sum())
+        seen += len(labels)
+    return right, seen
+
+
+def confusion(net, batches, classes):
+    """What `net`, in evaluation mode, takes the images of each class for; modes stay as they are.
+
+    Returns
+    -------
+    ndarray (classes, classes), int64
+        How many images there are by true class (row) and predicted class (column).
+    """
+    counts = np.zeros((classes, classes), np.int64)
+    for predicted, labels in _predictions(net, batches):
+        np.add.at(counts, (labels, predicted), 1)
+    return counts
+
+
+def _predictions(net, batches):
+    """The predicted and the true classes, an array of each for every batch."""
     modes = [(module, module.training) for module in net.modules()]
     net.eval()
-    right = seen = 0
     try:
         with no_grad():
-            for images, labels in batches.of_epoch(0):
-                right += int((net(Tensor(images)).data.argmax(axis=1) == labels).sum())
-                seen += len(labels)
+            return [(net(Tensor(images)).data.argmax(axis=1), labels) for images, labels in batches.of_epoch(0)]
     finally:
         for module, mode in modes:
             module.training = mode
-    return right, seen
 
 
 def draw_curves(histories):

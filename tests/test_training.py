@@ -14,7 +14,7 @@ from support import ROOT, normal
 
 from mininet import manual_seed, nn, optim, seeding
 from mininet.datasets import Batches
-from mininet.training import CHECKPOINT, CURVES, FIGURE, Epoch, Training, accuracy, draw_curves
+from mininet.training import CHECKPOINT, CURVES, FIGURE, Epoch, Training, accuracy, confusion, draw_curves
 
 IMAGES, LABELS = normal((60, 5), np.float32), np.arange(60) % 3
 
@@ -112,6 +112,14 @@ def test_history_is_right():
     assert epoch.test_accuracy == accuracy(training.net, training.test_batches)
     right = training.net.eval()(IMAGES).data.argmax(axis=1) == LABELS
     assert epoch.test_accuracy == right.mean()
+
+
+def test_confusion_counts_by_true_and_predicted_class():
+    training = small_training()
+    found = confusion(training.net, training.test_batches, 3)
+    pairs = list(zip(LABELS, training.net.eval()(IMAGES).data.argmax(axis=1), strict=True))
+    assert found.tolist() == [[pairs.count((true, predicted)) for predicted in range(3)] for true in range(3)]
+    assert found.trace() / len(LABELS) == accuracy(training.net, training.test_batches)
 
 
 def test_accuracy_leaves_the_modes_alone():

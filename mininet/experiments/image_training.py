@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import datasets, models, nn, optim, seeding
 from ..datasets import Batches, augmentation
-from ..training import Training, count_right
+from ..training import Training, confusion
 
 NETWORKS = ("resnet20", "resnet32", "resnet44", "resnet56", "resnet110", "revnet20")
 DATASETS = ("digits", "cifar10", "cifar100")
@@ -122,8 +122,9 @@ def train_batches(settings, split):
 
 
 def evaluate(settings, split):
-    """How many test images the network of `settings`, with its weights, classifies right, and how many there are."""
-    return count_right(network(settings, _classes(split)), test_batches(settings, split))
+    """The `confusion` of the test images by the network of `settings` with its weights; right ones on the diagonal."""
+    classes = _classes(split)
+    return confusion(network(settings, classes), test_batches(settings, split), classes)
 
 
 def training(settings, split, folder=None, **keywords):

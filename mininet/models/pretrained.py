@@ -26,12 +26,14 @@ def pretrained(name="momentum_resnet20", arithmetic="exact"):
         From images (n, 32, 32, 3), normalised, to logits (n, 10).
     facts : dict
         ``gamma``; ``mean`` and ``deviation`` of the channels that images, scaled to 0..1, are normalised with (see
-        `datasets.augmentation.normalized`); ``classes``, names; ``test_accuracy``; ``command``, how it was trained.
+        `datasets.augmentation.normalized`); ``classes``, names; ``test_accuracy``; ``confusion``, how many test images
+        of each class (outer list) it takes for each (inner lists); ``command``, how it was trained.
     """
     if name not in _NETWORKS:
         raise ValueError(f"name must be one of {', '.join(_NETWORKS)}, got {name!r}")
     folder = importlib.resources.files("mininet") / _FOLDER
     facts = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    facts["confusion"] = json.loads((folder / f"{name}_confusion.json").read_text(encoding="utf-8"))["confusion"]
     net = _NETWORKS[name](len(facts["classes"]))
     with importlib.resources.as_file(folder / f"{name}.npz") as path:
         load_pytorch_state_dict(net, path)

@@ -24,6 +24,9 @@ def test_facts():
     assert facts["test_accuracy"] >= 0.85
     assert len(facts["classes"]) == 10
     assert facts["command"].startswith("python -m mininet train")
+    counts = np.array(facts["confusion"])
+    assert counts.sum(axis=1).tolist() == [1000] * 10
+    assert counts.trace() == round(10_000 * facts["test_accuracy"])
 
 
 def test_files_are_small():
