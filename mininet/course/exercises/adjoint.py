@@ -1,0 +1,203 @@
+"""Exercises of notebook 07, Backprop without activations."""
+
+import numpy as np
+
+from ... import MomentumNet, Tensor, manual_seed, nn
+from ...autodiff.gradcheck import STEP
+from ...grader import grade
+from ...grader.layers import Dense
+from ...grader.reference import UNIT, adjoint, multiply, run
+from ..checking import expect, require
+
+GAMMA = 0.9
+ROUNDING = 1e-12
+"""Relative: a few layers of a few dozen float64 operations each, 2e-16 apiece, which slopes below 1 do not amplify."""
+
+
+def exercise_1(adjoint_of_variant):
+    """The adjoint of the rule that moves x first."""
+    random = np.random.default_rng(0)
+    functions = [Dense.random(3, random) for _ in range(3)]
+    x, v, p = (random.standard_normal((2, 3)) for _ in range(3))
+    q, pullbacks = np.zeros_like(p), []
+    for f in functions:
+        x = x + v
+        value, pullback = f.vjp(x)
+        pullbacks.append(pullback)
+        v = GAMMA * v + (1 - GAMMA) * value
+    for n in reversed(range(3)):
+        result = adjoint_of_variant(pullbacks[n], GAMMA, p.copy(), q.copy())
+        require(isinstance(result, tuple) and len(result) == 3, "it must return p_n, q_n and a list of gradients")
+        by_x, by_parameters = pullbacks[n]((1 - GAMMA) * q)
+        of_the_rule = p + pullbacks[n]((1 - GAMMA) * (p + q))[0]
+        without_f, p, q = GAMMA * q + p, p + by_x, GAMMA * q + p + by_x
+        require(
+            not _is_near(result[0], of_the_rule),
+            "that pulls back p_{n+1} + q_{n+1}: here x_{n+1} does not depend on v_{n+1}, so only q_{n+1}",
+        )
+        require(
+            not by_x.any() or not _is_near(result[1], without_f),
+            "q_n misses something: v_n moves x_{n+1}, which the loss also sees through f_n",
+        )
+        expect(f"p_{n}", result[0], p, within=ROUNDING)
+        expect(f"q_{n}", result[1], q, within=ROUNDING)
+        require(isinstance(result[2], (list, tuple)) and len(result[2]) == 2, "f has two parameters, and so gradients")
+        for name, ours, right in zip(("W", "b"), result[2], by_parameters, strict=True):
+            expect(f"dL/d{name} of layer {n}", ours, right, within=ROUNDING)
+
+
+def _is_near(value, mistake):
+    """Whether that is what somebody has computed."""
+    return np.shape(value) == np.shape(mistake) and np.allclose(value, mistake)
+
+
+CHANGES = {
+    "by_x + p instead of p + by_x": "addition is commutative also in floats",
+    "gamma * p + gamma * q instead of gamma * (p + q)": "two products are rounded instead of one",
+    "(1 - gamma) multiplied after the pullback, gamma = 9/10": "the factor rounds, at another place",
+    "(1 - gamma) multiplied after the pullback, gamma = 1/2": "a power of two rounds nowhere, so its place is free",
+    "f evaluated a second time, for the push, instead of using the pullback's value": "f is deterministic",
+    "x and v run back in floats from the exact x_N and v_N": "they drift, and f is evaluated elsewhere",
+}
+"""The changes of exercise 2, and why they keep the bits or do not."""
+
+
+def exercise_2(keeps_the_bits):
+    """Which changes keep the bits: all of them are run."""
+    for name in CHANGES:
+        require(isinstance(keeps_the_bits.get(name), bool), f"{name!r}: predict True or False")
+    for name, why in CHANGES.items():
+        keeps = _keeps_the_bits(name)
+        print(f"{name}: {'the same bits' if keeps else 'other bits'}")
+        require(keeps_the_bits[name] == keeps, f"you predicted {keeps_the_bits[name]}: {why}")
+
+
+def _keeps_the_bits(change):
+    """Whether the memory-free way back with this change gives the stored gradients."""
+    n, d = (1, 2) if change.endswith("1/2") else (9, 10)
+    gamma, step = n / d, _changed_adjoint(change)
+    random = np.random.default_rng(0)
+    functions = [Dense.random(4, random) for _ in range(20)]
+    x, v = (np.rint(random.standard_normal((3, 4)) / UNIT).astype(np.int64) for _ in range(2))
+    b, dx = np.zeros_like(v), random.standard_normal((3, 4))
+    stored = []
+    for f in functions:
+        value, pullback = f.vjp(x * UNIT)
+        stored.append(pullback)
+        v, b = multiply(v, b, n, d)
+        v = v + _push(value, n, d)
+        x = x + v
+    theirs = _walk_back(reversed(stored), gamma, dx, adjoint)
+
+    def again(x, v, b):
+        for f in reversed(functions):
+            x = x - v
+            value, pullback = f.vjp(x * UNIT)
+            v = v - _push(f(x * UNIT) if "second time" in change else value, n, d)
+            v, b = multiply(v, b, d, n)
+            yield pullback
+
+    def again_in_floats(x, v):
+        for f in reversed(functions):
+            x = x - v
+            value, pullback = f.vjp(x)
+            v = (v - (1 - gamma) * value) / gamma
+            yield pullback
+
+    pullbacks = again_in_floats(x * UNIT, v * UNIT) if "in floats" in change else again(x, v, b)
+    ours = _walk_back(pullbacks, gamma, dx, step)
+    return all(np.array_equal(one, other) for one, other in zip(ours, theirs, strict=True))
+
+
+def _push(value, n, d):
+    return np.rint((d - n) / d * value / UNIT).astype(np.int64)
+
+
+def _walk_back(pullbacks, gamma, dx, step):
+    """All gradients, in a list."""
+    p, q, found = dx, np.zeros_like(dx), []
+    for pullback in pullbacks:
+        p, q, by_parameters = step(pullback, gamma, p, q)
+        found += by_parameters
+    return [p, q, *found]
+
+
+def _changed_adjoint(change):
+    def step(pullback, gamma, p, q):
+        s = p + q
+        if change.startswith("(1 - gamma)"):
+            by_x, by_parameters = pullback(s)
+            return p + (1 - gamma) * by_x, gamma * s, [(1 - gamma) * array for array in by_parameters]
+        by_x, by_parameters = pullback((1 - gamma) * s)
+        if change.startswith("by_x"):
+            return by_x + p, gamma * s, by_parameters
+        if change.startswith("gamma * p"):
+            return p + by_x, gamma * p + gamma * q, by_parameters
+        return p + by_x, gamma * s, by_parameters
+
+    return step
+
+
+def exercise_3(momentum_of_two_moves):
+    """The share of a batch in the running mean after two moves: compared with a network that is evaluated twice."""
+    for m in (0.1, 0.3, 1.0):
+        value = momentum_of_two_moves(m)
+        require(value is not None, "momentum_of_two_moves returns nothing")
+        require(not np.isclose(value, 2 * m), "not 2 m: the second move also takes a share of what the first brought")
+        moved = []
+        for momentum, count in ((m, 2), (float(value), 1)):
+            manual_seed(0)
+            layer = nn.BatchNorm2d(4, momentum=momentum).to(np.float64)
+            net = MomentumNet([nn.Sequential(nn.Linear(4, 4).to(np.float64), layer)], 0.5, backprop="stored")
+            x = np.random.default_rng(0).standard_normal((8, 4))
+            for _ in range(count):
+                net(Tensor(x))
+            moved.append(layer.running_mean)
+        expect(f"running means for m = {m}", moved[1], moved[0], within=ROUNDING)
+
+
+def exercise_4(gradient_by_gamma):
+    """dL/dgamma against a central difference, whose error is about STEP^2 times a third derivative."""
+    random = np.random.default_rng(0)
+    for depth, gamma in ((1, 0.5), (5, 0.9), (10, 0.7)):
+        functions = [Dense.random(3, random) for _ in range(depth)]
+        x, v, dx = (random.standard_normal((2, 3)) for _ in range(3))
+        final = run(functions, gamma, x, v)
+        ours = gradient_by_gamma(list(functions), gamma, *(array.copy() for array in final), dx.copy())
+        require(ours is not None, "gradient_by_gamma returns nothing")
+        require(np.shape(ours) == (), f"one number for the whole network, not an array of shape {np.shape(ours)}")
+        up, down = (np.sum(dx * run(functions, gamma + h, x, v)[0]) for h in (STEP, -STEP))
+        right = (up - down) / (2 * STEP)
+        for why, mistake in _mistakes_by_gamma(functions, gamma, x, v, dx).items():
+            require(not _is_near(ours, mistake), why)
+        # derivatives by gamma grow like depth^3, for which a thousand leaves room
+        expect(f"{depth} layers, gamma = {gamma}", float(ours), right, within=1e3 * STEP**2)
+
+
+def _mistakes_by_gamma(functions, gamma, x, v, dx):
+    """What likely mistakes give, by what is to be said then."""
+    layers = []
+    for f in functions:
+        value, pullback = f.vjp(x)
+        new = gamma * v + (1 - gamma) * value
+        layers.append((pullback, value, v, new))
+        x, v = x + new, new
+    p, q, sums = dx, np.zeros_like(dx), {}
+    for pullback, value, old, new in reversed(layers):
+        for why, factor in {
+            "gamma stands in two places: it multiplies v_n, and 1 - gamma multiplies f_n": old,
+            "that takes v_{n+1}: gamma multiplies v_n, which is there after the velocity is undone": new - value,
+            "the sign: d(gamma v + (1 - gamma) f) / dgamma is v - f": value - old,
+            "that is the first layer alone: gamma is tied over the layers": (old - value) * (pullback is layers[0][0]),
+        }.items():
+            sums[why] = sums.get(why, 0.0) + np.sum((p + q) * factor)
+        p, q, _ = adjoint(pullback, gamma, p, q)
+    if len(functions) == 1:
+        sums.popitem()  # the last is no mistake then
+    return sums
+
+
+def exercise_5(forward, invert, backward):
+    """The reader's own implementation: the grader's report."""
+    report = grade({"forward": forward, "invert": invert, "backward": backward})
+    require(report.all_kept, "the report above says what is broken, and which example shows it")

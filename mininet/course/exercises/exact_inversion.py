@@ -1,0 +1,218 @@
+"""Exercises of notebook 06, Exact inversion: where the bits go."""
+
+import numpy as np
+
+from ...kernels.exact import FRACTION_BITS
+from ..checking import expect, require
+
+
+def exercise_1(halve, double_back):
+    """The product with 1/2 as a shift and one bit."""
+    v, b = np.array([0, 1, 2, 7, -1, -2, -7, 2**60, -(2**60) - 1]), np.arange(9).astype(np.uint64)
+    halved = _pair("halve", halve(v.copy(), b.copy()), np.int64, np.uint64)
+    right = multiply(v, b, 1, 2)
+    expect("halve: v", halved[0], right[0])
+    expect("halve: b", halved[1], right[1])
+    back = _pair("double_back", double_back(*(each.copy() for each in halved)), np.int64, np.uint64)
+    expect("double_back: v", back[0], v)
+    expect("double_back: b", back[1], b)
+    random = np.random.default_rng(0)
+    v, b = random.integers(-(2**60), 2**60, 1000), np.zeros(1000, np.uint64)
+    pair = v.copy(), b.copy()
+    for _ in range(64):
+        pair = halve(*pair)
+    for _ in range(64):
+        pair = double_back(*pair)
+    expect("64 layers and back: v", pair[0], v)
+    expect("64 layers and back: b", pair[1], b)
+
+
+def exercise_2(two_with_the_same_result):
+    """Two pairs that the truncating product with 2/3 takes to the same one."""
+    answer = two_with_the_same_result()
+    require(answer is not None, "two_with_the_same_result returns nothing")
+    require(np.shape(answer) == (2, 2), f"it should return two pairs of integers, ((v, b), (v, b)), not {answer!r}")
+    pairs = [tuple(pair) for pair in answer]
+    require(all(float(each).is_integer() for pair in pairs for each in pair), "v and b should be integers")
+    require(all(b >= 0 for _, b in pairs), "b should not be negative: a buffer starts at 0")
+    require(pairs[0] != pairs[1], "the two pairs should be different")
+    results = [_multiply_in_c(int(v), int(b), 2, 3) for v, b in pairs]
+    require(results[0] == results[1], f"{pairs[0]} becomes {results[0]}, and {pairs[1]} becomes {results[1]}")
+    print(f"{pairs[0]} and {pairs[1]} both become {results[0]}: no inverse can tell them apart")
+
+
+def exercise_3(safe_products):
+    """How many products surely fit into a word."""
+    expect("1/2, 64 bits", safe_products(1, 2, 64), 64)
+    expect("2/3, 8 bits", safe_products(2, 3, 8), _safe_products(2, 3, 8))
+    expect("9/10, 64 bits", safe_products(9, 10, 64), _safe_products(9, 10, 64))
+    expect("99/100, 32 bits", safe_products(99, 100, 32), _safe_products(99, 100, 32))
+    for numerator, gamma, observed in ((58983, 0.9, 298), (32768, 0.5, 49)):
+        count = safe_products(numerator, 2**16, 63)
+        expect(f"{numerator}/65536, 63 bits", count, _safe_products(numerator, 2**16, 63))
+        print(f"gamma = {gamma}: safe for {count} products; observed: overflows after {observed} layers, from v_0 = 0")
+    print("(the first product, of v_0 = 0, keeps nothing; and not every remainder is as large as it may be)")
+
+
+def exercise_4(share_of_zeros):
+    """The share of empty buffers: (n/d)^N."""
+    for n, d, layers in ((1, 2, 3), (9, 10, 20), (99, 100, 100), (4999, 5000, 100)):
+        share = share_of_zeros(n, d, layers)
+        expect(f"{n}/{d}, {layers} layers", share, (n / d) ** layers, within=1e-9)
+        elements = 20_000
+        random = np.random.default_rng(1)
+        v, b = random.integers(-(2**30), 2**30, elements), np.zeros(elements, np.uint64)
+        for _ in range(layers):
+            v, b = multiply(v, b, n, d)
+            v = v + random.integers(-(2**30), 2**30, elements)
+        deviation = np.sqrt(share * (1 - share) / elements)
+        print(
+            f"    in a run: {np.mean(b == 0):.4f} +- {deviation:.4f}, that is {-np.log2(share):.3f} bits of information"
+        )
+
+
+def exercise_5(undo_shrinking_layer):
+    """A layer that shrinks velocity and position, with one buffer for both, undone."""
+    random = np.random.default_rng(2)
+    start = random.integers(-(2**41), 2**41, (2, 8, 4))
+    functions = [np.sin, np.tanh, _stairs, np.cos] * 5
+
+    def compare(name, functions, n, d):
+        state = start[0].copy(), start[1].copy(), np.zeros(start[0].shape, np.uint64)
+        passed = [state]
+        for f in functions:
+            passed.append(_shrinking_layer(*passed[-1], f, n, d))
+        state = passed[-1]
+        for f, before, after in zip(reversed(functions), passed[-2::-1], passed[:0:-1], strict=True):
+            state = undo_shrinking_layer(*(each.copy() for each in state), f, n, d)
+            require(state is not None, "undo_shrinking_layer returns nothing")
+            require(len(state) == 3, "undo_shrinking_layer should return three arrays, (x, v, b)")
+            if not all(np.array_equal(came, was) for came, was in zip(state, before, strict=True)):
+                _name_the_mistake(state, after, f, n, d)
+            for symbol, came, was in zip("xvb", state, before, strict=True):
+                require(
+                    np.asarray(came).dtype == was.dtype, f"{symbol} should be {was.dtype}, not {np.asarray(came).dtype}"
+                )
+                require(np.array_equal(came, was), f"{name}: {symbol} does not come back")
+        print(f"{name}: x, v and b come back exactly")
+
+    compare("one layer", functions[:1], 9, 10)
+    compare("20 layers", functions, 9, 10)
+    compare("20 layers with 2/3", functions, 2, 3)
+
+
+def _name_the_mistake(state, after, f, n, d):
+    """Say what went wrong if `state`, that came back from `after`, is the result of one of the likely mistakes."""
+    x, v, b = after
+    x = x - v
+    v = v - _push(f, x, n, d)  # of the shrunken x
+    early_v, left = multiply(v, b, d, n)
+    early_x, _ = multiply(x, left, d, n)
+    require(
+        not (np.array_equal(state[0], early_x) and np.array_equal(state[1], early_v)),
+        "the lines are undone in the reverse order: the digit of x was pushed onto the buffer last and comes off first",
+    )
+    late_x, left = multiply(x, b, d, n)
+    late_v, _ = multiply(v, left, d, n)
+    require(
+        not (np.array_equal(state[0], late_x) and np.array_equal(state[1], late_v)),
+        "f was evaluated at the shrunken x; going forward it saw the x before its product",
+    )
+
+
+def exercise_6(run_exact, run_back):
+    """A network with buffers of 32 bits, which are spilled on a schedule."""
+    random = np.random.default_rng(3)
+    start = random.integers(-(2**41), 2**41, (6, 5))
+    functions = [np.sin, np.tanh, np.cos, _stairs] * 100
+    for n, d, depth in ((9, 10, 10), (9, 10, 400), (1, 2, 300)):
+        name = f"gamma = {n}/{d}, {depth} layers"
+        answer = run_exact(start.copy(), functions[:depth], n, d)
+        require(answer is not None, "run_exact returns nothing")
+        require(len(answer) == 4, "run_exact should return x, v, b and the stack")
+        x, v, b, stack = answer
+        require(
+            np.asarray(b).max() < 2**32,
+            f"{name}: a buffer has more than 32 bits: spill before the layer that may overflow",
+        )
+        right = _run(start, functions[:depth], n, d)
+        for symbol, ours, theirs in zip("xvb", (x, v, b), right[:3], strict=True):
+            expect(f"{name}: {symbol}", ours, theirs)
+        require(
+            len(stack) == right[3],
+            f"{name}: the stack has {len(stack)} entries, and should have {right[3]}, one for each spill",
+        )
+        require(all(np.asarray(low).dtype == np.uint8 for low in stack), "what is spilled are bytes: uint8")
+        back = run_back(x, v, b, stack, functions[:depth], n, d)
+        require(back is not None, "run_back returns nothing")
+        require(len(back) == 3, "run_back should return x, v and b")
+        expect(f"{name}, and back: x", back[0], start)
+        expect(f"{name}, and back: v", back[1], np.zeros_like(start))
+        expect(f"{name}, and back: b", back[2], np.zeros(start.shape, np.uint64))
+        require(not stack, f"{name}: {len(stack)} spilled arrays are left on the stack")
+
+
+# What the notebook builds
+
+
+def multiply(v, b, n, d):
+    """The product with n / d for arrays, v int64 and b uint64."""
+    v, digit = np.divmod(v, d)
+    b, digit = np.divmod(b * np.uint64(d) + digit.astype(np.uint64), np.uint64(n))
+    return v * n + digit.astype(np.int64), b
+
+
+def _multiply_in_c(v, b, n, d):
+    def truncating(number, divisor):
+        quotient = abs(number) // divisor * (1 if number >= 0 else -1)
+        return quotient, number - divisor * quotient
+
+    v, digit = truncating(v, d)
+    b, digit = truncating(b * d + digit, n)
+    return v * n + digit, b
+
+
+def _safe_products(n, d, bits):
+    bound, count = 1, 0
+    while bound * d <= 2**bits:
+        bound = -(-bound * d // n)
+        count += 1
+    return count
+
+
+def _push(f, x, n, d):
+    values = f((x * 2.0**-FRACTION_BITS).astype(np.float32))
+    return np.rint(np.float64(values) * ((d - n) / d * 2.0**FRACTION_BITS)).astype(np.int64)
+
+
+def _stairs(x):
+    return np.floor(3 * np.sin(x))
+
+
+def _shrinking_layer(x, v, b, f, n, d):
+    v, b = multiply(v, b, n, d)
+    v = v + _push(f, x, n, d)
+    x, b = multiply(x, b, n, d)
+    return x + v, v, b
+
+
+def _run(x, functions, n, d):
+    """x, v and b after all layers, and the number of spills."""
+    v, b, bound, spills = np.zeros_like(x), np.zeros(x.shape, np.uint64), 1, 0
+    for f in functions:
+        while -(-bound * d // n) > 2**32:
+            bound, b, spills = -(-bound // 2**8), b >> np.uint64(8), spills + 1
+        bound = -(-bound * d // n)
+        v, b = multiply(v, b, n, d)
+        v = v + _push(f, x, n, d)
+        x = x + v
+    return x, v, b, spills
+
+
+def _pair(name, answer, *dtypes):
+    require(answer is not None, f"{name} returns nothing")
+    require(len(answer) == 2, f"{name} should return two arrays, (v, b)")
+    for symbol, array, dtype in zip("vb", answer, dtypes, strict=True):
+        found = np.asarray(array).dtype
+        require(found == dtype, f"{name}: {symbol} should be {np.dtype(dtype)}, not {found}")
+    return answer

@@ -1,0 +1,131 @@
+"""Exercises of notebook 05, The momentum rule, its inverse, and the drift of floats."""
+
+import numpy as np
+
+from ...experiments import drift
+from ...reversible import MomentumNet
+from ..checking import expect, require
+
+EPSILON = float(np.finfo(np.float64).eps)
+
+
+def exercise_1(merged):
+    """Two points that a momentum layer from rest takes to the same position, with f(x) = -2 x^3 and gamma = 0.5."""
+    points = merged()
+    require(points is not None, "merged returns nothing")
+    require(np.shape(points) == (2,), f"merged should return two numbers, not {points!r}")
+    x0 = np.array(points, float)
+    require(np.isfinite(x0).all() and x0[0] != x0[1], f"a and b should be two different points, got {points!r}")
+    v1 = 0.5 * (-2 * x0**3)
+    x1 = x0 + v1
+    # half a dozen roundings of numbers of the size of v_1
+    require(
+        abs(x1[0] - x1[1]) <= 8 * EPSILON * max(1, np.abs(v1).max()),
+        f"x_1 is {x1[0]:g} for a and {x1[1]:g} for b: one layer takes x_0 to x_0 + 0.5 f(x_0)",
+    )
+    print(f"both have x_1 = {x1[0]:g}, and v_1 = {v1[0]:g} and {v1[1]:g}: the velocity remembers what x has forgotten")
+    x_back = x1 - v1
+    expect("x_0 from x_1 and v_1", x_back, x0, within=8 * EPSILON * max(1, np.abs(v1).max()))
+
+
+def exercise_2(velocity_weights):
+    """Weights of v_0 and the residuals in v_N, with a momentum for each layer."""
+    random = np.random.default_rng(0)
+    weights = velocity_weights(np.full(4, 0.5))
+    expect("weights for gamma = 0.5, 4 layers", weights, [0.0625, 0.0625, 0.125, 0.25, 0.5], within=8 * EPSILON)
+    gammas = random.uniform(0.1, 0.95, 12)
+    weights = velocity_weights(gammas.copy())
+    require(np.shape(weights) == (13,), f"12 layers have 13 weights, that of v_0 comes first, not {np.shape(weights)}")
+    probes = np.eye(13)  # a weight is what v_12 becomes if one of v_0, f_0, ..., f_11 is 1 and all others are 0
+    right = probes[0]
+    for gamma, residual in zip(gammas, probes[1:], strict=True):
+        right = gamma * right + (1 - gamma) * residual
+    expect("weights for 12 different gammas", weights, right, within=100 * EPSILON)
+    expect("their sum", np.sum(weights), 1.0, within=100 * EPSILON)
+
+
+def exercise_3(after_constant_push):
+    """x_n and v_n for a constant function, in closed form."""
+    for x0, v0, c, gamma in ((0.0, 0.0, 1.0, 0.9), (0.5, -2.0, 3.0, 0.5), (1.0, 1.5, -0.25, 0.75)):
+        x, v = [x0], [v0]
+        for _ in range(12):
+            v.append(gamma * v[-1] + (1 - gamma) * c)
+            x.append(x[-1] + v[-1])
+        answers = [after_constant_push(x0, v0, c, gamma, n) for n in range(13)]
+        require(answers[0] is not None, "after_constant_push returns nothing")
+        require(np.shape(answers) == (13, 2), "after_constant_push should return two numbers, x_n and v_n")
+        given = f"x_0 = {x0:g}, v_0 = {v0:g}, c = {c:g}, gamma = {gamma:g}, n = 0 to 12"
+        # a dozen layers of a few roundings each: some 50 EPSILON
+        expect(f"{given}: v_n", np.array(answers)[:, 1], v, within=1e-13)
+        expect(f"{given}: x_n", np.array(answers)[:, 0], x, within=1e-13)
+    # all of v_0 - c = -1 has been spent: gamma / (1 - gamma) (v_0 - c) = -9 in sum
+    x, v = after_constant_push(0.0, 0.0, 1.0, 0.9, 10**9)
+    expect("n = 10^9: v_n", v, 1.0, within=1e-13)
+    expect("n = 10^9: x_n", x, 10.0**9 - 9, within=1e-15)
+
+
+def exercise_4(run_back):
+    """The inverse of the rule that moves x first, with a momentum for each layer."""
+    random = np.random.default_rng(1)
+    start, push = random.uniform(-2, 2, (2, 50))
+
+    def forward(functions, gammas):
+        x, v = start.copy(), push.copy()
+        for f, gamma in zip(functions, gammas, strict=True):
+            x = x + v
+            v = gamma * v + (1 - gamma) * f(x)
+        return x, v
+
+    def compare(name, functions, gammas):
+        answer = run_back(*forward(functions, gammas), list(functions), list(gammas))
+        require(answer is not None, "run_back returns nothing")
+        require(len(answer) == 2, "run_back should return two arrays, x_0 and v_0")
+        # roundings of about EPSILON times values below 8, grown by 1 / gamma in each layer; the functions are flat but
+        # for jumps, or have slopes below 1
+        within = 100 * EPSILON * float(np.prod(1 / np.array(gammas)))
+        expect(f"{name}: v_0", answer[1], push, within=within)
+        expect(f"{name}: x_0", answer[0], start, within=within)
+
+    one = [lambda x: np.floor(3 * x)]
+    x1, v1 = forward(one, [0.5])
+    answer = run_back(x1.copy(), v1.copy(), one, [0.5])
+    if answer is not None and len(answer) == 2:
+        wrong = (v1 - 0.5 * one[0](x1 - v1)) / 0.5
+        require(
+            np.shape(answer[1]) != wrong.shape or not np.allclose(answer[1], wrong),
+            "f was evaluated at x_1 - v_1; here v moved after x, so f_0 was evaluated at x_1, and x_0 is x_1 - v_0",
+        )
+    compare("one layer", one, [0.5])
+    compare("two layers", [np.sin, np.cos], [0.5, 0.9])
+    functions = [np.sin, lambda x: np.floor(x), np.cos, np.tanh, np.sign] * 3
+    compare("15 layers", functions, random.uniform(0.5, 0.95, len(functions)))
+
+
+def exercise_5(layers_until_lost):
+    """How many layers can be undone before a rounding error has grown to the size of the value."""
+    for gamma, bits in ((0.55, 24), (0.9, 24), (0.9, 53), (0.99, 24)):  # where rounding logarithms cannot matter
+        right = int(np.floor(bits / np.log2(1 / gamma)))
+        expect(f"gamma = {gamma}, {bits} bits", layers_until_lost(gamma, bits), right)
+    settings = drift.Settings(features=64, hidden=2, batch_size=4)
+    for gamma in (0.5, 0.8, 0.9):
+        predicted = layers_until_lost(gamma, 24)
+        depth = 2 * predicted
+        net = MomentumNet(drift.functions(depth, gamma, settings), gamma, arithmetic="float")
+        x = drift.inputs(settings)
+        # the velocities are the differences of the positions; of the run back, largest errors by layers undone
+        largest = np.abs(np.diff(net.trajectory(x), axis=0)).max()
+        errors = net.check_inversion(x).velocity_errors[::-1]
+        measured = int(np.argmax(errors > largest))
+        print(f"gamma = {gamma}: predicted {predicted} layers, the error of v passes its values after {measured}")
+
+
+def exercise_6(weakest_spring):
+    """The weakest spring with which errors grow like gamma^(-N/2)."""
+    for gamma in (0.25, 0.81, 0.9, 0.99):
+        root = np.sqrt(gamma)
+        expect(f"gamma = {gamma}", weakest_spring(gamma), (1 - root) / (1 + root), within=1e-12)  # even by differences
+    for share in (0.5, 1.5):
+        slope = -share * weakest_spring(0.9)
+        matrix = np.array([[1, -1], [-0.1 * slope / 0.9, (1 + 0.1 * slope) / 0.9]])
+        growth = np.abs(np.linalg.eigvals(matrix)).max()
+        print(f"gamma = 0.9, {share} times this spring: errors grow by {growth:.4f} a layer; 1 / sqrt(gamma) = 1.0541")

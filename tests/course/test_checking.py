@@ -1,0 +1,96 @@
+"""Comparisons and verdicts: what a learner reads."""
+
+import numpy as np
+import pytest
+
+from mininet import Tensor
+from mininet.course import CHAPTERS, NotYet, check, checking, expect, require
+
+
+@pytest.mark.parametrize("value", [1.5, [1, 2], np.arange(3.0), np.array(7), True, Tensor(np.ones(2)), 2**100, 1 + 2j])
+def test_equal_values_are_exact(value, capsys):
+    expect("it", value, value)
+    assert capsys.readouterr().out == "it: exact\n"
+
+
+def test_nearly_equal_values_are_approximate_with_their_difference(capsys):
+    expect("it", [1.0, 2.0], [1.0, 2.0 + 2**-20], within=1e-6)
+    assert capsys.readouterr().out == "it: approximate: largest difference 9.54e-07\n"
+
+
+def test_the_difference_allowed_is_relative_to_the_largest_value():
+    expect("it", [1000.0, 0.0], [1000.0, 1e-4], within=1e-6)
+    with pytest.raises(NotYet):
+        expect("it", [1.0, 0.0], [1.0, 1e-4], within=1e-6)
+
+
+def test_where_zero_is_right_the_difference_allowed_is_absolute():
+    expect("it", [1e-7], [0.0], within=1e-6)
+    with pytest.raises(NotYet):
+        expect("it", [1e-5], [0.0], within=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("value", "right", "message"),
+    [
+        (None, 1.0, "it: nothing was returned"),
+        (3.0, 4.0, "it is 3.0, and should be 4.0"),
+        ([1, 2, 3], [1, 5, 3], "it at 1 is 2, and should be 5"),
+        (np.zeros((2, 2)), np.eye(2), r"it at \(0, 0\) is 0.0, and should be 1.0"),
+        (np.zeros(3), np.zeros((3, 1)), r"it has shape \(3,\), and should have \(3, 1\)"),
+        ([1.0, np.nan], [1.0, 2.0], "it at 1 is nan, and should be 2.0"),
+        ([[1], [1, 2]], [1, 2], "it is not an array"),
+        ("four", 4, "it is not made of numbers, but"),
+        (2**70 + 1, 2**70, "and should be 1180591620717411303424"),
+        (True, False, "it is True, and should be False"),
+        (1 + 1e-16j, 1, "should be"),
+    ],
+)
+def test_what_is_wrong_is_said(value, right, message):
+    with pytest.raises(NotYet, match=message):
+        expect("it", value, right)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, [np.nan]])
+def test_nothing_that_is_not_a_number_is_near(value):
+    with pytest.raises(NotYet):
+        expect("it", value, np.ones_like(value), within=1e300)
+
+
+def test_missing_values_agree_with_missing_values():
+    expect("it", [np.nan, 1.0], [np.nan, 1.0])
+
+
+def test_require():
+    require(True, "fine")
+    with pytest.raises(NotYet, match="too few"):
+        require(False, "too few")
+
+
+def test_a_right_answer(capsys):
+    check("01.3", lambda gamma, depth: [1, 0, 0, 0] if gamma == 0 else [1, 0.5, 0, -0.25, -0.25])
+    assert capsys.readouterr().out == "gamma = 0: exact\ngamma = 0.5: exact\nright\n"
+
+
+def test_a_wrong_answer_is_shown(capsys):
+    check("01.3", lambda gamma, depth: [1] * (depth + 1))
+    assert capsys.readouterr().out == "not yet: gamma = 0 at 1 is 1, and should be 0\n"
+
+
+def test_an_answer_that_raises_is_shown_with_its_line(capsys):
+    def positions(gamma, depth):
+        return 1 / 0
+
+    check("01.3", positions)
+    assert capsys.readouterr().out == "not yet: ZeroDivisionError: division by zero (in positions: return 1 / 0)\n"
+
+
+@pytest.mark.parametrize("number", ["01.9", "00.1", "1.1", "01", 1.1, None, "01.1 ", "99.1"])
+def test_unknown_exercises_are_refused(number):
+    with pytest.raises(ValueError, match="number must be that of an exercise"):
+        check(number, lambda: None)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=[chapter.number for chapter in CHAPTERS])
+def test_every_chapter_has_exercises(chapter):
+    assert callable(checking.find(f"{chapter.number}.1"))
