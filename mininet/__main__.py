@@ -1,4 +1,4 @@
-"""The command line: ``python -m mininet compare | train | evaluate | reproduce | info``."""
+"""The command line: ``python -m mininet compare | train | evaluate | reproduce | grade | info``."""
 
 import argparse
 import dataclasses
@@ -10,7 +10,7 @@ import sys
 
 import numba
 
-from . import get_num_threads, machine, models, plotting
+from . import get_num_threads, grader, machine, models, plotting
 from .experiments import compare as comparing
 from .experiments import compare_report, image_training, reproduce, step_profile
 from .experiments.claim import Options
@@ -91,6 +91,7 @@ def _parser():
     _add_train(commands)
     _add_evaluate(commands)
     _add_reproduce(commands)
+    _add_grade(commands)
     command = commands.add_parser(
         "info",
         help="show versions and settings, and where the time of a training step goes",
@@ -141,6 +142,7 @@ def _add_evaluate(commands):
     )
     _add_classifier(command)
     command.add_argument("--weights", required=True, help="a PyTorch state dict, .npz or .safetensors")
+    command.add_argument("--confusion", type=pathlib.Path, help="a file for the counts by true and predicted class")
     command.set_defaults(run=_evaluate)
 
 
@@ -179,6 +181,23 @@ def _add_reproduce(commands):
     command.add_argument("--output", type=pathlib.Path, default=pathlib.Path("results"), help="folder for the results")
     command.add_argument("--quiet", action="store_true", help="no progress bars")
     command.set_defaults(run=_reproduce)
+
+
+def _add_grade(commands):
+    command = commands.add_parser(
+        "grade",
+        help="try out your own implementation of a momentum block",
+        description="Try whether a Python file with forward, invert and backward of a momentum block keeps what it "
+        "promises: the right result, inversion, gradients, memory.  Of a promise that is broken it shows the smallest "
+        "example and the likely cause.  The exit status is 0 if all are kept.",
+    )
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("path", nargs="?", type=pathlib.Path, help="the file")
+    what.add_argument("--template", type=pathlib.Path, metavar="FILE", help="write a file to begin with")
+    command.add_argument(
+        "--exact", action="store_true", help="grade exact arithmetic also where nothing of it is written yet"
+    )
+    command.set_defaults(run=_grade)
 
 
 def _output_folder(path):
@@ -244,9 +263,13 @@ def _evaluate(arguments):
     settings = image_training.Settings(**{name: getattr(arguments, name) for name in names})
     try:
         split = image_training.load(settings.dataset, arguments.data, arguments.download)
-        right, count = image_training.evaluate(settings, split)
+        counts = image_training.evaluate(settings, split)
+        if arguments.confusion is not None:
+            with written_atomically(arguments.confusion) as path:
+                path.write_text(json.dumps({"dataset": settings.dataset, "confusion": counts.tolist()}) + "\n")
     except (OSError, ValueError) as error:
         raise SystemExit(f"mininet: {error}") from None
+    right, count = counts.trace(), counts.sum()
     print(f"test accuracy {right / count:.4f}: {right} of {count} images")
 
 
@@ -267,6 +290,19 @@ def _reproduce(arguments):
         print(f"{sum(claim.holds for claim in claims)} of {len(claims)} claims hold")
 
 
+def _grade(arguments):
+    try:
+        if arguments.template:
+            grader.write_template(arguments.template)
+            print(f"saved {arguments.template}: fill it in, then run python -m mininet grade {arguments.template}")
+            return 0
+        return 0 if grader.grade(arguments.path, exact=arguments.exact or None).all_kept else 1
+    except grader.CannotLoad as error:
+        raise SystemExit(f"mininet: {error}") from None
+    except OSError as error:
+        raise SystemExit(f"mininet: cannot write {arguments.template}: {error.strerror}") from None
+
+
 def _info(arguments):
     if arguments.profile:
         names = ("depth", "width", "batch_size", "size", "arithmetic")
@@ -281,11 +317,10 @@ def main(arguments=None):
     """Run a command; returns the exit status."""
     parsed = _parser().parse_args(arguments)
     try:
-        parsed.run(parsed)
+        return parsed.run(parsed) or 0
     except KeyboardInterrupt:
         print("\nmininet: interrupted; no file is half-written", file=sys.stderr)
         return 130
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""An option for a quick look: a few cases of each test instead of all; and Ctrl-C, which some tests press."""
+"""A quick look, at a few cases of each test; the grader alone; and Ctrl-C, which some tests press."""
 
 import itertools
 import signal
@@ -13,6 +13,11 @@ def pytest_addoption(parser):
     parser.addoption(
         "--few", type=int, metavar="N", help="run at most N cases of each parametrised test, spread evenly"
     )
+
+
+def pytest_ignore_collect(collection_path, config):
+    is_other = collection_path.suffix == ".py" and collection_path.name != "test_promises.py"
+    return True if is_other and config.getoption("implementation") else None
 
 
 def pytest_collection_modifyitems(config, items):

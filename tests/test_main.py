@@ -8,9 +8,12 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from mininet import __main__ as command_line
+from mininet import models
+from mininet.datasets import digits
 
 SMALL = ["compare", "--quiet", "--depth", "2", "--width", "4", "--epochs", "1", "--batch-size", "256"]
 
@@ -254,6 +257,19 @@ def test_evaluate_scores_the_weights_that_train_wrote(options, tmp_path, capsys)
     printed = capsys.readouterr().out
     assert printed.startswith(f"test accuracy {accuracy}: ")
     assert printed.endswith(" of 360 images\n")
+
+
+def test_evaluate_writes_what_was_taken_for_what(tmp_path, capsys):
+    weights, file = tmp_path / "weights.npz", tmp_path / "confusion.json"
+    models.save_pytorch_state_dict(models.resnet20(), weights)
+    assert command_line.main([*EVALUATE, "--weights", str(weights), "--confusion", str(file)]) == 0
+    written = json.loads(file.read_text())
+    counts = np.array(written["confusion"])
+    assert written["dataset"] == "digits"
+    assert counts.sum(axis=1).tolist() == np.bincount(digits().test_labels).tolist()
+    assert f": {counts.trace()} of 360 images" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="mininet: "):
+        command_line.main([*EVALUATE, "--weights", str(weights), "--confusion", str(tmp_path / "missing" / "a.json")])
 
 
 def test_a_learned_velocity_is_not_written_as_a_residual_network(tmp_path, capsys):

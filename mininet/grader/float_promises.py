@@ -1,0 +1,220 @@
+"""What is promised in floats."""
+
+import contextlib
+
+import numpy as np
+
+from . import cases, diagnosis, reference
+from .contract import FLOAT, Broken, NotWritten
+from .layers import Watch
+from .promises import (
+    gradient_results,
+    later,
+    layers_of,
+    promise,
+    require_close,
+    require_constant_memory,
+    require_statistics_moved_once,
+    require_untouched,
+    state_results,
+    velocity_results,
+    with_gradient,
+)
+
+PROMISES = []
+
+
+def _train(implementation, case):
+    """Forward, for those who keep something there, and backward from the right x_N and v_N."""
+    with contextlib.suppress(Broken, NotWritten):
+        implementation.forward(case)
+    return implementation.backward(case)
+
+
+@promise(PROMISES, "forward", "x_N and v_N follow equation 2: v <- gamma v + (1 - gamma) f(x), then x <- x + v")
+def forward_follows_equation_2(implementation):
+    """Against the loop of `reference`."""
+    for case in [*cases.small_cases(), *cases.large_cases(), cases.deep_case()]:
+        is_deep = case.depth > 10
+        tolerance = cases.deep_rounding(case) if is_deep else cases.rounding(case, back=False)
+        results = state_results(case.depth, implementation.forward(case), case.final)
+        require_close(case, results, tolerance, lambda: diagnosis.of_forward(implementation))
+
+
+@promise(PROMISES, "inversion", "invert brings x_N and v_N back to x_0 and v_0, but for rounding errors")
+def inversion_comes_back(implementation):
+    """From the right x_N and v_N."""
+    for case in [*cases.small_cases(), *cases.large_cases(), cases.deep_case()]:
+        final = case.final
+        is_deep = case.depth > 10
+        tolerance = cases.deep_rounding(case, back=True) if is_deep else cases.rounding(case)
+        results = state_results(0, implementation.invert(case), (case.x, case.v))
+        example = (
+            f"{case}; invert is given x_{case.depth} {cases.shown(final[0])}, v_{case.depth} {cases.shown(final[1])}"
+        )
+        require_close(example, results, tolerance, lambda: diagnosis.of_invert(implementation))
+
+
+@promise(PROMISES, "gradients", "dL/dx_0 and the gradients by parameters are those of stored backpropagation")
+def gradients_are_right(implementation):
+    """Against the same recursion over stored pullbacks."""
+    for case in [*cases.small_cases(), *cases.large_cases()]:
+        results = gradient_results(case, _train(implementation, case), case.gradients)
+        _require_gradients(implementation, case, results)
+    deep = cases.deep_case()
+    right, came = deep.gradients, _train(implementation, deep)
+    results = [("dL/dx_0", came[0], right[0])]
+    tolerance = 2 * cases.deep_rounding(deep) * np.abs(deep.dx).max()  # 2: a column of the matrix where that has a row
+    require_close(with_gradient(deep), results, tolerance, lambda: None)
+
+
+@promise(PROMISES, "gradient of v_0", "dL/dv_0 is right, also where v_0 is 0")
+def gradient_of_velocity_is_right(implementation):
+    """It is needed where v_0 is learned."""
+    for case in [*cases.small_cases(), *cases.large_cases()]:
+        results = velocity_results(_train(implementation, case), case.gradients)
+        _require_gradients(implementation, case, results)
+
+
+def _require_gradients(implementation, case, results):
+    tolerance = cases.gradient_rounding(case)
+    require_close(with_gradient(case), results, tolerance, lambda: diagnosis.of_backward(implementation))
+
+
+@promise(PROMISES, "finite differences", "gradients are the slopes of L along random directions")
+def gradients_are_slopes(implementation):
+    """Against central differences of the forward pass, which know nothing of backpropagation."""
+    for case in (cases.case_of_shape(3, 4), cases.case_of_shape(2, 3, 3, 4, gamma=0.5)):
+        dx, dv, gradients = _train(implementation, case)
+        random = np.random.default_rng(1)
+        for _ in range(3):
+            by_x, by_v = (random.standard_normal(case.x.shape) for _ in range(2))
+            by_parameters = [[random.standard_normal(theta.shape) for theta in f.parameters] for f in case.functions]
+            slope = np.sum(dx * by_x) + np.sum(dv * by_v) + sum(
+                np.sum(gradient * by)
+                for entry, directions in zip(gradients, by_parameters, strict=True)
+                for gradient, by in zip(entry, directions, strict=True)
+            )  # fmt: skip
+            right, tolerance = _difference_quotient(case, by_x, by_v, by_parameters)
+            require_close(
+                with_gradient(case), [("the slope along a random direction", np.array([slope]), np.array([right]))],
+                tolerance, lambda: diagnosis.of_backward(implementation),
+            )  # fmt: skip
+
+
+def _difference_quotient(case, by_x, by_v, by_parameters):
+    """The slope of L = <dx, x_N> by central differences, and a bound of its error.
+
+    With step h it is off by c h^2: the difference to the one with step 2 h is three times that.  Rounding errors of L
+    are divided by h.
+    """
+
+    def loss(distance):
+        functions = [f.moved(by, distance) for f, by in zip(case.functions, by_parameters, strict=True)]
+        x, _ = reference.run(functions, case.gamma, case.x + distance * by_x, case.v + distance * by_v)
+        return float(np.sum(case.dx * x))
+
+    h = 1e-4
+    fine, coarse = ((loss(step) - loss(-step)) / (2 * step) for step in (h, 2 * h))
+    return fine, abs(fine - coarse) + cases.rounding(case, back=False) * np.abs(case.dx).sum() / h
+
+
+@promise(PROMISES, "tied functions", "the gradient of a function that stands at several layers is the sum over them")
+def tied_functions_add_up(implementation):
+    """The sum of its entries counts, wherever they stand."""
+    for case in cases.tied_cases():
+        right, came = case.gradients, _train(implementation, case)
+        results = gradient_results(case, came, right)
+        example = f"{with_gradient(case)}, and the same function at several layers"
+        require_close(example, results, cases.gradient_rounding(case), lambda: _why_tied(implementation))
+
+
+def _why_tied(implementation):
+    """Which part of the sum came, on all cases."""
+    parts = {
+        "only the first layer's part is there: gradients were overwritten, and each layer needs an entry of its own": (
+            lambda entries: entries[0]
+        ),
+        "the first layer's gradient stands at each of its layers: was it overwritten in a dict of functions?": (
+            lambda entries: len(entries) * entries[0]
+        ),
+        "only the last layer's part is there": lambda entries: entries[-1],
+        "the last layer's gradient stands at each of its layers": lambda entries: len(entries) * entries[-1],
+        "each entry is the sum over all layers already, and counts again and again": (
+            lambda entries: len(entries) * sum(entries)
+        ),
+    }
+    for cause, part in parts.items():
+        if all(_fits(implementation, case, part) for case in cases.tied_cases()):
+            return cause
+    return diagnosis.of_backward(implementation)
+
+
+def _fits(implementation, case, part):
+    right, came = case.gradients[2], _train(implementation, case)[2]
+    for f in dict.fromkeys(case.functions):
+        layers = layers_of(f, case)
+        for k in range(len(f.parameters)):
+            if not diagnosis.agree(sum(came[n][k] for n in layers), part([right[n][k] for n in layers])):
+                return False
+    return True
+
+
+@promise(PROMISES, "float32", "float32 stays float32, in results and in what functions are evaluated at")
+def float32_stays(implementation):
+    """One float64 on the way, and half of the memory that was saved is lost."""
+    case = cases.case_of_shape(3, 4, dtype=np.float32)
+    for name in FLOAT:
+        watch = Watch()
+        results = diagnosis.flattened(getattr(implementation, name)(case.watched(watch)))
+        cause = "something in float64 takes part: a NumPy scalar or array, or astype; Python floats keep the dtype"
+        for array in results:
+            if array.dtype != np.float32:
+                raise Broken(f"{case}, all in float32", f"{name} returned an array of {array.dtype}", cause)
+        for dtype in watch.dtypes - {np.dtype(np.float32)}:
+            raise Broken(f"{case}, all in float32", f"in {name}, f was evaluated at an array of {dtype}", cause)
+
+
+@promise(PROMISES, "inputs", "the arrays and the list that are given stay as they are")
+def inputs_stay(implementation):
+    """They belong to the caller."""
+    case = cases.case_of_shape(3, 4)
+    for name in FLOAT:
+        overwritten = []
+        getattr(implementation, name)(case, overwritten=overwritten)
+        require_untouched(case, name, overwritten)
+
+
+@promise(PROMISES, "running statistics", "statistics move once a layer in forward, and stay in invert and backward")
+def statistics_move_once(implementation):
+    """As in a plain forward pass."""
+    passes = {name: getattr(implementation, name) for name in FLOAT}
+    require_statistics_moved_once(cases.case_with_statistics(), passes)
+
+
+@promise(PROMISES, "twice", "backward called twice gives the same, bit for bit")
+def backward_can_be_repeated(implementation):
+    """It depends on its arguments alone."""
+    case = cases.case_of_shape(3, 4)
+    first = _train(implementation, case)
+    cause = "backward must depend on its arguments alone: is something kept between calls?"
+    try:
+        second = implementation.backward(case)
+    except Broken as error:
+        raise Broken(case, f"the second time, {error.came}", cause) from None
+    for one, other in zip(diagnosis.flattened(first), diagnosis.flattened(second), strict=True):
+        if not np.array_equal(one, other):
+            raise Broken(case, "the second time, gradients differ", cause)
+
+
+@promise(PROMISES, "memory", "memory does not grow with depth: nothing is stored for each layer")
+def memory_is_constant(implementation):
+    """By the allocator's own count."""
+    require_constant_memory(
+        cases.memory_case,
+        {
+            "forward": lambda case: lambda: implementation.forward(case),
+            "invert": lambda case: later(case.final, lambda final: implementation.invert(case, final)),
+            "backward": lambda case: later(case.final, lambda final: implementation.backward(case, final)),
+        },
+    )
