@@ -7,7 +7,7 @@ BENCH_READY := $(VENV)/.ready-bench
 ROUNDS ?= 5
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test test-fast bench lint format notebooks clean
+.PHONY: demo test test-fast course site bench lint format notebooks clean
 
 demo: $(READY)  ## train on digits, with stored activations and without, and compare
 	$(RUN) -m mininet compare
@@ -18,8 +18,14 @@ test: $(READY)  ## all tests, notebooks included
 test-fast: $(READY)  ## up to two cases of each test that takes no more than a few seconds, under a minute
 	$(RUN) -m pytest -m "not slow" --few 2
 
-bench: $(BENCH_READY)  ## time it against PyTorch and the authors' package, about 40 minutes; writes the README's results
-	$(RUN) -m benchmarks --write-readme --rounds $(ROUNDS)
+course: $(READY)  ## open the course in JupyterLab, at its first notebook
+	$(RUN) -m jupyter lab --ServerApp.root_dir=. tutorials/01_momentum_resnets_in_ten_minutes.ipynb
+
+site: $(READY)  ## write the course, the results and the code as pages to read without a server: site/index.html
+	$(RUN) -m mininet.course.site --output site
+
+bench: $(BENCH_READY)  ## time it against PyTorch and the authors' package, about 40 minutes; writes docs/benchmarks.md
+	$(RUN) -m benchmarks --write-page --rounds $(ROUNDS)
 
 lint: $(READY)  ## what the linter and the formatter would change
 	$(RUN) -m ruff check .
@@ -30,10 +36,11 @@ format: $(READY)  ## let them change it
 	$(RUN) -m ruff format .
 
 notebooks: $(READY)  ## run the tutorials again and keep what they print and draw
-	$(RUN) -m jupyter nbconvert --to notebook --execute --inplace tutorials/*.ipynb
+	$(RUN) -m jupyter nbconvert --to notebook --execute --inplace \
+		--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False tutorials/*.ipynb
 
 clean:  ## remove the environment and everything generated
-	rm -rf $(VENV) build dist results .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist results site .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml requirements.txt

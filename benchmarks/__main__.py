@@ -1,6 +1,6 @@
 """The benchmark: mininet against PyTorch, the authors' package and the machine's own limits.
 
-    make bench                                      # everything (about 40 minutes), and the README's results section
+    make bench                                      # everything (about 40 minutes), and docs/benchmarks.md
     python -m benchmarks --rounds 3 --only layers   # part of it; prints the tables, figures go to results/
     python -m benchmarks --report                   # tables and figures again from what was saved
     python -m benchmarks --quick                    # a minute on tiny cases, to see that everything runs
@@ -33,6 +33,7 @@ from .processes import ROOT, WorkerError
 from .rounds import run_rounds
 
 INSTALL = f"{pathlib.Path(sys.executable)} -m pip install -e '.[bench]'"
+PAGE = ROOT / "docs" / "benchmarks.md"
 _NEEDED = {"layers": ["torch"], "networks": ["torch", "momentumnet"], "limits": ["torch"], "startup": []}
 
 
@@ -59,12 +60,12 @@ def _parsed(arguments):
     parser.add_argument("--report", action="store_true", help="measure nothing, only report what was saved")
     parser.add_argument("--output", type=pathlib.Path, default=ROOT / "results", help="folder for results (results)")
     parser.add_argument(
-        "--write-readme",
+        "--write-page",
         type=pathlib.Path,
         nargs="?",
-        const=ROOT / "README.md",
+        const=PAGE,
         metavar="FILE",
-        help="put the report between the markers in FILE (README.md), and the figures into docs/ beside it",
+        help="put the report between the markers in FILE (docs/benchmarks.md), and the figures beside it",
     )
     parsed = parser.parse_args(arguments)
     parsed.command = shlex.join(["python", "-m", "benchmarks", *arguments])
@@ -72,11 +73,11 @@ def _parsed(arguments):
         parsed.rounds = 1 if parsed.quick else 5
     if parsed.rounds < 1:
         parser.error(f"--rounds must be at least 1, got {parsed.rounds}")
-    if parsed.write_readme:
-        if parsed.quick and parsed.write_readme.resolve() == ROOT / "README.md":
-            parser.error("--quick gives times that mean nothing: name another file after --write-readme")
+    if parsed.write_page:
+        if parsed.quick and parsed.write_page.resolve() == PAGE:
+            parser.error("--quick gives times that mean nothing: name another file after --write-page")
         try:
-            report.require_markers(parsed.write_readme)  # better now than at the end
+            report.require_markers(parsed.write_page)  # better now than at the end
         except (OSError, ValueError) as error:
             parser.error(str(error))
     return parsed
@@ -92,12 +93,11 @@ def _run(parsed):
     text = report.markdown(results)
     print(text)
     folder = parsed.output
-    if parsed.write_readme:
-        folder = parsed.write_readme.parent / "docs"
-        folder.mkdir(exist_ok=True)
+    if parsed.write_page:
+        folder = parsed.write_page.parent
     _draw(results, folder)
-    if parsed.write_readme:
-        report.write_into_readme(parsed.write_readme, text)
+    if parsed.write_page:
+        report.write_into_page(parsed.write_page, text)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The benchmark as Markdown, and its place in the README."""
+"""The benchmark as Markdown, and its place in a page."""
 
 import pathlib
 import statistics
@@ -36,7 +36,7 @@ def require_markers(path):
     return before, after
 
 
-def write_into_readme(path, text):
+def write_into_page(path, text):
     """Replace what stands between the markers of the file by `text`."""
     before, after = require_markers(path)
     with written_atomically(path) as temporary:
@@ -119,7 +119,7 @@ def _networks(records):
         f"Peak memory of the process (resident set), of which {imports['exact']:.0f} MiB (mininet) and "
         f"{imports['torch']:.0f} MiB (PyTorch) are there once it is imported:"
     )
-    figure = "![Time and memory of a training step](docs/benchmark_networks.png)"
+    figure = "![Time and memory of a training step](benchmark_networks.png)"
     return "\n\n".join(
         [_wrapped(text), _table(headings, times), _wrapped(note), _table(memory_headings, memory), figure]
     )
@@ -151,7 +151,7 @@ def _layers(records):
         }
         name = f"**geometric mean of the {len(plain)} at 3×3, stride 1**"
         rows.append((name, "", "", means["forward"], "", "", means["backward"], means["total"]))
-    figure = "![Rates of convolutions](docs/benchmark_layers.png)"
+    figure = "![Rates of convolutions](benchmark_layers.png)"
     return "\n\n".join([_wrapped(text), _table(headings, rows), figure])
 
 
