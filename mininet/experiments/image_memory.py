@@ -14,6 +14,7 @@ from tqdm import tqdm
 from .. import models, plotting, seeding
 from ..autodiff import Tensor
 from ..autodiff import functional as F
+from ..checks import integer, one_of
 from .claim import Report
 from .memory import held_by
 
@@ -80,6 +81,8 @@ def measure(make_net, method, batch_size, size):
     -------
     Step
     """
+    one_of("method", method, METHODS)
+    batch_size, size = integer("batch_size", batch_size, 1), integer("size", size, 1)
     random = np.random.default_rng(0)
     images = random.standard_normal((batch_size, size, size, 3), dtype=np.float32)
     labels = random.integers(0, 10, batch_size)
@@ -153,7 +156,7 @@ def table(steps_by_method):
 
 def draw(steps_by_method, large_steps=None, large_title="ResNet-101, 4 images of 224×224"):
     """A figure: peak memory by depth, and beside it that of the large network by what it is held for."""
-    with plotting.figure(columns=1 if large_steps is None else 2, width=5) as (figure, axes):
+    with plotting.figure(columns=1 if large_steps is None else 2, width=5, height=3.8) as (figure, axes):
         by_depth_axes = axes if large_steps is None else axes[0]
         for method, steps in steps_by_method.items():
             look = _LOOKS.get(method) or plotting.style(method)
@@ -167,7 +170,8 @@ def draw(steps_by_method, large_steps=None, large_title="ResNet-101, 4 images of
         by_depth_axes.xaxis.set_major_formatter("{x:g}")
         by_depth_axes.xaxis.set_minor_locator(NullLocator())
         plotting.bytes_upwards(by_depth_axes)
-        by_depth_axes.legend()
+        # below: inside, it would cover a curve
+        figure.legend(*by_depth_axes.get_legend_handles_labels(), loc="outside lower left", ncols=2)
         if large_steps is not None:
             _draw_large(axes[1], large_steps, large_title)
     return figure

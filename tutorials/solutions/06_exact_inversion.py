@@ -39,8 +39,8 @@ def safe_products(n, d, bits):
 
 # %% 06.4
 # b d + r < n < d needs b = 0 and r < n: n of d remainders.  So the share of zeros is multiplied by n / d in every
-# layer, and -log2 of it is N log2(d/n): the information kept.  For the paper's gamma it is (1 - 1/(50 N))^N, about
-# exp(-1/50) = 0.98: two words in a hundred are in use.
+# layer: it is 2^-limit, as if all pairs (v, b) were equally likely.  For the paper's gamma it is (1 - 1/(50 N))^N,
+# about exp(-1/50) = 0.98: two words in a hundred are in use.
 
 
 def share_of_zeros(n, d, layers):

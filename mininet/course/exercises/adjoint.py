@@ -29,12 +29,17 @@ def exercise_1(adjoint_of_variant):
         result = adjoint_of_variant(pullbacks[n], GAMMA, p.copy(), q.copy())
         require(isinstance(result, tuple) and len(result) == 3, "it must return p_n, q_n and a list of gradients")
         by_x, by_parameters = pullbacks[n]((1 - GAMMA) * q)
-        of_the_rule = p + pullbacks[n]((1 - GAMMA) * (p + q))[0]
-        without_f, p, q = GAMMA * q + p, p + by_x, GAMMA * q + p + by_x
+        of_the_rule, without_factor = p + pullbacks[n]((1 - GAMMA) * (p + q))[0], p + pullbacks[n](q)[0]
+        without_x, without_f, p, q = GAMMA * q, GAMMA * q + p, p + by_x, GAMMA * q + p + by_x
         require(
             not _is_near(result[0], of_the_rule),
             "that pulls back p_{n+1} + q_{n+1}: here x_{n+1} does not depend on v_{n+1}, so only q_{n+1}",
         )
+        require(
+            not by_x.any() or not _is_near(result[0], without_factor),
+            "v_{n+1} takes f_n with the factor 1 - gamma: pull (1 - gamma) q_{n+1} back",
+        )
+        require(not _is_near(result[1], without_x), "q_n misses something: v_n also moves x_{n+1}")
         require(
             not by_x.any() or not _is_near(result[1], without_f),
             "q_n misses something: v_n moves x_{n+1}, which the loss also sees through f_n",
@@ -64,6 +69,9 @@ CHANGES = {
 
 def exercise_2(keeps_the_bits):
     """Which changes keep the bits: all of them are run."""
+    require(
+        isinstance(keeps_the_bits, dict), "the answer is a dictionary: a prediction, True or False, for each change"
+    )
     for name in CHANGES:
         require(isinstance(keeps_the_bits.get(name), bool), f"{name!r}: predict True or False")
     for name, why in CHANGES.items():
@@ -144,6 +152,9 @@ def exercise_3(momentum_of_two_moves):
         value = momentum_of_two_moves(m)
         require(value is not None, "momentum_of_two_moves returns nothing")
         require(not np.isclose(value, 2 * m), "not 2 m: the second move also takes a share of what the first brought")
+        require(
+            m == 1 or not np.isclose(value, (1 - m) ** 2), "that is the share of the old mean: the batch has the rest"
+        )
         moved = []
         for momentum, count in ((m, 2), (float(value), 1)):
             manual_seed(0)
@@ -183,17 +194,19 @@ def _mistakes_by_gamma(functions, gamma, x, v, dx):
         layers.append((pullback, value, v, new))
         x, v = x + new, new
     p, q, sums = dx, np.zeros_like(dx), {}
+    alone = "that is the first layer alone: gamma is tied over the layers"
+    direct = "v_{n+1} reaches the loss in two ways: with p_{n+1} and with q_{n+1}"
     for pullback, value, old, new in reversed(layers):
         for why, factor in {
             "gamma stands in two places: it multiplies v_n, and 1 - gamma multiplies f_n": old,
             "that takes v_{n+1}: gamma multiplies v_n, which is there after the velocity is undone": new - value,
             "the sign: d(gamma v + (1 - gamma) f) / dgamma is v - f": value - old,
-            "that is the first layer alone: gamma is tied over the layers": (old - value) * (pullback is layers[0][0]),
         }.items():
             sums[why] = sums.get(why, 0.0) + np.sum((p + q) * factor)
+        if len(functions) > 1:  # these two are no mistakes in a single layer
+            sums[alone] = np.sum((p + q) * (old - value))
+            sums[direct] = sums.get(direct, 0.0) + np.sum(p * (old - value))
         p, q, _ = adjoint(pullback, gamma, p, q)
-    if len(functions) == 1:
-        sums.popitem()  # the last is no mistake then
     return sums
 
 

@@ -52,6 +52,11 @@ def exercise_3(best_step):
             order == 1 or not np.isclose(value, equal, rtol=1e-9, atol=0),
             f"for p = {order} this is where both errors are equally large, not where their sum is smallest",
         )
+        half = (EPS / (2 * order)) ** (1 / (order + 1))
+        require(
+            not np.isclose(value, half, rtol=1e-9, atol=0),
+            f"for p = {order} this is the best step for a rounding error of eps V / (2 h); here it is eps V / h",
+        )
         expect(f"best step for p = {order}", value, right, within=1e-9)  # a few roundings, whatever the way
     for precision in (np.float64, np.float32):
         h = best_step(float(np.finfo(precision).eps), 1)

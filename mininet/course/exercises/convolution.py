@@ -53,7 +53,7 @@ def exercise_2(intensity_and_rate):
     for name, (pixels, kernel, c, k) in LAYERS.items():
         answer = intensity_and_rate(pixels, kernel, c, k, 140.0, 20.0)
         require(answer is not None, "intensity_and_rate returns nothing")
-        require(len(answer) == 2, "return two numbers, the intensity and the rate")
+        require(np.shape(answer) == (2,), "return two numbers, the intensity and the rate")
         flop, weights = 2 * pixels * kernel**2 * c * k, kernel**2 * c * k
         right = flop / (4 * (pixels * (c + k) + weights))
         for factor, why in {
@@ -64,6 +64,11 @@ def exercise_2(intensity_and_rate):
             require(not np.isclose(answer[0], factor * right, rtol=1e-9), f"{name}: intensity off by {factor:g}: {why}")
         without = flop / (4 * pixels * (c + k))
         require(not np.isclose(answer[0], without, rtol=1e-9), f"{name}: the weights have to be read, too")
+        row = flop / kernel / (4 * (pixels * (c + k) + weights / kernel))
+        require(
+            kernel == 1 or not np.isclose(answer[0], row, rtol=1e-9),
+            f"{name}: a window is kernel x kernel pixels large",
+        )
         expect(f"{name}: intensity", answer[0], right, within=1e-12)
         expect("    rate on a machine of 140 GFLOP/s and 20 GB/s", answer[1], min(140.0, 20.0 * right), within=1e-12)
         print(f"    {right:.2f} FLOP/byte: limited by {'memory' if right < 7 else 'arithmetic'}")

@@ -44,7 +44,15 @@ def exercise_2(two_with_the_same_result):
 def exercise_3(safe_products):
     """How many products surely fit into a word."""
     expect("1/2, 64 bits", safe_products(1, 2, 64), 64)
-    expect("2/3, 8 bits", safe_products(2, 3, 8), _safe_products(2, 3, 8))
+    count = safe_products(2, 3, 8)
+    require(
+        count != _safe_products(2, 3, 8, is_pushed=False), "the number between push and pop, b d + r, must fit as well"
+    )
+    require(
+        count != int(8 / np.log2(3 / 2)),
+        "so many for the average buffer: all b d + r must fit, with b up to the bound B_t",
+    )
+    expect("2/3, 8 bits", count, _safe_products(2, 3, 8))
     expect("9/10, 64 bits", safe_products(9, 10, 64), _safe_products(9, 10, 64))
     expect("99/100, 32 bits", safe_products(99, 100, 32), _safe_products(99, 100, 32))
     for numerator, gamma, observed in ((58983, 0.9, 298), (32768, 0.5, 49)):
@@ -58,6 +66,12 @@ def exercise_4(share_of_zeros):
     """The share of empty buffers: (n/d)^N."""
     for n, d, layers in ((1, 2, 3), (9, 10, 20), (99, 100, 100), (4999, 5000, 100)):
         share = share_of_zeros(n, d, layers)
+        require(share is not None, "share_of_zeros returns nothing")
+        require(
+            (n == 1) or not np.isclose(share, d ** -float(layers), rtol=1e-6, atol=0),
+            "that is the share for which every remainder was 0: b d + r < n holds for others, too",
+        )
+        require(not np.isclose(share, 1 - (n / d) ** layers), "that is the share of the buffers in use")
         expect(f"{n}/{d}, {layers} layers", share, (n / d) ** layers, within=1e-9)
         elements = 20_000
         random = np.random.default_rng(1)
@@ -65,9 +79,9 @@ def exercise_4(share_of_zeros):
         for _ in range(layers):
             v, b = multiply(v, b, n, d)
             v = v + random.integers(-(2**30), 2**30, elements)
-        deviation = np.sqrt(share * (1 - share) / elements)
+        deviation, limit = np.sqrt(share * (1 - share) / elements), layers * np.log2(d / n)
         print(
-            f"    in a run: {np.mean(b == 0):.4f} +- {deviation:.4f}, that is {-np.log2(share):.3f} bits of information"
+            f"    in a run: {np.mean(b == 0):.4f} +- {deviation:.4f}; 2^-limit, with {limit:.3f} bits: {2**-limit:.4f}"
         )
 
 
@@ -104,6 +118,16 @@ def exercise_5(undo_shrinking_layer):
 def _name_the_mistake(state, after, f, n, d):
     """Say what went wrong if `state`, that came back from `after`, is the result of one of the likely mistakes."""
     x, v, b = after
+    not_exchanged, left = multiply(x - v, b, n, d)
+    not_exchanged_v, _ = multiply(v - _push(f, not_exchanged, n, d), left, n, d)
+    require(
+        not (np.array_equal(state[0], not_exchanged) and np.array_equal(state[1], not_exchanged_v)),
+        "a product with n/d is undone by one with d/n: exchange them",
+    )
+    too_early, _ = multiply(x, b, d, n)
+    require(
+        not np.array_equal(state[0], too_early - v), "x was multiplied first and then moved by v: undo the move first"
+    )
     x = x - v
     v = v - _push(f, x, n, d)  # of the shrunken x
     early_v, left = multiply(v, b, d, n)
@@ -136,6 +160,10 @@ def exercise_6(run_exact, run_back):
             f"{name}: a buffer has more than 32 bits: spill before the layer that may overflow",
         )
         right = _run(start, functions[:depth], n, d)
+        require(
+            not right[3] or np.array_equal(x, right[0]),
+            f"{name}: x is wrong, and was right without spills: the low bits go before the layer that needs the room",
+        )
         for symbol, ours, theirs in zip("xvb", (x, v, b), right[:3], strict=True):
             expect(f"{name}: {symbol}", ours, theirs)
         require(
@@ -146,6 +174,11 @@ def exercise_6(run_exact, run_back):
         back = run_back(x, v, b, stack, functions[:depth], n, d)
         require(back is not None, "run_back returns nothing")
         require(len(back) == 3, "run_back should return x, v and b")
+        require(
+            not right[3] or np.array_equal(back[0], start),
+            f"{name}, and back: x is wrong, and was right without spills: first undo a layer, then "
+            "fetch its spills, the last one first",
+        )
         expect(f"{name}, and back: x", back[0], start)
         expect(f"{name}, and back: v", back[1], np.zeros_like(start))
         expect(f"{name}, and back: b", back[2], np.zeros(start.shape, np.uint64))
@@ -172,9 +205,9 @@ def _multiply_in_c(v, b, n, d):
     return v * n + digit, b
 
 
-def _safe_products(n, d, bits):
+def _safe_products(n, d, bits, is_pushed=True):
     bound, count = 1, 0
-    while bound * d <= 2**bits:
+    while (bound * d if is_pushed else -(-bound * d // n)) <= 2**bits:
         bound = -(-bound * d // n)
         count += 1
     return count

@@ -31,8 +31,9 @@ def exercise_2(violation):
     found = _violation(violation, z, y, task)
     slope = (z @ task.dictionary.T - y) @ task.dictionary
     used = z != 0
-    expect("where z is not 0", found[used], np.abs(slope + task.penalty * np.sign(z))[used], within=ROUNDING)
-    expect("where z is 0", found[~used], np.maximum(np.abs(slope) - task.penalty, 0)[~used], within=ROUNDING)
+    size, outside = np.abs(slope + task.penalty * np.sign(z)), np.maximum(np.abs(slope) - task.penalty, 0)
+    expect("where z is not 0 (the size of the slope)", found[used], size[used], within=ROUNDING)
+    expect("where z is 0 (how far 0 lies outside the two slopes)", found[~used], outside[~used], within=ROUNDING)
     best = task.solve(y, iterations=20_000)
     # there, a step of ISTA has f = -eta times the violation, and |f| is at most sqrt(2 eta gap)
     allowed = np.sqrt(2 * task.duality_gap(best, y).clip(0).max() / task.step) + ROUNDING
@@ -138,8 +139,8 @@ def exercise_5(rotating):
         require(
             away[-1] < 1e-9,  # false for NaN, too
             f"after {period} layers the points are {away[-1]:.2g} away from where they started; the trace is "
-            f"2 + alpha beta = {2 + alpha * beta:.4g}, and should be 2 cos(2 pi / {period}) = "
-            f"{2 * np.cos(2 * np.pi / period):.4g}",
+            f"2 + alpha beta = {2 + alpha * beta:.4f}, and should be 2 cos(2 pi / {period}) = "
+            f"{2 * np.cos(2 * np.pi / period):.4f}",
         )
         early = np.flatnonzero(away[1:-1] < 1e-9)
         back = 1 + early.min(initial=period)

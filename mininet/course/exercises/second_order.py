@@ -24,6 +24,10 @@ def exercise_2(first_zero):
         frequency = np.sqrt(4 * a * epsilon - 1) / (2 * epsilon)
         time = first_zero(a, epsilon)
         require(time is None or time > 0, "the time should be positive: tan has the period pi, take the next branch")
+        require(
+            time is None or not np.isclose(time, np.pi / 2 / frequency),
+            "this is where cos(w t) = 0; the sine next to it is not 0 there",
+        )
         right = (np.pi - np.arctan(2 * epsilon * frequency)) / frequency
         expect(f"a = {a:g}, epsilon = {epsilon}", time, right, within=1e-9)
     print(f"with next to no friction, a quarter of a period: {right:.4g} against {np.pi / 2 / frequency:.4g}")
@@ -42,8 +46,13 @@ def exercise_3(explicit_matrix, explicit_limit):
         )
         expect(f"a = {a:g}, h = {h}, epsilon = {epsilon}", matrix, right, within=1e-12)
     for a, epsilon in ((30.0, 1.0), (50.0, 0.1)):
-        expect(f"limit, a = {a:g}, epsilon = {epsilon}", explicit_limit(a, epsilon), 1 / a, within=1e-9)
-        print(f"  where x moves with the new velocity it is {(np.sqrt(1 + 4 * a * epsilon) - 1) / a:.4g}")
+        limit, semi_implicit = explicit_limit(a, epsilon), (np.sqrt(1 + 4 * a * epsilon) - 1) / a
+        require(
+            limit is None or not np.isclose(limit, semi_implicit),
+            "this is the limit of section 7, where x moves with the new velocity; this matrix has another determinant",
+        )
+        expect(f"limit, a = {a:g}, epsilon = {epsilon}", limit, 1 / a, within=1e-9)
+        print(f"  where x moves with the new velocity it is {semi_implicit:.4g}")
 
 
 def exercise_4(digits_lost):
@@ -56,6 +65,10 @@ def exercise_4(digits_lost):
         require(np.ndim(lost) == 0 and np.isrealobj(lost), f"one real number is asked for, got {lost!r}")
         require(not np.isclose(lost, fast * np.log(10)), "that is the natural logarithm; digits are decimal")
         require(lost >= 0, "going back, e^(r t) becomes e^(-r t): errors grow")
+        require(
+            a == 0 or not np.isclose(lost, 1 / 0.1 / np.log(10)),
+            f"a = {a:g}: 1 / epsilon is right without force only; a spring takes part of the growth",
+        )
         require(slow == fast or not np.isclose(lost, slow), "this is the direction in which an error grows slower")
         expect(f"a = {a:g}", lost, fast, within=1e-9)
         print(f"  measured with 10,000 layers: {_digits_lost(a, 0.1, 10_000):.3f}")

@@ -72,7 +72,7 @@ def exercise_2(relu_forward, relu_vjp):
         require(
             0 < nbytes <= -(-x.size // 8),
             f"{x.size} elements should take {-(-x.size // 8)} bytes, a bit each, and saved has {nbytes}: a boolean "
-            "array takes a byte each, np.packbits puts eight into one",
+            "array takes a byte each, np.packbits puts eight into one, and along an axis it fills up each row",
         )
         by_x = relu_vjp(saved, gradient.copy())
         expect("its gradient", by_x, np.where(x > 0, gradient, 0))
@@ -85,11 +85,11 @@ def exercise_3(deepest):
         depth = deepest(budget, a)
         require(isinstance(depth, (int, np.integer)), f"budget {budget}, a = {a}: not an integer, but {depth!r}")
         fits = [k for k in range(1, budget // a + 1) if math.ceil(depth / k) + a * k <= budget]
-        require(depth > 0 and fits, f"budget {budget}, a = {a}: {depth} layers do not fit, whatever the segments")
+        require(fits, f"budget {budget}, a = {a}: {depth} layers do not fit, whatever the segments")
         right = max(k * (budget - a * k) for k in range(1, budget // a + 1))
         require(
             depth == right,
-            f"budget {budget}, a = {a}: {depth} layers fit with segments of {fits[0]}, but {right} fit with others",
+            f"budget {budget}, a = {a}: {depth} layers fit with segments of {fits[0]}, but {right} fit with the best",
         )
         print(f"budget {budget}, a = {a}: {depth} layers with segments of {fits[0]}; stored: {budget // a} layers")
 

@@ -7,19 +7,40 @@ from ..checking import expect, require
 
 def exercise_1(multiply_like_c):
     """The product with a division towards zero: no negative v survives a round trip, but for multiples of d."""
-    require(multiply_like_c(1, 0, 9, 10) is not None, "multiply_like_c returns nothing")
-    lost = [v for v in range(-50, 51) if multiply_like_c(*multiply_like_c(v, 0, 9, 10), 10, 9) != (v, 0)]
-    print(f"round trips fail for {lost}")
-    require(lost == [v for v in range(-50, 0) if v % 10], "they should fail for all negative v that 10 does not divide")
+    answer = multiply_like_c(1, 0, 9, 10)
+    require(answer is not None, "multiply_like_c returns nothing")
+    require(isinstance(answer, (tuple, list)) and len(answer) == 2, f"return (v, b), not {answer!r}")
+    lost = [v for v in range(-50, 51) if tuple(multiply_like_c(*multiply_like_c(v, 0, 9, 10), 10, 9)) != (v, 0)]
+    print(f"times 9/10 and back, these v are lost: {lost}")
+    require(lost, "that is a division that rounds down, as // does; C rounds towards zero")
+    require(
+        all(v < 0 for v in lost),
+        "some v >= 0 are lost, for which both divisions agree: is v % d that of the old v, and the rest as before?",
+    )
+    require(lost == [v for v in range(-50, 0) if v % 10], "every negative v that 10 does not divide should be lost")
 
 
 def exercise_2(bits_for_paper_gamma):
     """Bits destroyed by N layers with gamma = 1 - 1 / (50 N)."""
     for depth in (10, 1000):
-        expect(f"{depth} layers", bits_for_paper_gamma(depth), -depth * np.log2(1 - 1 / (50 * depth)), within=1e-6)
+        right = -depth * np.log2(1 - 1 / (50 * depth))
+        answer = bits_for_paper_gamma(depth)
+        for wrong, why in {
+            right / depth: "that is one layer; how many are there?",
+            right * np.log(2): "bits are counted by logarithms to base 2",
+            1 / (50 * np.log(2)): "that is the approximation; compute it exactly first, to see how good it is",
+        }.items():
+            mistaken = isinstance(answer, (float, np.floating)) and np.isclose(answer, wrong, rtol=1e-6, atol=0)
+            require(not mistaken, f"{depth} layers: {answer}: {why}")
+        expect(f"{depth} layers", answer, right, within=1e-6)
 
 
 def exercise_3(positions):
     """x_0, ..., x_N for f(x) = -x from x_0 = 1."""
-    expect("gamma = 0", positions(0, 3), [1, 0, 0, 0])
-    expect("gamma = 0.5", positions(0.5, 4), [1, 0.5, 0, -0.25, -0.25])
+    for gamma, right in {0: [1, 0, 0, 0], 0.5: [1, 0.5, 0, -0.25, -0.25]}.items():
+        answer = positions(gamma, len(right) - 1)
+        name = f"gamma = {gamma}"
+        require(
+            np.shape(answer) != (len(right) - 1,), f"{name}: x_0, ..., x_N are N + 1 numbers, for N = {len(right) - 1}"
+        )
+        expect(name, answer, right)

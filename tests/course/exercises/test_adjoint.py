@@ -74,6 +74,15 @@ def test_1_the_velocity_acts_through_f():
         adjoint.exercise_1(forgets)
 
 
+def test_1_the_old_velocity_moves_the_position():
+    def forgets(pullback, gamma, p, q):
+        by_x, by_parameters = pullback((1 - gamma) * q)
+        return p + by_x, gamma * q, by_parameters
+
+    with pytest.raises(NotYet, match="v_n also moves x_"):
+        adjoint.exercise_1(forgets)
+
+
 def test_1_the_adjoint_of_the_rule_itself():
     def of_the_rule(pullback, gamma, p, q):
         by_x, by_parameters = pullback((1 - gamma) * (p + q))
@@ -92,6 +101,15 @@ def test_1_the_factor_of_the_parameters():
         adjoint.exercise_1(forgets)
 
 
+def test_1_the_factor_of_f():
+    def forgets(pullback, gamma, p, q):
+        by_x, by_parameters = pullback(q)
+        return p + by_x, gamma * q + p + by_x, by_parameters
+
+    with pytest.raises(NotYet, match="with the factor 1 - gamma"):
+        adjoint.exercise_1(forgets)
+
+
 @pytest.mark.parametrize("change", adjoint.CHANGES)
 def test_2_every_change_is_run(change):
     with pytest.raises(NotYet, match=f"you predicted {not RIGHT_BITS[change]}: "):
@@ -101,6 +119,8 @@ def test_2_every_change_is_run(change):
 def test_2_everything_must_be_predicted():
     with pytest.raises(NotYet, match="predict True or False"):
         adjoint.exercise_2(dict.fromkeys(adjoint.CHANGES, ...))
+    with pytest.raises(NotYet, match="a dictionary"):
+        adjoint.exercise_2(None)
 
 
 def test_3_twice_the_share():
@@ -109,8 +129,10 @@ def test_3_twice_the_share():
 
 
 def test_3_what_survives_is_not_what_comes():
-    with pytest.raises(NotYet, match="running means for m = 0"):
+    with pytest.raises(NotYet, match="share of the old mean"):
         adjoint.exercise_3(lambda m: (1 - m) ** 2)
+    with pytest.raises(NotYet, match="running means for m = 0"):
+        adjoint.exercise_3(lambda m: m**2)
 
 
 @pytest.mark.parametrize(
@@ -129,6 +151,22 @@ def test_4_terms(term, why):
 def test_4_the_first_layer_alone():
     with pytest.raises(NotYet, match="tied over the layers"):
         adjoint.exercise_4(lambda *arguments: by_gamma(*arguments, each=lambda total: 0.0))
+
+
+def test_4_both_ways_to_the_loss():
+    def by_position_only(functions, gamma, x, v, dx):
+        p, q, total = dx, np.zeros_like(dx), 0.0
+        for f in reversed(functions):
+            x = x - v
+            value, pullback = f.vjp(x, replay=True)
+            v = (v - (1 - gamma) * value) / gamma
+            total += np.sum(p * (v - value))
+            by_x, _ = pullback((1 - gamma) * (p + q))
+            p, q = p + by_x, gamma * (p + q)
+        return total
+
+    with pytest.raises(NotYet, match="in two ways"):
+        adjoint.exercise_4(by_position_only)
 
 
 def test_4_a_number_for_each_element():

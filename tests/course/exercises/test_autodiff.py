@@ -81,6 +81,7 @@ def test_logsumexp(answer, message):
     [
         (lambda eps, order: eps ** (1 / (order + 1)), "for p = 2 this is where both errors are equally large"),
         (lambda eps, order: (eps / 2) ** (1 / 3), "best step for p = 1"),
+        (lambda eps, order: (eps / (2 * order)) ** (1 / (order + 1)), "here it is eps V / h"),
         (lambda eps, order: None, "returns nothing"),
     ],
 )

@@ -36,8 +36,8 @@ def test_padding_cannot_be_negative():
         exercises.exercise_1(without_the_largest_of_zero)
 
 
-def intensity(pixels, kernel, c, k, flop=2, itemsize=4, with_weights=True):
-    weights = kernel**2 * c * k
+def intensity(pixels, kernel, c, k, flop=2, itemsize=4, with_weights=True, sides=2):
+    weights = kernel**sides * c * k
     return flop * pixels * weights / (itemsize * (pixels * (c + k) + with_weights * weights))
 
 
@@ -53,6 +53,10 @@ def test_intensity():
     exercises.exercise_2(as_answer())
 
 
+def intensity_only(pixels, kernel, c, k, peak, bandwidth):
+    return intensity(pixels, kernel, c, k)
+
+
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
@@ -61,6 +65,8 @@ def test_intensity():
         (as_answer(itemsize=8), "two operations"),
         (as_answer(flop=1, itemsize=1), "4 bytes, and a multiplication"),
         (as_answer(with_weights=False), "the weights have to be read, too"),
+        (as_answer(sides=1), "kernel x kernel pixels"),
+        (intensity_only, "two numbers"),
         (lambda pixels, kernel, c, k, peak, bandwidth: (intensity(pixels, kernel, c, k), peak), "1 image|rate"),
         (lambda *arguments: None, "returns nothing"),
     ],

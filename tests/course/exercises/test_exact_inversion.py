@@ -72,7 +72,14 @@ def without_the_push(n, d, bits):
     return count
 
 
-@pytest.mark.parametrize(("answer", "message"), [(by_logarithm, "2/3, 8 bits"), (without_the_push, "2/3, 8 bits")])
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (by_logarithm, "average buffer"),
+        (without_the_push, "between push and pop"),
+        (lambda n, d, bits: 64, "2/3, 8 bits"),
+    ],
+)
 def test_safe_products(answer, message):
     with pytest.raises(NotYet, match=message):
         exact_inversion.exercise_3(answer)
@@ -81,7 +88,9 @@ def test_safe_products(answer, message):
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (lambda n, d, layers: (1 / d) ** layers, "9/10, 20 layers"),  # every remainder is 0
+        (lambda n, d, layers: (1 / d) ** layers, "every remainder was 0"),
+        (lambda n, d, layers: 1 - (n / d) ** layers, "buffers in use"),
+        (lambda n, d, layers: None, "returns nothing"),
         (lambda n, d, layers: 1 - n / d, "1/2, 3 layers"),
     ],
 )
@@ -106,6 +115,14 @@ def undo_with_the_shrunken_position(x, v, b, f, n, d):
     return x, v, b
 
 
+def undo_with_a_product_before_the_move(x, v, b, f, n, d):
+    x, b = multiply(x, b, d, n)
+    x = x - v
+    v = v - _push(f, x, n, d)
+    v, b = multiply(v, b, d, n)
+    return x, v, b
+
+
 def undo_without_exchanging(x, v, b, f, n, d):
     x = x - v
     x, b = multiply(x, b, n, d)
@@ -119,7 +136,9 @@ def undo_without_exchanging(x, v, b, f, n, d):
     [
         (undo_in_the_wrong_order, "comes off first"),
         (undo_with_the_shrunken_position, "saw the x before"),
-        (undo_without_exchanging, "one layer: x does not come back"),
+        (undo_without_exchanging, "exchange them"),
+        (undo_with_a_product_before_the_move, "undo the move first"),
+        (lambda x, v, b, f, n, d: (x, v, b), "one layer: x does not come back"),
         (lambda x, v, b, f, n, d: None, "returns nothing"),
         (lambda x, v, b, f, n, d: (x, v), "three arrays"),
     ],
@@ -129,13 +148,13 @@ def test_undo_shrinking_layer(answer, message):
         exact_inversion.exercise_5(answer)
 
 
-def run(x, functions, n, d, late=0, low=np.uint8, spills_at_all=True):
+def run(x, functions, n, d, late=0, low=np.uint8, spills_at_all=True, lost=0):
     """A right answer to exercise 6, but for the faults asked for."""
     v, b, stack, bound = np.zeros_like(x), np.zeros(x.shape, np.uint64), [], 1
     for f in functions:
         while spills_at_all and -(-bound * d // n) > 2 ** (32 + late):
             stack.append((b % 256).astype(low))
-            bound, b = -(-bound // 256), b >> np.uint64(8)
+            bound, b = -(-bound // 256), b >> np.uint64(8 + lost)
         bound = -(-bound * d // n)
         v, b = multiply(v, b, n, d)
         v = v + _push(f, x, n, d)
@@ -177,6 +196,7 @@ def test_the_right_answer_is_right():
         (lambda *args: run(*args, spills_at_all=False), run_back, "more than 32 bits"),
         (lambda *args: run(*args, late=8), run_back, "more than 32 bits"),
         (lambda *args: run(*args, low=np.int64), run_back, "uint8"),
+        (lambda *args: run(*args, lost=1), run_back, "x is wrong, and was right without spills"),
         (run, lambda *args: run_back(*args, spills_first=True), "400 layers, and back: x"),
         (run, lambda *args: run_back(*args, pop=lambda stack: stack.pop(0)), "400 layers, and back: x"),
         (run, lambda *args: run_back(*args, pop=lambda stack: stack[-1]), "and back: x|left on the stack"),

@@ -27,6 +27,17 @@ def test_parameter_count(changes):
         exercises.exercise_1(lambda blocks, width: parameter_count(blocks, width, **changes))
 
 
+def test_a_wrong_count_is_told_the_parts(capsys):
+    with pytest.raises(NotYet):
+        exercises.exercise_1(lambda blocks, width: 0)
+    # in ResNet-20: norms behind the stem and 18 convolutions, and a classifier from 64 channels to ten classes
+    norms, classifier = 2 * 16 + 2 * 6 * (16 + 32 + 64), 650
+    told = (
+        f"{269_722 - norms - classifier:,} in the convolutions, {classifier} in the classifier, {norms:,} in the norms"
+    )
+    assert told in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("numbers", "size", "message"),
     [
@@ -86,8 +97,8 @@ def in_place(blocks, gamma, x, v):
     [
         (lambda blocks, gamma, x, v: None, "returns nothing"),
         (lambda blocks, gamma, x, v: undone(blocks, gamma, x, v)[0], r"a list of N \+ 1 = 2 arrays"),
-        (lambda blocks, gamma, x, v: undone(blocks, gamma, x, v)[::-1], "x_1 at"),
-        (without_subtracting_x, "N = 3, gamma = 0.5: x_1 at"),
+        (lambda blocks, gamma, x, v: undone(blocks, gamma, x, v)[::-1], "should begin with x_0"),
+        (without_subtracting_x, r"N = 3, gamma = 0.5: x_1 at .*: the last block .* f\(x\) = block\(x\) - x"),
         (first_block_first, "N = 3, gamma = 0.5: x_1 at"),
         (f_before_the_move, "N = 3, gamma = 0.5: x_1 at"),
         (in_place, "has been overwritten"),

@@ -120,6 +120,15 @@ def test_layers_until_lost(answer):
         momentum_rule.exercise_5(answer)
 
 
+def test_layers_are_whole():
+    with pytest.raises(NotYet, match="a number of layers is an integer"):
+        momentum_rule.exercise_5(lambda gamma, bits: bits // np.log2(1 / gamma))
+
+
+def test_weakest_spring_need_not_be_simplified():
+    momentum_rule.exercise_6(lambda gamma: (1 + gamma - 2 * np.sqrt(gamma)) / (1 - gamma))
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -44,6 +44,13 @@ def every_change(path):
     return int((signs[1:] * signs[:-1] < 0).sum())
 
 
+def between_layers_only(path):
+    """Like section 6 of notebook 08, which misses pairs that are at the same place at a layer."""
+    first, second = np.triu_indices(path.shape[1], 1)
+    difference = path[:, first] - path[:, second]
+    return int((difference[1:] * difference[:-1] < 0).any(axis=0).sum())
+
+
 def meeting_counts(path):
     first, second = np.triu_indices(path.shape[1], 1)
     return int((path[:, first] >= path[:, second]).any(axis=0).sum())
@@ -57,6 +64,7 @@ def meeting_counts(path):
         (at_the_end_only, "cross back is 0, and should be 1"),
         (neighbours_only, "reverse order is 2, and should be 3"),
         (every_change, "cross back is 2|cross back: 2"),
+        (between_layers_only, "the outer two meet exactly at a layer"),
         (meeting_counts, "meet at the last layer only is 1, and should be 0"),
     ],
 )
@@ -111,7 +119,7 @@ def of_number(m):
     ("answer", "message"),
     [
         (lambda angle, epsilon: None, "nothing was returned"),
-        (lambda angle, epsilon: of_number(1j * angle), "angle 0.5, epsilon = 1.0 at"),
+        (lambda angle, epsilon: of_number(1j * angle), "this is the ResNet's theta"),
         (lambda angle, epsilon: of_number(number_of(angle, epsilon)).T, "rotates clockwise"),
         (lambda angle, epsilon: np.diag([number_of(angle, epsilon)] * 2), "theta is complex"),
         (lambda angle, epsilon: number_of(angle, epsilon), "has the shape"),

@@ -41,7 +41,7 @@ def quarter_of_a_period(a, epsilon):
         (lambda a, epsilon: None, "nothing was returned"),
         (lambda a, epsilon: 0.5, "overdamped.* should be inf"),
         (negative_branch, "take the next branch"),
-        (quarter_of_a_period, r"a = 30, epsilon = 0.05 is 0.07.*, and should be 0.08"),
+        (quarter_of_a_period, r"where cos\(w t\) = 0"),
     ],
 )
 def test_first_zero(answer, message):
@@ -64,7 +64,7 @@ def semi_implicit_matrix(a, h, epsilon):
         (semi_implicit_matrix, lambda a, epsilon: 1 / a, "the matrix of section 7"),
         (lambda *arguments: explicit_matrix(*arguments).T, lambda a, epsilon: 1 / a, r"at \(0, 1\) is"),
         (explicit_matrix, lambda a, epsilon: 2 / a, "limit, .* is 0.066.*, and should be 0.033"),
-        (explicit_matrix, lambda a, epsilon: (np.sqrt(1 + 4 * a * epsilon) - 1) / a, "limit"),
+        (explicit_matrix, lambda a, epsilon: (np.sqrt(1 + 4 * a * epsilon) - 1) / a, "the limit of section 7"),
     ],
 )
 def test_explicit_euler(matrix, limit, message):
@@ -85,7 +85,7 @@ def rates(a, epsilon):
         (lambda a, epsilon: rates(a, epsilon)[1].real, "natural logarithm"),
         (lambda a, epsilon: -rates(a, epsilon)[1].real / np.log(10), "errors grow"),
         (lambda a, epsilon: rates(a, epsilon)[0].real / np.log(10), "grows slower"),
-        (lambda a, epsilon: 1 / epsilon / np.log(10), "a = 2 is 4.3.*, and should be 3.1"),
+        (lambda a, epsilon: 1 / epsilon / np.log(10), "a = 2: 1 / epsilon is right without force only"),
     ],
 )
 def test_digits_lost(answer, message):

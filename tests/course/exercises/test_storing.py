@@ -68,6 +68,14 @@ def test_2_booleans_take_bytes():
         storing.exercise_2(lambda x: (np.maximum(x, 0), (x > 0,)), lambda saved, gradient: gradient * saved[0])
 
 
+def test_2_rows_are_filled_up():
+    with pytest.raises(NotYet, match=r"15 elements should take 2 bytes.* fills up each row"):
+        storing.exercise_2(
+            lambda x: (np.maximum(x, 0), (np.packbits(x > 0, axis=-1), x.shape)),
+            lambda saved, gradient: gradient * np.unpackbits(saved[0], axis=-1, count=gradient.shape[-1]),
+        )
+
+
 def test_2_the_output_is_kept():
     with pytest.raises(NotYet, match="saved must be a tuple"):
         storing.exercise_2(lambda x: (np.maximum(x, 0), np.maximum(x, 0)), lambda saved, gradient: gradient)
@@ -91,6 +99,11 @@ def test_3_the_derivative_knows_no_integers():
 def test_3_what_does_not_fit():
     with pytest.raises(NotYet, match="11 layers do not fit"):
         storing.exercise_3(lambda budget, a: -(-(budget**2) // (4 * a)) if budget == 9 else deepest(budget, a))
+
+
+def test_3_the_best_length_rounded_down():
+    with pytest.raises(NotYet, match="0 layers fit with segments of 1, but 1 fit with the best"):
+        storing.exercise_3(lambda budget, a: (budget // (2 * a)) * (budget - a * (budget // (2 * a))))
 
 
 def test_3_one_length_for_all():
