@@ -2,8 +2,8 @@
 
 ``python -m mininet grade PATH``, ``pytest --implementation PATH``, or here ``grade(path or object)``.  What functions
 it needs is said in `contract`, and a file to begin with is `template`.  What is tried is in `float_promises` and
-`exact_promises`, on the examples in `cases`; how the likely cause of a mistake is found, in `diagnosis`.  `own` is
-mininet's own network, seen as an implementation.
+`exact_promises`, on the examples in `cases`; how the likely cause of a mistake is found, among `mistakes` and
+`exact_mistakes`, in `diagnosis`.  `own` is mininet's own network, seen as an implementation.
 """
 
 from .contract import CannotLoad, load

@@ -259,6 +259,11 @@ def _in_units(x):
     return np.rint(x / reference.UNIT).astype(np.int64)
 
 
+def exact_cases():
+    """The small ones, and an empty batch."""
+    return [*small_exact_cases(), deep_exact_case(3, 9, 10, (0, 3))]
+
+
 def product_cases():
     """Functions that are 0: x and v in single units, positive and negative, are only multiplied and added."""
     v = np.array(sorted(range(-12, 13), key=lambda each: (abs(each), -each)))
@@ -275,6 +280,21 @@ def deep_exact_case(depth, n, d, shape=(2, 3), make=Dense.random):
     functions = [make(shape[-1], random) for _ in range(depth)]
     x, v = (random.integers(-(2**42), 2**42, shape) for _ in range(2))
     return ExactCase(functions, n, d, x, v, random.standard_normal(shape))
+
+
+def large_exact_case():
+    """Numbers so large that (1 - n/d) f(x) 2^40 needs all digits of a float, and depends on how it is computed."""
+    random = np.random.default_rng(0)
+    x, v = (random.integers(-(2**52), 2**52, (2, 3)) for _ in range(2))
+    return ExactCase([Scale(-1.0) for _ in range(10)], 9, 10, x, v, np.ones((2, 3)))
+
+
+def uneven_exact_case():
+    """One number among zeros: its buffer fills, theirs stay empty."""
+    case = deep_exact_case(200, 1, 2, make=lambda features, random: Scale(-0.5))
+    one = np.zeros_like(case.x)
+    one[-1, -1] = 1
+    return dataclasses.replace(case, x=one * case.x, v=one * case.v)
 
 
 def units_off(case):

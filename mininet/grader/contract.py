@@ -26,13 +26,16 @@ Arrays have any shape, also of size 0, and keep shape and dtype.  Those that are
 """
 
 import collections.abc
+import contextlib
 import copy
+import dis
 import inspect
 import os
 import pathlib
 import sys
 import traceback
 import types
+import warnings
 
 import numpy as np
 
@@ -108,7 +111,8 @@ def _module(path):
     module.__file__ = str(path)
     sys.path.insert(0, str(path.resolve().parent))  # for what stands beside it
     try:
-        exec(compile(text, str(path), "exec", dont_inherit=True), module.__dict__)
+        with _without_warnings():
+            exec(compile(text, str(path), "exec", dont_inherit=True), module.__dict__)
     except SyntaxError as error:
         raise CannotLoad(f"{path.name} is not Python: line {error.lineno}: {error.msg}") from None
     except (Exception, SystemExit) as error:
@@ -118,11 +122,22 @@ def _module(path):
     return module
 
 
+@contextlib.contextmanager
+def _without_warnings():
+    """For code of learners: where something overflows, the result will show it."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
+
+
 def _in_words(error):
-    """An exception, and in which line of the learner's code it was raised."""
+    return f"{type(error).__name__}: {error}{line_of(error)}"
+
+
+def line_of(error):
+    """In which line of the learner's code an exception was raised, in brackets, or nothing."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(_PACKAGES)]
-    place = f" (line {frames[-1].lineno}: {frames[-1].line})" if frames and frames[-1].line else ""
-    return f"{type(error).__name__}: {error}{place}"
+    return f" (line {frames[-1].lineno}: {frames[-1].line})" if frames and frames[-1].line else ""
 
 
 class Implementation:
@@ -209,23 +224,29 @@ class Implementation:
         NotWritten
             If there is no such function, or it is a stub.
         Broken
-            If it cannot be called so, or raises.
+            If it cannot be called so, raises, or returns nothing.
         """
         function = self._function(name)
         numbers = (case.n, case.d) if name in EXACT else (case.gamma,)
-        given = [list(case.functions), *numbers, *copy.deepcopy(arguments)]
         try:
-            with np.errstate(all="ignore"):  # where something wrong overflows, the result will show it
+            given = [list(case.functions), *numbers, *copy.deepcopy(arguments)]
+        except Exception as error:  # only a state can be anything
+            cause = "a state must be of arrays, numbers, and lists of them: no generators, files or locks"
+            raise Broken(case, f"the state cannot be copied for {name}: {error}", cause) from None
+        try:
+            with _without_warnings():
                 result = function(*given)
         except NotImplementedError:
-            result = None
+            raise NotWritten(f"{name} is not written yet") from None
         except (Exception, SystemExit) as error:
             cause = None
             if isinstance(error, RecursionError):
                 cause = "recursion over the layers ends at about a thousand; a loop has no such limit"
             raise Broken(case, f"{name} raised {_in_words(error)}", cause) from None
         if result is None or result is Ellipsis:
-            raise NotWritten(f"{name} is not written yet")
+            if _is_stub(function):
+                raise NotWritten(f"{name} is not written yet")
+            raise Broken(case, f"{name} returned {result}", "is a return missing?")
         if overwritten is not None:
             overwritten += _changed(ARGUMENTS[name], (case.functions, *numbers, *arguments), given)
         return result
@@ -256,7 +277,11 @@ class Implementation:
         dx, dv, gradients = result
         dx, dv = self._array(name, case, "dx", dx, case.x), self._array(name, case, "dv", dv, case.x)
         if not isinstance(gradients, (tuple, list)) or len(gradients) != case.depth:
-            raise Broken(case, f"gradients must be a list with an entry for each layer, came {_kind(gradients)}")
+            raise Broken(
+                case,
+                f"gradients must be a list with an entry for each layer, {case.depth} in all, came {_kind(gradients)}",
+                _why_not_one_each(gradients, case.depth),
+            )
         checked = []
         for n, (entry, f) in enumerate(zip(gradients, case.functions, strict=True)):
             if not isinstance(entry, (tuple, list)) or len(entry) != len(f.parameters):
@@ -264,6 +289,7 @@ class Implementation:
                     case,
                     f"gradients[{n}] must be a list with an array for each parameter of f_{n}, "
                     f"{len(f.parameters)} in all, came {_kind(entry)}",
+                    _why_not_one_each(gradients, case.depth),
                 )
             checked.append([
                 self._array(name, case, f"gradients[{n}][{k}]", array, theta)
@@ -288,6 +314,29 @@ def _kind(value):
         return number(value)
     name = type(value).__name__
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+def _is_stub(function):
+    """Whether its body does nothing: a docstring, ``...``, or ``pass``."""
+    if not hasattr(function, "__code__"):
+        return False
+    return {each.opname for each in dis.get_instructions(function)} <= _DOES_NOTHING
+
+
+_DOES_NOTHING = {"RESUME", "NOP", "LOAD_CONST", "POP_TOP", "RETURN_VALUE", "RETURN_CONST"}
+
+
+def _why_not_one_each(gradients, depth):
+    """Why there is not one list of arrays for each layer, or None."""
+    if not isinstance(gradients, (tuple, list)):
+        return None
+    if any(isinstance(entry, np.ndarray) for entry in gradients):
+        return "a layer's list of arrays must be one entry: append(by_parameters), or insert(0, by_parameters)"
+    if len({id(entry) for entry in gradients}) < len(gradients) == depth:
+        return "all entries are the same list, as [[]] * N makes them"
+    if len(gradients) > depth:
+        return "is the list kept from one call to the next, as a default argument gradients=[] is?"
+    return "is a layer left out?" if len(gradients) < depth else None
 
 
 def _changed(names, before, after):

@@ -98,8 +98,11 @@ def gradients_are_slopes(implementation):
             right, tolerance = _difference_quotient(case, by_x, by_v, by_parameters)
             require_close(
                 with_gradient(case), [("the slope along a random direction", np.array([slope]), np.array([right]))],
-                tolerance, lambda: diagnosis.of_backward(implementation),
+                tolerance, lambda: diagnosis.of_backward(implementation) or UNKNOWN_SLOPE,
             )  # fmt: skip
+
+
+UNKNOWN_SLOPE = "see the promises on gradients above: their examples are smaller"
 
 
 def _difference_quotient(case, by_x, by_v, by_parameters):
@@ -167,12 +170,14 @@ def float32_stays(implementation):
     for name in FLOAT:
         watch = Watch()
         results = diagnosis.flattened(getattr(implementation, name)(case.watched(watch)))
-        cause = "something in float64 takes part: a NumPy scalar or array, or astype; Python floats keep the dtype"
-        for array in results:
-            if array.dtype != np.float32:
-                raise Broken(f"{case}, all in float32", f"{name} returned an array of {array.dtype}", cause)
-        for dtype in watch.dtypes - {np.dtype(np.float32)}:
-            raise Broken(f"{case}, all in float32", f"in {name}, f was evaluated at an array of {dtype}", cause)
+        came = [(f"{name} returned", array.dtype) for array in results]
+        came += [(f"in {name}, f was evaluated at", dtype) for dtype in watch.dtypes]
+        for where, dtype in came:
+            if dtype != np.float32:
+                raise Broken(
+                    f"{case}, all in float32", f"{where} an array of {dtype}",
+                    f"{dtype} takes part: a NumPy scalar, an array, or astype; Python floats keep the dtype",
+                )  # fmt: skip
 
 
 @promise(PROMISES, "inputs", "the arrays and the list that are given stay as they are")

@@ -185,7 +185,10 @@ class Stored(Layer):
 
     def __init__(self, layer, point):
         super().__init__(*layer.parameters)
-        self._stored = layer.evaluate(point)
+        self._layer, self._stored = layer, layer.evaluate(point)
+
+    def __str__(self):
+        return str(self._layer)
 
     def evaluate(self, x):
         """f and its pullback as they were stored."""

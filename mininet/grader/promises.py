@@ -57,11 +57,24 @@ def require_close(example, results, tolerance, why):
         off = ~(np.abs(came - right) <= tolerance)  # NaN is off
         if off.any():
             index = tuple(map(int, np.argwhere(off)[0]))
-            unknown = UNKNOWN if came.size == 1 else UNKNOWN_IN_LARGE
-            raise Broken(example, f"{place(name, came, index)} = {against(came, right, index)}", why() or unknown)
+            cause = why() or _unknown(results)
+            raise Broken(example, f"{place(name, came, index)} = {against(came, right, index)}", cause)
 
 
-UNKNOWN = "none of the known mistakes gives this; go through the example by hand, step by step"
+def _unknown(results):
+    """What can be said where no known mistake fits."""
+    if all(
+        np.abs(came - right).max(initial=0) <= SINGLE * max(1.0, np.abs(right).max(initial=0))
+        for _, came, right in results
+    ):
+        return NEARLY_RIGHT
+    return UNKNOWN_IN_SMALL if all(came.size == 1 for _, came, _ in results) else UNKNOWN_IN_LARGE
+
+
+SINGLE = 100 * np.finfo(np.float32).eps
+"""What some roundings to float32 come to."""
+NEARLY_RIGHT = "nearly right: is something rounded on the way, converted to float32, or a small number added to it?"
+UNKNOWN_IN_SMALL = "none of the known mistakes gives this; go through the example by hand, step by step"
 UNKNOWN_IN_LARGE = "with one number all is right: look at what is special here, the shape, gamma, or f, now not linear"
 
 
@@ -113,9 +126,9 @@ def with_gradient(case):
 def require_untouched(case, name, overwritten):
     """Raise `Broken` if arguments of the function `name` have been overwritten."""
     if overwritten:
-        cause = "x -= v writes into x itself: begin with a copy, or write x = x - v"
+        cause = "x -= v writes into x itself, and so for v and dx: begin with a copy, or write x = x - v"
         if "functions" in overwritten:
-            cause = "functions.reverse() changes the caller's list: use reversed(functions)"
+            cause = "functions.reverse() and functions.pop() change the caller's list: use reversed(functions)"
         raise Broken(case, f"{name} has changed its argument {' and '.join(overwritten)}", cause)
 
 

@@ -45,9 +45,9 @@ def run_back(functions, gamma, x, v, undo=undo):
     return x, v
 
 
-def backpropagate(functions, gamma, x, v, dx, undo=undo, adjoint=adjoint):
+def backpropagate(functions, gamma, x, v, dx, undo=undo, adjoint=adjoint, dv=0.0):
     """dL/dx_0, dL/dv_0 and for each layer the gradients by parameters, from x_N and v_N, storing nothing."""
-    p, q, gradients = dx, np.zeros_like(dx), []
+    p, q, gradients = dx, dv + np.zeros_like(dx), []
     for f in reversed(functions):
         x, v, point = undo(f.value, gamma, x, v)
         p, q, by_parameters = adjoint(f.evaluate(point)[1], gamma, p, q)

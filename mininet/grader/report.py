@@ -1,16 +1,22 @@
 """How grading goes, and what it prints."""
 
 import dataclasses
+import errno
+import os
 import pathlib
 import textwrap
 
 import numpy as np
 
+from ..files import written_atomically
 from . import exact_promises, float_promises, template
-from .contract import EXACT, FLOAT, Broken, NotWritten, load
-from .promises import UNKNOWN, UNKNOWN_IN_LARGE, Promise
+from .contract import EXACT, FLOAT, Broken, NotWritten, line_of, load
+from .promises import NEARLY_RIGHT, UNKNOWN_IN_LARGE, UNKNOWN_IN_SMALL, Promise
 
 PROMISES = [*float_promises.PROMISES, *exact_promises.PROMISES]
+
+UNKNOWN = (UNKNOWN_IN_SMALL, UNKNOWN_IN_LARGE, NEARLY_RIGHT)
+"""Not told once only: each example is to be looked at by itself."""
 
 WIDTH = 110
 KEPT, BROKEN, TO_DO = "kept", "BROKEN", "to do"
@@ -40,7 +46,7 @@ class Outcome:
         lines = _indented(f"{self.status:8}{self.promise.name}: {self.came or self.promise.sentence}", first=0)
         if self.status == BROKEN:
             lines = _indented(f"{self.status:8}{self.promise.name}: {self.promise.sentence}", first=0)
-            lines += _indented(f"smallest example: {self.example}")
+            lines += _indented(f"smallest example: {self.example}") if self.example else []
             lines += _indented(f"came: {self.came}")
             lines += _indented(f"likely cause: {self.cause}") if self.cause else []
         return "\n".join(lines)
@@ -87,20 +93,31 @@ class Report:
         return f"{self.name}: {statuses.count(KEPT)} of {len(statuses)} promises kept, {rest}{first}"
 
     def __str__(self):
-        lines, told = [], {}
-        for outcome in self.outcomes:
-            if outcome.cause in told:  # once is enough
-                outcome = dataclasses.replace(outcome, cause=f"the same as for {told[outcome.cause]!r}")
-            elif outcome.cause not in (None, UNKNOWN, UNKNOWN_IN_LARGE):
-                told[outcome.cause] = outcome.promise.name
-            lines.append(str(outcome))
-        return "\n".join([*lines, self.summary])
+        told = {}
+        return "\n".join([*(_told_once(outcome, told) for outcome in self.outcomes), self.summary])
 
     def __repr__(self):
         return f"<Report {self.summary}>"
 
     def _ipython_display_(self):
         """Nothing more at the end of a notebook's cell: `grade` has printed it."""
+
+
+def _told_once(outcome, told):
+    """The outcome in words, without what stands in `told`, where what is new is noted: text -> name of the promise."""
+    if outcome.status != BROKEN:
+        return str(outcome)
+    name = outcome.promise.name
+    if outcome.came in told:
+        return str(
+            dataclasses.replace(outcome, example=None, came=f"the same as for {told[outcome.came]!r}", cause=None)
+        )
+    told[outcome.came] = name
+    if outcome.cause in told:
+        outcome = dataclasses.replace(outcome, cause=f"the same as for {told[outcome.cause]!r}")
+    elif outcome.cause not in (None, *UNKNOWN):
+        told[outcome.cause] = name
+    return str(outcome)
 
 
 def try_promise(promise, implementation):
@@ -123,7 +140,7 @@ def promises_for(implementation, exact=None):
 
 
 def grade(implementation, exact=None):
-    """Try all promises on somebody's implementation, print what became of them, and return it.
+    """Try all promises on somebody's implementation, print what becomes of each, and return it.
 
     Parameters
     ----------
@@ -146,16 +163,22 @@ def grade(implementation, exact=None):
     >>> grade({"forward": forward, "invert": invert, "backward": backward})
     """
     implementation = load(implementation)
-    report = Report(
-        implementation.name,
-        [try_promise(promise, implementation) for promise in promises_for(implementation, exact)],
-    )
-    print(report)
+    report, told = Report(implementation.name, []), {}
+    for promise in promises_for(implementation, exact):
+        try:
+            report.outcomes.append(try_promise(promise, implementation))
+        except KeyboardInterrupt as stopped:
+            print(f"stopped while {promise.name!r} was tried{line_of(stopped)}", flush=True)
+            raise
+        print(_told_once(report.outcomes[-1], told), flush=True)
+    print(report.summary)
     return report
 
 
 def write_template(path):
     """Write a file to begin with, never over another one (FileExistsError)."""
     text = pathlib.Path(template.__file__).read_text(encoding="utf-8")
-    with open(path, "x", encoding="utf-8") as file:
-        file.write(text.replace("THIS_FILE", str(path)))
+    if os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    with written_atomically(path) as temporary:
+        temporary.write_text(text.replace("THIS_FILE", str(path)), encoding="utf-8")

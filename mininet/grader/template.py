@@ -16,9 +16,11 @@ Fill in the functions, and let them be graded, as often as you like:
                             are the same, for an evaluation that repeats an earlier one: running statistics, such as
                             those of batch normalisation, then stay as they are.
 
-Arrays have any shape and size, a batch of images or nothing at all.  float32 must stay float32.  Do not overwrite what
-you are given: x = x - v makes a new array, x -= v does not.
+gamma lies between 0 and 1.  Arrays have any shape and size, a batch of images or nothing at all.  float32 must stay
+float32.  Do not overwrite what you are given: x = x - v makes a new array, x -= v does not.
 """
+
+import numpy as np  # noqa: F401
 
 
 def forward(functions, gamma, x, v):
@@ -53,14 +55,16 @@ def backward(functions, gamma, x, v, dx):
 
 # Exact arithmetic: go on here when the functions above are right.  It is graded from your first line on.
 #
-# x and v are int64 arrays that count units of 2^-40, and gamma is the fraction n/d.  Functions see floats,
-# f(x * 2.0**-40), which are the same floats on the way back if x is the same integer.  The rule becomes
+# x and v are int64 arrays that count units of 2^-40, below 2^56 in size, and gamma is the fraction n/d of small
+# integers, 0 < n < d.  Functions see floats, f(x * 2.0**-40), which are the same floats on the way back if x is the
+# same integer.  The rule becomes
 #
 #     v <- v n/d, keeping in a buffer what that would destroy
 #     v <- v + round((1 - n/d) f(x 2^-40) 2^40)
 #     x <- x + v
 #
-# Integers may be negative, and there may be 1,000 layers: will your buffer hold all that?
+# Multiplying by n/d destroys log2(d/n) bits of each element in each layer; what is kept must not grow faster, as a list
+# of all remainders would.  Integers may be negative, and there may be 1,000 layers: will your buffer hold all that?
 
 
 def forward_exact(functions, n, d, x, v):

@@ -6,12 +6,12 @@ import types
 import numpy as np
 import pytest
 
-from mininet.grader import CannotLoad, load
+from mininet.grader import PROMISES, CannotLoad, load, try_promise
 from mininet.grader.cases import small_cases, small_exact_cases
 from mininet.grader.contract import Broken, NotWritten
 from mininet.grader.report import grade
 
-RIGHT = pathlib.Path(__file__).parent / "right.py"
+HERE = pathlib.Path(__file__).parent
 CASE, EXACT_CASE = small_cases()[2], small_exact_cases()[3]  # two layers
 
 
@@ -84,6 +84,18 @@ def test_a_stub_may_raise():
         one("forward", forward).forward(CASE)
 
 
+def test_what_has_begun_but_returns_nothing_is_no_stub():
+    def invert_exact(functions, n, d, state):
+        """Its return is missing."""
+        x, v = state
+        x = x - v
+
+    with pytest.raises(Broken, match="invert_exact returned None") as raised:
+        one("invert_exact", invert_exact).invert_exact(EXACT_CASE, (EXACT_CASE.x, EXACT_CASE.v))
+    assert raised.value.cause == "is a return missing?"
+    assert one("invert_exact", invert_exact).has_begun(["invert_exact"])
+
+
 def x_of(shape):
     return np.zeros(shape)
 
@@ -99,7 +111,11 @@ def x_of(shape):
         ("forward", (x_of(1), np.array(["a"])), "return v as an array of shape (1,), came an array of shape (1,)"),
         ("backward", (x_of(1), x_of(1)), "backward must return (dx, dv, gradients), came a tuple of 2"),
         ("backward", (x_of(1), x_of(3), []), "return dv as an array of shape (1,)"),
-        ("backward", (x_of(1), x_of(1), [[x_of(1)]]), "gradients must be a list with an entry for each layer, came a"),
+        (
+            "backward",
+            (x_of(1), x_of(1), [[x_of(1)]]),
+            "gradients must be a list with an entry for each layer, 2 in all, came a",
+        ),
         ("backward", (x_of(1), x_of(1), 2 * [x_of(1)]), "gradients[0] must be a list with an array for each parameter"),
         ("backward", (x_of(1), x_of(1), [[x_of(1)], []]), "gradients[1] must be a list with an array for each parame"),
         ("backward", (x_of(1), x_of(1), [[x_of(1)], [x_of(2)]]), "gradients[1][0] as an array of shape (1,), came an"),
@@ -128,6 +144,23 @@ def test_states_of_another_form(state, message):
     with pytest.raises(Broken) as raised:
         one("forward_exact", lambda functions, n, d, x, v: state).forward_exact(EXACT_CASE)
     assert message in raised.value.came
+
+
+def test_a_state_may_be_of_another_kind_than_a_tuple():
+    """state[0] and state[1] are all that is asked for."""
+    names = {}
+    exec((HERE / "right_from_the_template.py").read_text(encoding="utf-8"), names)
+    forward_exact = names["forward_exact"]
+    as_dict = {"forward_exact": lambda functions, n, d, x, v: dict(enumerate(forward_exact(functions, n, d, x, v)))}
+    for promise in PROMISES:
+        if promise.name in ("exact forward", "side information"):
+            assert try_promise(promise, load(as_dict)).status == "kept"
+
+
+def test_a_state_that_cannot_be_copied():
+    x = EXACT_CASE.x
+    with pytest.raises(Broken, match="the state cannot be copied for invert_exact: cannot pickle 'generator' object"):
+        one("invert_exact", lambda functions, n, d, state: (x, x)).invert_exact(EXACT_CASE, (each for each in x))
 
 
 def test_inversion_that_returns_floats_is_not_exact():
@@ -165,6 +198,31 @@ def test_what_is_given_is_a_copy():
     assert overwritten == ["functions", "x"]
     assert case.depth == 2
     assert case.x == 1
+
+
+ENTRY = [x_of(1)]
+
+
+@pytest.mark.parametrize(
+    ("gradients", "cause"),
+    [
+        (3 * [ENTRY], "default argument gradients=[]"),
+        ([ENTRY], "is a layer left out?"),
+        ([x_of(1), x_of(1)], "a layer's list of arrays must be one entry"),
+        (2 * [2 * ENTRY], "all entries are the same list"),
+    ],
+)
+def test_why_gradients_have_another_form(gradients, cause):
+    with pytest.raises(Broken) as raised:
+        one("backward", lambda functions, gamma, x, v, dx: (x_of(1), x_of(1), gradients)).backward(CASE)
+    assert cause in raised.value.cause
+
+
+def test_warnings_are_no_errors(tmp_path):
+    """Also where the test suite makes them so."""
+    text = 'def forward(functions, gamma, x, v):\n    """v <- \\gamma v"""\n    x[:0].mean()\n    return x, v\n'
+    (tmp_path / "mine.py").write_text(text)
+    load(tmp_path / "mine.py").forward(CASE)
 
 
 def test_overflow_raises_no_warnings():

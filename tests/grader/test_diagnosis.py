@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mininet.grader import diagnosis, load, reference
+from mininet.grader import diagnosis, exact_mistakes, load, mistakes, reference
 from mininet.grader.cases import ExactCase
 
 RIGHT = {
@@ -11,7 +11,7 @@ RIGHT = {
     "invert": reference.run_back,
     "backward": reference.backpropagate,
 }
-BACKWARD = dict(diagnosis._backward_mistakes())
+BACKWARD = dict(mistakes.backward_mistakes())
 SINGLE = [cause for cause in BACKWARD if "; and " not in cause]
 PAIRS = [cause for cause in BACKWARD if "; and " in cause]
 
@@ -29,14 +29,14 @@ def implementation(**functions):
     return load({name: called_as_contracted(function, names[name].split()) for name, function in functions.items()})
 
 
-@pytest.mark.parametrize("cause", diagnosis.FORWARD)
+@pytest.mark.parametrize("cause", mistakes.FORWARD)
 def test_forward(cause):
-    assert diagnosis.of_forward(implementation(**RIGHT | {"forward": diagnosis.FORWARD[cause]})) == cause
+    assert diagnosis.of_forward(implementation(**RIGHT | {"forward": mistakes.FORWARD[cause]})) == cause
 
 
-@pytest.mark.parametrize("cause", diagnosis.INVERT)
+@pytest.mark.parametrize("cause", mistakes.INVERT)
 def test_invert(cause):
-    assert diagnosis.of_invert(implementation(**RIGHT | {"invert": diagnosis.INVERT[cause]})) == cause
+    assert diagnosis.of_invert(implementation(**RIGHT | {"invert": mistakes.INVERT[cause]})) == cause
 
 
 @pytest.mark.parametrize("cause", SINGLE)
@@ -64,7 +64,7 @@ def test_what_nobody_knows_has_no_cause():
     assert diagnosis.of_forward(implementation(**RIGHT | {"forward": forward})) is None
 
 
-EXACT = dict(diagnosis._exact_mistakes())
+EXACT = dict(exact_mistakes.exact_mistakes())
 
 
 @pytest.mark.parametrize("cause", EXACT)

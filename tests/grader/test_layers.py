@@ -86,5 +86,6 @@ def test_what_is_stored_answers_from_there():
     layer = Dense.random(2, RANDOM)
     point, elsewhere = RANDOM.standard_normal((2, 3, 2))
     stored = Stored(layer, point)
+    assert str(stored) == str(layer)
     assert np.array_equal(stored(elsewhere), layer(point))
     assert np.array_equal(stored.vjp(elsewhere)[1](point)[0], layer.vjp(point)[1](point)[0])

@@ -56,6 +56,23 @@ def test_a_cause_is_told_once(capsys):
     assert "to do   forward: forward is not there\n" in printed
 
 
+def test_what_came_is_told_once(capsys):
+    def forward(functions, gamma, x, v):
+        raise TypeError("as it is")
+
+    grade({"forward": forward})
+    printed = capsys.readouterr().out
+    assert printed.count("forward raised TypeError: as it is") == 1
+    assert printed.count("came: the same as for 'forward'\n") == 4
+    assert printed.count("smallest example") == 1
+
+
+def test_ctrl_c_tells_where_it_hung(tmp_path, capsys):
+    (tmp_path / "mine.py").write_text("def forward(functions, gamma, x, v):\n    raise KeyboardInterrupt\n")
+    assert command_line.main(["grade", str(tmp_path / "mine.py")]) == 130
+    assert capsys.readouterr().out == "stopped while 'forward' was tried (line 2: raise KeyboardInterrupt)\n"
+
+
 def test_a_right_implementation(capsys):
     assert grade(RIGHT).all_kept
     promises = len(float_promises.PROMISES) + len(exact_promises.PROMISES)

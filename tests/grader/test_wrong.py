@@ -36,12 +36,54 @@ def test_a_wrong_implementation_breaks_the_promises_that_it_says_for_its_own_rea
         assert (cause in outcome.cause) if cause else outcome.cause is None, outcome
 
 
-@pytest.mark.parametrize("name", ["right", "right_with_long_integers"])
+@pytest.mark.parametrize("name", ["right", "right_from_the_template", "right_with_long_integers"])
 def test_a_right_implementation_keeps_all_promises(name):
     implementation = load(the_right_one_but_for(HERE / f"{name}.py"))
     for promise in PROMISES:
         outcome = try_promise(promise, implementation)
         assert outcome.status == KEPT, str(outcome)
+
+
+ONE_LINE_WRONG = [
+    ("/ gamma\n    return x, v", "/ gamma\n    x, v", "inversion", "is a return missing?"),
+    ("(1 - gamma) * f(x)\n", "(1 - gamma) * f(x).astype(np.float32)\n", "forward", "nearly right"),
+    ("pullback((1 - gamma) * dv)", "pullback((1.1 - gamma) * dv)", "finite differences", "their examples are smaller"),
+    ("insert(0, by_parameters)", "extend(by_parameters)", "gradients", "a layer's list of arrays must be one entry"),
+    ("gamma = n / d", "gamma = n // d", "exact gradients", "n // d is an integer division"),
+    ("kick(f(x * 2.0**-40)", "kick(f(x * 1.0)", "exact forward", "must see x * 2.0**-40, here 1"),
+    ("buffer.max(initial=0)", "buffer.max()", "exact forward", None),  # raises for an empty batch
+    ("- kick(value, n, d)", "- np.rint((d - n) / d * value * 2.0**40).astype(int)", "exact inversion", "small numbers"),
+    ("buffer * d + remainder", "buffer * 10 + remainder", "exact inversion", "with gamma = 9/10"),
+    ("append((layer, buffer))", "append((layer + 1, buffer))", "exact inversion", "bring them back at the same layer"),
+    ("buffer.max(initial=0)", "buffer.mean()", "exact inversion", "the fullest decides"),
+]
+
+
+@pytest.mark.parametrize(("line", "wrong", "name", "cause"), ONE_LINE_WRONG, ids=[each[1] for each in ONE_LINE_WRONG])
+def test_one_line_that_is_wrong(line, wrong, name, cause, tmp_path):
+    text = (HERE / "right_from_the_template.py").read_text(encoding="utf-8")
+    assert line in text
+    (tmp_path / "mine.py").write_text(text.replace(line, wrong))
+    (promise,) = (each for each in PROMISES if each.name == name)
+    outcome = try_promise(promise, load(tmp_path / "mine.py"))
+    assert outcome.status == BROKEN
+    assert (cause in outcome.cause) if cause else outcome.cause is None, str(outcome)
+
+
+def test_a_state_that_is_not_all_there():
+    """What forward_exact has put away is in a global: right, until there are two states."""
+    names = run(HERE / "right_from_the_template.py", {})
+    forward_exact, invert_exact = names["forward_exact"], names["invert_exact"]
+    latest = []
+
+    def forgetful(functions, n, d, x, v):
+        *state, latest[:] = forward_exact(functions, n, d, x, v)
+        return state
+
+    names["forward_exact"] = forgetful
+    names["invert_exact"] = lambda functions, n, d, state: invert_exact(functions, n, d, (*state, latest))
+    (promise,) = (each for each in PROMISES if each.name == "exact inversion")
+    assert "there may be two states at once" in try_promise(promise, load(names)).cause
 
 
 FACTOR = 1 + 1e-7

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-BREAKS = {"float32": "something in float64 takes part"}
+BREAKS = {"float32": "float64 takes part"}
 
 
 def invert(functions, gamma, x, v):

@@ -1,6 +1,6 @@
 """Functions are evaluated at the integers themselves."""
 
-BREAKS = {"exact forward": "f was evaluated at the integer x", "exact gradients": "mend that first"}
+BREAKS = {"exact forward": "must see x * 2.0**-40", "exact gradients": "mend that first"}
 
 
 def seen(x):

@@ -1,0 +1,273 @@
+"""Known mistakes in floats: the reference's loops with a step that is wrong, or something wrong before or after them.
+
+Each has the likely cause as its key, in the words of the report.
+"""
+
+import itertools
+
+from . import reference
+
+# Forward
+
+
+def with_velocity(formula):
+    """A step that is right, but for the velocity: a function of the old one, f(x) and gamma."""
+
+    def step(f, g, x, v):
+        v = formula(v, f(x), g)
+        return x + v, v
+
+    return step
+
+
+FORWARD_STEPS = {
+    "gamma and 1 - gamma have changed places": with_velocity(lambda v, f, g: (1 - g) * v + g * f),
+    "the factor 1 - gamma of f(x) is missing": with_velocity(lambda v, f, g: g * v + f),
+    "f(x) is multiplied by gamma instead of 1 - gamma": with_velocity(lambda v, f, g: g * v + g * f),
+    "v is divided by gamma instead of multiplied": with_velocity(lambda v, f, g: v / g + (1 - g) * f),
+    "v is not multiplied by gamma": with_velocity(lambda v, f, g: v + (1 - g) * f),
+    "neither v nor f(x) has its factor": with_velocity(lambda v, f, g: v + f),
+    "the velocity is not carried along: gamma v is missing": with_velocity(lambda v, f, g: (1 - g) * f),
+    "f(x) has the wrong sign": with_velocity(lambda v, f, g: g * v - (1 - g) * f),
+    "this is the plain ResNet, x + f(x), without a velocity": lambda f, g, x, v: (x + f(x), v),
+    "the update order is swapped: x was moved by the old velocity, and must be moved by the new one": (
+        lambda f, g, x, v: (x + v, g * v + (1 - g) * f(x))
+    ),
+    "f was evaluated after x had been moved: v must be updated first, with f at the old x": (
+        lambda f, g, x, v: (x + v, g * v + (1 - g) * f(x + v))
+    ),
+    "f was evaluated at x + gamma v, as Nesterov's method does, and must be at x": (
+        lambda f, g, x, v: (x + g * v + (1 - g) * f(x + g * v), g * v + (1 - g) * f(x + g * v))
+    ),
+    "x is not moved": lambda f, g, x, v: (x, reference.step(f, g, x, v)[1]),
+    "x is replaced by v, instead of moved by it": lambda f, g, x, v: 2 * (reference.step(f, g, x, v)[1],),
+    "x is moved against v: the sign": lambda f, g, x, v: (
+        2 * x - reference.step(f, g, x, v)[0],
+        g * v + (1 - g) * f(x),
+    ),
+}
+
+
+def running(step):
+    """Forward with this step, as a function of (functions, gamma, x, v)."""
+    return lambda functions, g, x, v: reference.run(functions, g, x, v, step)
+
+
+FORWARD = {cause: running(step) for cause, step in FORWARD_STEPS.items()} | {
+    "x and v are returned in the wrong order": lambda functions, g, x, v: reference.run(functions, g, x, v)[::-1],
+    "the functions are taken from last to first": lambda functions, g, x, v: reference.run(functions[::-1], g, x, v),
+    "the last layer is left out": lambda functions, g, x, v: reference.run(functions[:-1], g, x, v),
+    "the first layer is left out": lambda functions, g, x, v: reference.run(functions[1:], g, x, v),
+    "only the first layer is run": lambda functions, g, x, v: reference.run(functions[:1], g, x, v),
+    "the initial velocity is ignored, and taken as 0": lambda functions, g, x, v: reference.run(functions, g, x, 0 * v),
+    "v is returned as it was given": lambda functions, g, x, v: (reference.run(functions, g, x, v)[0], v),
+}
+
+# The way back
+
+
+def _velocity_back(formula):
+    """Undo a layer rightly, but for the velocity: a function of v_{n+1}, f(x_n) and gamma."""
+
+    def undo(f, g, x, v):
+        x = x - v
+        return x, formula(v, f(x), g), x
+
+    return undo
+
+
+def _at(place):
+    """Undo a layer rightly, but for x_n, which is `place(x_{n+1}, v_{n+1})`."""
+
+    def undo(f, g, x, v):
+        point = place(x, v)
+        return point, (v - (1 - g) * f(point)) / g, point
+
+    return undo
+
+
+def _evaluated_before_moving(f, g, x, v):
+    return x - v, (v - (1 - g) * f(x)) / g, x
+
+
+def _velocity_undone_first(f, g, x, v):
+    v = (v - (1 - g) * f(x)) / g
+    return x - v, v, x
+
+
+UNDO_STEPS = {
+    "v was not divided by gamma": _velocity_back(lambda v, f, g: v - (1 - g) * f),
+    "v was multiplied by gamma instead of divided": _velocity_back(lambda v, f, g: g * (v - (1 - g) * f)),
+    "only v was divided by gamma: (v - (1 - gamma) f(x)) must be divided as a whole": _velocity_back(
+        lambda v, f, g: v / g - (1 - g) * f
+    ),
+    "only f(x) was divided by gamma: (v - (1 - gamma) f(x)) must be divided as a whole": _velocity_back(
+        lambda v, f, g: v - (1 - g) * f / g
+    ),
+    "the factor 1 - gamma of f(x) is missing": _velocity_back(lambda v, f, g: (v - f) / g),
+    "gamma and 1 - gamma have changed places": _velocity_back(lambda v, f, g: (v - g * f) / (1 - g)),
+    "(1 - gamma) f(x) was added, and must be subtracted": _velocity_back(lambda v, f, g: (v + (1 - g) * f) / g),
+    "the velocity is not carried back: v_n must be computed from v_{n+1} in every layer": _velocity_back(
+        lambda v, f, g: v
+    ),
+    "the velocity is not carried back: it is set to 0": _velocity_back(lambda v, f, g: 0 * v),
+    "f was evaluated at x_{n+1}: x must be moved back first, and f evaluated at x_n": _evaluated_before_moving,
+    "the order is swapped: x must be moved back by v_{n+1}, before v is changed": _velocity_undone_first,
+    "x was moved on by v, and must be moved back: the sign": _at(lambda x, v: x + v),
+    "x is not moved back": _at(lambda x, v: x),
+    "it runs the layers forward": lambda f, g, x, v: (*reference.step(f, g, x, v), x),
+}
+
+
+def _running_back(undo):
+    return lambda functions, g, x, v: reference.run_back(functions, g, x, v, undo)
+
+
+INVERT = {cause: _running_back(undo) for cause, undo in UNDO_STEPS.items()} | {
+    "the functions are taken from first to last: the last layer must be undone first": (
+        lambda functions, g, x, v: reference.run_back(functions[::-1], g, x, v)
+    ),
+    "the first layer is left out: it must be undone too": (
+        lambda functions, g, x, v: reference.run_back(functions[1:], g, x, v)
+    ),
+    "the last layer is left out: it must be undone first": (
+        lambda functions, g, x, v: reference.run_back(functions[:-1], g, x, v)
+    ),
+    "x and v are returned in the wrong order": lambda functions, g, x, v: reference.run_back(functions, g, x, v)[::-1],
+    "v_0 is returned as 0, whatever it was": (
+        lambda functions, g, x, v: (reference.run_back(functions, g, x, v)[0], 0 * v)
+    ),
+    "only x is brought back: v is returned as it was given": (
+        lambda functions, g, x, v: (reference.run_back(functions, g, x, v)[0], v)
+    ),
+}
+
+# Gradients
+
+
+def _adjoint(pulled=None, q=None, p=None, residual=None, parameters=None):
+    """The adjoint of a layer, right but for what is given: functions of the old p and q and gamma.
+
+    pulled : what f is pulled back from, (1 - gamma) s
+    q : the new q, gamma s
+    p : what the pulled gradient is added to, p
+    residual, parameters : factors of what comes of pulling back, functions of gamma
+    """
+
+    def adjoint(pullback, g, old_p, old_q):
+        def chosen(formula, right):
+            return right if formula is None else formula(old_p, old_q, g)
+
+        s = old_p + old_q
+        by_x, by_parameters = pullback(chosen(pulled, (1 - g) * s))
+        by_x = by_x * (residual(g) if residual else 1.0)
+        by_parameters = [by * (parameters(g) if parameters else 1.0) for by in by_parameters]
+        return chosen(p, old_p) + by_x, chosen(q, g * s), by_parameters
+
+    return adjoint
+
+
+def _with_new_p(pullback, g, p, q):
+    by_x, by_parameters = pullback((1 - g) * (p + q))
+    return p + by_x, g * (p + by_x + q), by_parameters
+
+
+def _p_added_late(pullback, g, p, q):
+    by_x, by_parameters = pullback((1 - g) * q)
+    return p + by_x, g * q + p + by_x, by_parameters
+
+
+ADJOINT_STEPS = {
+    "s is p alone: what reaches the loss through the velocity, q, is missing": _adjoint(
+        pulled=lambda p, q, g: (1 - g) * p, q=lambda p, q, g: g * p
+    ),
+    "s is p alone where f is pulled back, and must be p + q there too": _adjoint(pulled=lambda p, q, g: (1 - g) * p),
+    "s is q alone: p, what reaches the loss through x_{n+1}, is missing": _adjoint(
+        pulled=lambda p, q, g: (1 - g) * q, q=lambda p, q, g: g * q
+    ),
+    "p is added to q at the end of a layer, and must be at its beginning": _p_added_late,
+    "q, the gradient of the velocity, stays 0: it must become gamma s in every layer": _adjoint(q=lambda p, q, g: q),
+    "q is not multiplied by gamma: q <- gamma s": _adjoint(q=lambda p, q, g: p + q),
+    "q is only gamma p: it must be gamma s": _adjoint(q=lambda p, q, g: g * p),
+    "q is multiplied by 1 - gamma instead of gamma": _adjoint(q=lambda p, q, g: (1 - g) * (p + q)),
+    "q was computed from the new p: s must be added up before p changes": _with_new_p,
+    "the factor 1 - gamma is missing: f is pulled back from s instead of (1 - gamma) s": _adjoint(
+        pulled=lambda p, q, g: p + q
+    ),
+    "the factor 1 - gamma is missing in the gradients by parameters": _adjoint(parameters=lambda g: 1 / (1 - g)),
+    "the factor 1 - gamma is missing in p": _adjoint(residual=lambda g: 1 / (1 - g)),
+    "the factor 1 - gamma stands twice in the gradients by parameters": _adjoint(parameters=lambda g: 1 - g),
+    "the factor 1 - gamma stands twice in p": _adjoint(residual=lambda g: 1 - g),
+    "the factor 1 - gamma stands twice": _adjoint(pulled=lambda p, q, g: (1 - g) ** 2 * (p + q)),
+    "f is pulled back from gamma s instead of (1 - gamma) s": _adjoint(pulled=lambda p, q, g: g * (p + q)),
+    "f is pulled back from (1 - gamma) gamma s: s must be multiplied by gamma only after that": _adjoint(
+        pulled=lambda p, q, g: (1 - g) * g * (p + q)
+    ),
+    "gamma and 1 - gamma have changed places": _adjoint(
+        pulled=lambda p, q, g: g * (p + q), q=lambda p, q, g: (1 - g) * (p + q)
+    ),
+    "p is replaced: (1 - gamma) (df/dx)^T s must be added to it, since x_n also enters x_{n+1} itself": _adjoint(
+        p=lambda p, q, g: 0 * p
+    ),
+    "p does not get (1 - gamma) (df/dx)^T s": _adjoint(residual=lambda g: 0.0),
+    "p is multiplied by gamma, and only s must be": _adjoint(p=lambda p, q, g: g * p),
+    "p becomes s: q must not be added to p itself": _adjoint(p=lambda p, q, g: p + q),
+    "(1 - gamma) (df/dx)^T s is subtracted from p, and must be added": _adjoint(residual=lambda g: -1.0),
+}
+
+SYMBOLS = " (p = dL/dx_{n+1}, q = dL/dv_{n+1}, s = p + q)"
+"""What the names in `ADJOINT_STEPS` stand for."""
+
+PULLED_BACK_ELSEWHERE = {
+    "f is pulled back at x_{n+1}, and must be at x_n": lambda f, g, x, v: (*reference.undo(f, g, x, v)[:2], x)
+}
+
+GRADIENTS_WHOLE = {
+    "the gradient of v_0 is lost: dL/dv_0 is what the first layer leaves for the velocity, and is not 0": (
+        lambda g, dx, dv, gradients: (dx, 0 * dv, gradients)
+    ),
+    "dL/dv_0 is taken before its last product with gamma": lambda g, dx, dv, gradients: (dx, dv / g, gradients),
+    "dx and dv are returned in the wrong order": lambda g, dx, dv, gradients: (dv, dx, gradients),
+    "dL/dv_0 is added to dL/dx_0: v_0 is an input of its own here": (
+        lambda g, dx, dv, gradients: (dx + dv, dv, gradients)
+    ),
+    "dL/dx_0 is added to dL/dv_0: what v_0 does to the loss through x_1 is there already": (
+        lambda g, dx, dv, gradients: (dx, dv + dx, gradients)
+    ),
+    "gradients are in the order in which backward meets them: that of f_0 must come first": (
+        lambda g, dx, dv, gradients: (dx, dv, gradients[::-1])
+    ),
+    "gradients by parameters are lost: they are returned as 0": (
+        lambda g, dx, dv, gradients: (dx, dv, [[0 * by for by in entry] for entry in gradients])
+    ),
+}
+
+
+def backward_mistakes():
+    """All of them, then all pairs of different kinds: a wrong way back, a wrong adjoint, something wrong at the end."""
+    yield (
+        "the gradient of v begins with dL/dx_N, and must begin with dL/dv_N, which is 0",
+        backpropagating(dv_is_dx=True),
+    )
+    nothing = [(None, None)]
+    kinds = [
+        [*nothing, *((f"going back, {cause}", undo) for cause, undo in (UNDO_STEPS | PULLED_BACK_ELSEWHERE).items())],
+        [*nothing, *((cause + SYMBOLS, adjoint) for cause, adjoint in ADJOINT_STEPS.items())],
+        [*nothing, *GRADIENTS_WHOLE.items()],
+    ]
+    chosen = sorted(itertools.product(*kinds), key=lambda choice: sum(cause is not None for cause, _ in choice))
+    for choice in chosen:
+        causes = [cause for cause, _ in choice if cause is not None]
+        if 1 <= len(causes) <= 2:
+            yield "; and ".join(causes), backpropagating(*(function for _, function in choice))
+
+
+def backpropagating(undo=None, adjoint=None, finish=None, dv_is_dx=False):
+    """Backward with what is given in place of what is right, as a function of (functions, gamma, x, v, dx)."""
+
+    def backward(functions, g, x, v, dx):
+        steps = undo or reference.undo, adjoint or reference.adjoint
+        results = reference.backpropagate(functions, g, x, v, dx, *steps, dv=dx if dv_is_dx else 0.0)
+        return finish(g, *results) if finish else results
+
+    return backward
