@@ -6,8 +6,9 @@ READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.ready-bench
 ROUNDS ?= 5
 RUN := $(VENV)/bin/python
+PYTHONS ?= $(RUN)
 
-.PHONY: demo test test-fast course site bench lint format notebooks clean
+.PHONY: demo test test-fast test-bounds fuzz mutants coverage course site bench lint types format notebooks packages test-requirements clean
 
 demo: $(READY)  ## train on digits, with stored activations and without, and compare
 	$(RUN) -m mininet compare
@@ -18,6 +19,23 @@ test: $(READY)  ## all tests, notebooks included
 test-fast: $(READY)  ## up to two cases of each test that takes no more than a few seconds, under a minute
 	$(RUN) -m pytest -m "not slow" --few 2
 
+fuzz: $(READY)  ## the generated tests in their long form: at least 20,000 examples, others each time
+	$(RUN) -m pytest tests/generated --hypothesis-profile=long --least-examples 20000
+
+test-bounds: $(READY)  ## the tests of compiled kernels and their callers, with every index checked, a quarter of an hour
+	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(CURDIR)/build/bounds $(RUN) -m pytest tests/kernels tests/nn tests/reversible tests/misuse
+
+coverage: $(READY)  ## statements and branches of mininet that the tests pass through, kernels as plain Python, half an hour
+	mkdir -p build
+	NUMBA_DISABLE_JIT=1 $(RUN) -m coverage run -m pytest -m "not slow"
+	$(RUN) -m coverage report
+
+mutants: $(READY)  ## change the code in small ways and see whether a test fails each time, some hours; results/mutants
+	NUMBA_DISABLE_JIT=1 $(RUN) -m tests.mutation mininet/kernels/momentum.py mininet/kernels/exact.py \
+		--tests tests/kernels -k "test_tiny and (exact or momentum)" --few 12
+	$(RUN) -m tests.mutation mininet/reversible mininet/autodiff \
+		--tests tests/reversible tests/autodiff tests/misuse tests/test_memory.py --few 3
+
 course: $(READY)  ## open the course in JupyterLab, at its first notebook
 	$(RUN) -m jupyter lab --ServerApp.root_dir=. tutorials/01_momentum_resnets_in_ten_minutes.ipynb
 
@@ -27,9 +45,13 @@ site: $(READY)  ## write the course, the results and the code as pages to read w
 bench: $(BENCH_READY)  ## time it against PyTorch and the authors' package, about 40 minutes; writes docs/benchmarks.md
 	$(RUN) -m benchmarks --write-page --rounds $(ROUNDS)
 
-lint: $(READY)  ## what the linter and the formatter would change
+lint: $(READY) types  ## what the linter and the formatter would change, and what types say
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+
+types: $(READY)  ## strict types: the stubs, uses of them right and wrong, and whether they agree with the code
+	$(RUN) -m mypy
+	$(RUN) tests/typed/check_stubs.py
 
 format: $(READY)  ## let them change it
 	$(RUN) -m ruff check --fix .
@@ -39,8 +61,17 @@ notebooks: $(READY)  ## run the tutorials again and keep what they print and dra
 	$(RUN) -m jupyter nbconvert --to notebook --execute --inplace \
 		--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False tutorials/*.ipynb
 
+packages: $(READY)  ## build wheel and sdist into dist/, and run the quick tests with each in a new environment
+	$(RUN) tools/packages.py
+
+test-requirements: $(READY)  ## the quick tests with the lowest and the newest versions; PYTHONS="python3.11 python3.13"
+	for python in $(PYTHONS); do \
+		$(RUN) tools/packages.py --only wheel --python $$python || exit 1; \
+	done
+	$(RUN) tools/packages.py --only wheel --constraint requirements-lowest.txt
+
 clean:  ## remove the environment and everything generated
-	rm -rf $(VENV) build dist results site .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist results site *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml requirements.txt

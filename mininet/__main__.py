@@ -321,6 +321,8 @@ def main(arguments=None):
     except KeyboardInterrupt:
         print("\nmininet: interrupted; no file is half-written", file=sys.stderr)
         return 130
+    except OSError as error:  # such as a full disk
+        raise SystemExit(f"mininet: {error}") from None
 
 
 if __name__ == "__main__":

@@ -1,12 +1,25 @@
 """Files that are either whole or not there, and reading those of others with care."""
 
 import contextlib
+import errno
+import io
+import json
+import math
 import os
 import pathlib
+import stat
+import struct
 import tempfile
 import zipfile
+import zlib
 
 import numpy as np
+
+MOST_TIMES, AT_LEAST = 16, 2**26
+"""An .npz file may unpack to so many times its size on disk, or to so many bytes if these are more."""
+
+MOST_AXES = 32
+_END = struct.Struct("<4s4H2IH")  # of a zip archive: a mark, numbers of the disk, of members there and in all, ...
 
 
 @contextlib.contextmanager
@@ -15,14 +28,20 @@ def written_atomically(path):
 
     An error or Ctrl-C inside the block removes the temporary file and leaves what stood at `path` untouched.  The
     temporary name keeps the ending, which tells matplotlib and NumPy the format.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written, as on a full disk; it names `path`.
     """
     path = pathlib.Path(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
     os.close(handle)
     try:
-        yield pathlib.Path(temporary)
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
+        with naming(path):
+            yield pathlib.Path(temporary)
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
@@ -30,27 +49,132 @@ def written_atomically(path):
         raise
 
 
-def read_npz(path):
-    """All arrays of an ``.npz`` file by name; nothing in it is unpickled.
+@contextlib.contextmanager
+def naming(path):
+    """Errors of the disk, which by themselves do not say of which file they speak, speak of `path` inside the block."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _OF_THE_DISK and error.filename is None:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+
+
+_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
+
+def open_regular(path):
+    """Open a file to read its bytes; pipes and devices, for whose end a reader may wait forever, are refused.
 
     Raises
     ------
     ValueError
-        If it is damaged, or not such a file, or holds Python objects.
+        If it is a pipe, a device or a socket.
+    OSError
+        If it cannot be opened.
     """
+    mode = os.stat(path).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # of a folder open says what it is
+        raise ValueError(f"{path} is not a regular file")
+    return open(path, "rb")
+
+
+def read_json(path):
+    """What a JSON file says.
+
+    Raises
+    ------
+    ValueError
+        If it is not JSON, or too deeply nested.
+    OSError
+        If it cannot be read.
+    """
+    with open_regular(path) as file:
+        try:
+            return json.loads(file.read())
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{path} is not JSON: {error}") from None
+
+
+def read_npz(path):
+    """All arrays of an ``.npz`` file by name; nothing in it is unpickled.
+
+    Sizes are compared before any memory is taken, and the check sums of the file with what was read.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged, or not such a file, holds other things than arrays of numbers and strings, or would unpack to
+        more than `MOST_TIMES` its size and `AT_LEAST`.
+    OSError
+        If it cannot be opened.
+    """
+    with open_regular(path) as file:
+        limit = max(AT_LEAST, MOST_TIMES * os.fstat(file.fileno()).st_size)
+        try:
+            with zipfile.ZipFile(file) as archive:
+                arrays = dict(_members(archive, limit))
+            # zipfile does not count: a damaged directory could hide members
+            end = file.seek(-_END.size, os.SEEK_END)
+            mark, *_, count, size, offset, _ = _END.unpack(file.read())
+            reaches = offset + size == end or end >= 2**31  # above, the size stands elsewhere
+            if mark != b"PK\5\6" or count != len(arrays) or not reaches:
+                raise ValueError(f"it has {len(arrays)} arrays, and says {count} at its end")
+            return arrays
+        # what zipfile raises for damaged files: RuntimeError for those that seem to have a password
+        except (OSError, ValueError, LookupError, EOFError, RuntimeError, OverflowError, struct.error, zlib.error,
+                zipfile.BadZipFile) as error:  # fmt: skip
+            raise ValueError(f"{path} is not a whole .npz file of plain arrays: {error}") from None
+
+
+def _members(archive, limit):
+    """Names and arrays of an open .npz file that has at most `limit` bytes unpacked."""
+    members = archive.infolist()
+    if sum(member.file_size for member in members) > limit:
+        raise ValueError(f"it would unpack to more than {limit} bytes")
+    if len({member.filename for member in members}) < len(members):
+        raise ValueError("a name comes twice")
+    for member in members:
+        name = member.filename
+        if not name.endswith(".npy"):
+            raise ValueError(f"{name!r} is no array")
+        # bytes come out of zipfile in pieces of bounded size for these two only, and NumPy writes no others
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(f"{name!r} is compressed in a way that NumPy does not use")
+        with archive.open(member) as file:
+            content = file.read(member.file_size + 1)  # without a number it would unpack all there is, then cut it
+        yield name.removesuffix(".npy"), _array(name, content)
+
+
+def _array(name, content):
+    """The array in the bytes of an .npy file."""
+    file = io.BytesIO(content)
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (
-        ValueError,
-        TypeError,
-        AttributeError,
-        KeyError,
-        EOFError,
-        NotImplementedError,
-        zipfile.BadZipFile,
-    ) as error:
-        raise ValueError(f"{path} is not a whole .npz file of plain arrays: {error}") from None
+        version = np.lib.format.read_magic(file)
+        read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+        shape, fortran, dtype = read(file)
+    except Exception as error:  # the header is Python's syntax for a dict, in which anything can be wrong
+        raise ValueError(f"{name!r} has no header of an array: {type(error).__name__}: {error}") from None
+    return array_of(repr(name), memoryview(content)[file.tell() :], dtype, shape, "F" if fortran else "C")
+
+
+def array_of(what, data, dtype, shape, order="C"):
+    """A new array of the bytes in `data`.
+
+    Raises
+    ------
+    ValueError
+        If it would not be one of numbers or strings, or have another number of bytes than `data`.
+    """
+    if dtype.kind not in "biufU" or dtype.itemsize == 0 or (dtype.kind == "f" and dtype.itemsize > 8):
+        raise ValueError(f"{what} holds {dtype}, not numbers")
+    if len(shape) > MOST_AXES or not all(type(size) is int and size >= 0 for size in shape):
+        raise ValueError(f"{what} has the shape {shape}")
+    if math.prod(shape) * dtype.itemsize != len(data):
+        raise ValueError(f"{what}, {dtype} of shape {shape}, has {len(data)} bytes")
+    if dtype.kind == "b" and np.frombuffer(data, np.uint8).max(initial=0) > 1:
+        raise ValueError(f"{what} has truth values other than 0 and 1")
+    return np.frombuffer(data, dtype).reshape(shape, order=order).copy("K")
 
 
 def _umask():

@@ -10,6 +10,7 @@ reported, made or used by an operation, until NumPy frees it; once, however many
 >>> memory.peak_bytes, memory.by_kind["activations"]
 """
 
+import _thread
 import os
 import threading
 import weakref
@@ -61,14 +62,21 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_lock)
 
 
-class _Buffer:
-    """One allocation: its size, what it was reported as, and on how many tape records it stands."""
+def interrupt_soon():
+    """Press Ctrl-C once more in a moment, for one that came while an object was being freed: Python drops those."""
+    again = threading.Timer(0.002, _thread.interrupt_main)
+    again.daemon = True
+    again.start()
 
-    __slots__ = ("kind", "nbytes", "on_tape", "watch")
+
+class _Buffer:
+    """One allocation: its size, what it was reported as and is counted as, and on how many tape records it stands."""
+
+    __slots__ = ("counted", "kind", "nbytes", "on_tape", "watch")
 
     def __init__(self, nbytes, kind, watch):
         self.nbytes, self.kind, self.watch = nbytes, kind, watch
-        self.on_tape = 0
+        self.counted, self.on_tape = kind, 0
 
     def counts_as(self):
         if self.on_tape and self.kind in ("transient", "workspace"):
@@ -102,10 +110,7 @@ class MemoryTracker:
         self.at_peak = dict.fromkeys(KINDS, 0)
         self.kept_for_backward = 0
 
-    def _count(self, kind, nbytes):
-        self.current_by_kind[kind] += nbytes
-        self.current_bytes += nbytes
-        self._raise_peaks(kind)
+    # Ctrl-C comes where a function begins or has returned: not between lines that belong together and call nothing
 
     def _raise_peaks(self, kind):
         """After `kind` has grown."""
@@ -116,9 +121,10 @@ class MemoryTracker:
             self.peak_bytes = self.current_bytes
             self.at_peak = dict(self.current_by_kind)
 
-    def _move(self, buffer, old):
-        new = buffer.counts_as()
+    def _move(self, buffer):
+        old, new = buffer.counted, buffer.counts_as()
         if new != old:
+            buffer.counted = new
             self.current_by_kind[old] -= buffer.nbytes
             self.current_by_kind[new] += buffer.nbytes
             self._raise_peaks(new)
@@ -127,31 +133,42 @@ class MemoryTracker:
         """The buffer of the array `owner`, counted from now on if it is new."""
         key = id(owner)
         buffer = self._buffers.get(key)
+        if buffer is not None and buffer.watch() is not owner:  # Ctrl-C came when that array died
+            self._forget(key)
+            buffer = None
         if buffer is None:
-            buffer = _Buffer(owner.nbytes, kind, weakref.ref(owner, lambda _: self._forget(key)))
+            buffer = _Buffer(owner.nbytes, kind, weakref.ref(owner, lambda _: self._forget_dead(key)))
             self._buffers[key] = buffer
-            self._count(kind, buffer.nbytes)
+            self.current_by_kind[kind] += buffer.nbytes
+            self.current_bytes += buffer.nbytes
+            self._raise_peaks(kind)
         return buffer
 
     def _forget(self, key):
         with lock:
-            buffer = self._buffers.pop(key, None)
-            if buffer is not None:
-                self.current_by_kind[buffer.counts_as()] -= buffer.nbytes
+            if key in self._buffers:
+                buffer = self._buffers[key]
+                del self._buffers[key]
+                self.current_by_kind[buffer.counted] -= buffer.nbytes
                 self.current_bytes -= buffer.nbytes
+
+    def _forget_dead(self, key):
+        try:
+            self._forget(key)
+        except KeyboardInterrupt:
+            interrupt_soon()
+            self._forget(key)
 
     def _note(self, owner, kind):
         buffer = self._find(owner, kind)
-        old = buffer.counts_as()
         if KINDS.index(kind) < KINDS.index(buffer.kind):
             buffer.kind = kind
-        self._move(buffer, old)
+        self._move(buffer)
 
     def _hold_on_tape(self, owner, change):
         buffer = self._find(owner, "transient")
-        old = buffer.counts_as()
         buffer.on_tape = max(0, buffer.on_tape + change)
-        self._move(buffer, old)
+        self._move(buffer)
 
 
 class track_memory:
@@ -163,15 +180,19 @@ class track_memory:
     open.
     """
 
+    def __init__(self):
+        self._entered = []
+
     def __enter__(self):
-        self._tracker = MemoryTracker()
+        tracker = MemoryTracker()
+        self._entered.append(tracker)
         with lock:
-            _trackers.append(self._tracker)
-        return self._tracker
+            _trackers.append(tracker)
+        return tracker
 
     def __exit__(self, *exception):
         with lock:
-            _trackers.remove(self._tracker)
+            _trackers.remove(self._entered.pop())
 
 
 def _owner(array):
@@ -194,8 +215,13 @@ def note(array, kind):
 def forget(array):
     """Report that `array` is not held any more, though it still exists."""
     if _trackers:
-        for tracker in list(_trackers):
-            tracker._forget(id(_owner(array)))
+        forget_owner(id(_owner(array)))
+
+
+def forget_owner(key):
+    """The same of an array that is about to go, by the `id` of the one that owns its memory."""
+    for tracker in list(_trackers):
+        tracker._forget(key)
 
 
 def hold(arrays):

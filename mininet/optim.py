@@ -1,20 +1,15 @@
 """Optimisers, and schedules for their learning rate."""
 
 import math
-import operator
+from collections.abc import Mapping
 
 import numpy as np
 
 from . import memory
 from .autodiff import Tensor
+from .checks import array as array_of
+from .checks import flag, instance, integer, number, shown
 from .profiling import measured_as
-
-
-def _number(name, value, lowest=0.0, below=math.inf):
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not lowest <= value < below:
-        limit = "" if below == math.inf else f" and below {below:g}"
-        raise ValueError(f"{name} must be a finite number of at least {lowest:g}{limit}, got {value!r}")
-    return float(value)
 
 
 class Optimizer:
@@ -23,19 +18,14 @@ class Optimizer:
     Parameters
     ----------
     parameters : iterable of Tensor
-        Those without a gradient, frozen or unused, are left as they are by `step`.
+        Different leaves.  Those without a gradient, frozen or unused, are left as they are by `step`.
     lr : float
         Learning rate.
     """
 
     def __init__(self, parameters, lr):
-        self.parameters = list(parameters)
-        for parameter in self.parameters:
-            if not isinstance(parameter, Tensor):
-                raise TypeError(f"parameters must be tensors, got {type(parameter).__name__}")
-        if not self.parameters:
-            raise ValueError("parameters must hold at least one tensor")
-        self.lr = _number("lr", lr)
+        self.parameters = _leaves(parameters)
+        self.lr = number("lr", lr, 0)
         self._memories = [{} for _ in self.parameters]
 
     @measured_as("optimizer step")
@@ -51,13 +41,13 @@ class Optimizer:
             parameter.grad = None
 
     def _update(self, value, gradient, memories):
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not define _update; use SGD or Adam")
 
     def state_dict(self):
         """{"lr": ..., "0.velocity": ..., ...}: all that `load_state_dict` needs to go on with the same bits."""
         state = {"lr": self.lr}
-        for number, memories in enumerate(self._memories):
-            state.update((f"{number}.{name}", np.copy(value)) for name, value in memories.items())
+        for place, memories in enumerate(self._memories):
+            state.update((f"{place}.{name}", np.copy(value)) for name, value in memories.items())
         return state
 
     def load_state_dict(self, state):
@@ -68,27 +58,28 @@ class Optimizer:
         ValueError
             If an entry does not fit; nothing is changed then.
         """
+        _require_mapping(state)
         memories = [{} for _ in self.parameters]
         for key, value in state.items():
             if key == "lr":
                 continue
-            number, _, name = key.partition(".")
-            if not number.isdecimal() or int(number) >= len(memories) or name not in self._memory_names:
+            place, _, name = key.partition(".")
+            if not place.isdecimal() or int(place) >= len(memories) or name not in self._memory_names:
                 raise ValueError(
                     f"state has an entry {key!r} that does not fit {type(self).__name__} with "
                     f"{len(memories)} parameters"
                 )
-            array, like = np.array(value), self.parameters[int(number)]
+            array, like = np.array(array_of(f"state entry {key!r}", value)), self.parameters[int(place)]
             if name == "steps":
-                memories[int(number)][name] = _count(f"state entry {key!r}", array.item(), 0)
+                memories[int(place)][name] = integer(f"state entry {key!r}", _plain(array), 0)
                 continue
             if (array.shape, array.dtype) != (like.shape, like.dtype):
                 raise ValueError(
                     f"state entry {key!r} must have shape {like.shape} and dtype {like.dtype}, got "
                     f"{array.shape} and {array.dtype}"
                 )
-            memories[int(number)][name] = array
-        self.lr = _number("lr in state", float(state["lr"]) if "lr" in state else None)
+            memories[int(place)][name] = array
+        self.lr = number("lr in state", _plain(state.get("lr")), 0)
         self._memories = memories
 
     _memory_names = ()
@@ -124,9 +115,9 @@ class SGD(Optimizer):
 
     def __init__(self, parameters, lr, momentum=0.0, nesterov=False, weight_decay=0.0):
         super().__init__(parameters, lr)
-        self.momentum = _number("momentum", momentum, below=1)
-        self.nesterov = bool(nesterov)
-        self.weight_decay = _number("weight_decay", weight_decay)
+        self.momentum = number("momentum", momentum, 0, below=1)
+        self.nesterov = flag("nesterov", nesterov)
+        self.weight_decay = number("weight_decay", weight_decay, 0)
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov needs a momentum above 0")
 
@@ -158,11 +149,11 @@ class Adam(Optimizer):
 
     def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
         super().__init__(parameters, lr)
-        if len(betas) != 2:
-            raise ValueError(f"betas must be two numbers, got {betas!r}")
-        self.betas = tuple(_number("betas", beta, below=1) for beta in betas)
-        self.eps = _number("eps", eps)
-        self.weight_decay = _number("weight_decay", weight_decay)
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+            raise ValueError(f"betas must be two numbers, got {shown(betas)}")
+        self.betas = tuple(number("betas", beta, 0, below=1) for beta in betas)
+        self.eps = number("eps", eps, 0)
+        self.weight_decay = number("weight_decay", weight_decay, 0)
 
     def _update(self, value, gradient, memories):
         if self.weight_decay:
@@ -192,14 +183,14 @@ class Schedule:
     """
 
     def __init__(self, optimizer):
-        self.optimizer = optimizer
+        self.optimizer = instance("optimizer", optimizer, Optimizer)
         self.initial_lr = optimizer.lr
         self.steps = 0
         self._apply()
 
     def factor(self, steps):
         """What the initial learning rate is multiplied with after `steps` steps."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not define factor")
 
     def step(self):
         """Go on by one step."""
@@ -214,25 +205,30 @@ class Schedule:
         return {"initial_lr": self.initial_lr, "steps": self.steps}
 
     def load_state_dict(self, state):
-        """Take over what `state_dict` gave."""
-        self.initial_lr = _number("initial_lr in state", float(state["initial_lr"]))
-        self.steps = _count("steps in state", state["steps"], 0)
+        """Take over what `state_dict` gave.
+
+        Raises
+        ------
+        ValueError
+            If an entry does not fit; nothing is changed then.
+        """
+        _require_mapping(state)
+        if state.keys() != self.state_dict().keys():
+            raise ValueError(f"state must have {', '.join(self.state_dict())}, got {', '.join(map(repr, state))}")
+        initial_lr = number("initial_lr in state", _plain(state.get("initial_lr")), 0)
+        steps = integer("steps in state", _plain(state.get("steps")), 0)
+        self.initial_lr, self.steps = initial_lr, steps
         self._apply()
-
-
-def _count(name, value, lowest=1):
-    count = operator.index(value)
-    if count < lowest:
-        raise ValueError(f"{name} must be at least {lowest}, got {count}")
-    return count
 
 
 class MultiStepDecay(Schedule):
     """Multiply the learning rate by `decay` at each of the `milestones`, given in steps."""
 
     def __init__(self, optimizer, milestones, decay=0.1):
-        self.milestones = sorted(_count("milestones", milestone) for milestone in milestones)
-        self.decay = _number("decay", decay)
+        if not isinstance(milestones, (tuple, list, range, np.ndarray)):
+            raise TypeError(f"milestones must be a sequence of integers, got {shown(milestones)}")
+        self.milestones = sorted(integer("milestones", milestone, 1) for milestone in milestones)
+        self.decay = number("decay", decay, 0)
         super().__init__(optimizer)
 
     def factor(self, steps):
@@ -244,7 +240,7 @@ class CosineDecay(Schedule):
     """Rise linearly during `warmup` steps, then fall along half a cosine (Loshchilov and Hutter, ICLR 2017) to 0."""
 
     def __init__(self, optimizer, total, warmup=0):
-        self.total, self.warmup = _count("total", total), _count("warmup", warmup, 0)
+        self.total, self.warmup = integer("total", total, 1), integer("warmup", warmup, 0)
         if self.warmup >= self.total:
             raise ValueError(f"warmup must be below total {self.total}, got {self.warmup}")
         super().__init__(optimizer)
@@ -255,3 +251,33 @@ class CosineDecay(Schedule):
             return (steps + 1) / (self.warmup + 1)
         done = min(1.0, (steps - self.warmup) / (self.total - self.warmup))
         return 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _leaves(parameters):
+    """The parameters as a list of different leaves."""
+    try:
+        leaves = None if isinstance(parameters, Tensor) else list(parameters)  # a tensor would be taken row by row
+    except TypeError:
+        leaves = None
+    if leaves is None:
+        raise TypeError(f"parameters must be a sequence of tensors, got {type(parameters).__name__}")
+    for parameter in leaves:
+        if not isinstance(parameter, Tensor):
+            raise TypeError(f"parameters must be tensors, got {type(parameter).__name__}")
+        if parameter.slot is not None and parameter.slot.record is not None:
+            raise ValueError(f"parameters must be leaves, got one of shape {parameter.shape} that was computed")
+    if not leaves:
+        raise ValueError("parameters must hold at least one tensor")
+    if len(set(leaves)) < len(leaves):
+        raise ValueError("parameters must differ, got one of them twice")
+    return leaves
+
+
+def _require_mapping(state):
+    if not isinstance(state, Mapping):
+        raise TypeError(f"state must be a mapping, as state_dict gives it, got {type(state).__name__}")
+
+
+def _plain(value):
+    """An array with one element, as files have them, as a plain number."""
+    return value.item() if isinstance(value, (np.ndarray, np.generic)) and value.size == 1 else value

@@ -3,8 +3,12 @@
 import contextlib
 
 import matplotlib.pyplot as plt
+from matplotlib.animation import Animation
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
+from .checks import instance, integer, number, one_of
 from .files import written_atomically
 
 # Okabe and Ito, *Color Universal Design*, 2008
@@ -43,7 +47,7 @@ _SETTINGS = {
 
 def style(method, **changes):
     """Keywords for `Axes.plot`: the look of `method`, a key of `STYLES`, with changes."""
-    return STYLES[method] | changes
+    return STYLES[one_of("method", method, STYLES)] | changes
 
 
 @contextlib.contextmanager
@@ -53,6 +57,8 @@ def figure(columns=1, rows=1, width=4.2, height=3.4, **keywords):
     columns, rows : int, number of panels
     width, height : float, of one panel in inches
     """
+    columns, rows = integer("columns", columns, 1), integer("rows", rows, 1)
+    width, height = number("width", width, above=0), number("height", height, above=0)
     plt.draw_if_interactive()  # loads the backend, whose first use changes settings: not inside the block
     with plt.rc_context(_SETTINGS):
         made, axes = plt.subplots(
@@ -63,6 +69,7 @@ def figure(columns=1, rows=1, width=4.2, height=3.4, **keywords):
 
 def save(made, path):
     """Write a figure to `path` as a whole or not at all, and close it."""
+    instance("made", made, Figure)
     with written_atomically(path) as temporary:
         made.savefig(temporary)
     plt.close(made)
@@ -70,6 +77,8 @@ def save(made, path):
 
 def save_animation(animation, path, frames_per_second=12):
     """Write an animation as a GIF to `path`, as a whole or not at all, and close its figure."""
+    instance("animation", animation, Animation)
+    number("frames_per_second", frames_per_second, above=0)
     with written_atomically(path) as temporary:
         animation.save(temporary, writer="pillow", fps=frames_per_second)
     plt.close(animation._fig)
@@ -77,6 +86,7 @@ def save_animation(animation, path, frames_per_second=12):
 
 def readable_bytes(count):
     """A number of bytes with a unit, as in 1.5 MiB."""
+    count = number("count", count)
     for unit in ("B", "KiB", "MiB"):
         if abs(count) < 1024:
             return f"{count:.3g} {unit}"
@@ -86,6 +96,6 @@ def readable_bytes(count):
 
 def bytes_upwards(axes):
     """Give `axes` a logarithmic vertical scale with numbers of bytes."""
-    axes.set_yscale("log", base=2)
+    instance("axes", axes, Axes).set_yscale("log", base=2)
     axes.yaxis.set_major_locator(LogLocator(base=2, numticks=8))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: readable_bytes(value)))

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .checks import array, shown
+
 _INTEGERS = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}
 
 
@@ -25,7 +27,7 @@ def ulp_distance(a, b):
     int
         0 if all values are equal.  A NaN is as far as can be from a number, and equal to a NaN.
     """
-    a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
+    a, b = np.ascontiguousarray(array("a", a)), np.ascontiguousarray(array("b", b))
     if a.shape != b.shape or a.dtype != b.dtype:
         raise ValueError(f"a and b must agree in shape and dtype, got {a.shape} {a.dtype} and {b.shape} {b.dtype}")
     if a.dtype not in _INTEGERS:
@@ -54,14 +56,18 @@ def bits_of_difference(a, b):
 def describe_difference(a, b):
     """In words, how `a` and `b` compare: exact, or approximate with the largest difference.
 
-    For tutorials and reports.  Parameters as in `ulp_distance`; integers are welcome too.
+    For tutorials and reports.  Parameters as in `ulp_distance`; other numbers and booleans are welcome too.
     """
-    a, b = np.asarray(a), np.asarray(b)
+    a, b = array("a", a), array("b", b)
+    for name, values in (("a", a), ("b", b)):
+        if values.dtype.kind not in "biufc":
+            raise TypeError(f"{name} must hold numbers, got {shown(values)}")
     if a.shape != b.shape or a.dtype != b.dtype:
         return f"different: {a.shape} {a.dtype} and {b.shape} {b.dtype}"
-    are_floats = a.dtype in _INTEGERS
-    if np.array_equal(a, b, equal_nan=are_floats):
-        return "exact"
     differ = (a != b) & ((a == a) | (b == b))  # NaN and NaN do not
-    largest = (np.maximum(a[differ], b[differ]) - np.minimum(a[differ], b[differ])).max()  # also for unsigned integers
-    return f"approximate: largest difference {largest:.3g}"
+    if not differ.any():
+        return "exact"
+    a, b = a[differ], b[differ]
+    if a.dtype.kind in "biu":
+        a, b = a.astype(object), b.astype(object)  # Python's integers do not overflow
+    return f"approximate: largest difference {np.abs(a - b).max():.3g}"

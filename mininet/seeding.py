@@ -6,11 +6,15 @@ number alone: Philox, a counter-based generator (Salmon, Moraes, Dror, Shaw, *Pa
 the same mask, without having stored it.
 """
 
-import contextlib
-import operator
 import threading
 
 import numpy as np
+
+from .changes import changed
+from .checks import integer, shown
+
+NUMBERS = 2**64
+"""Seeds, and numbers of draws, are below this."""
 
 
 class _Stream(threading.local):
@@ -31,13 +35,7 @@ def manual_seed(seed):
     seed : int
         At least 0 and below 2**64.  Until the first call, the seed is 0.
     """
-    try:
-        seed = operator.index(seed)
-    except TypeError:
-        raise TypeError(f"seed must be an integer, got {type(seed).__name__}") from None
-    if not 0 <= seed < 2**64:
-        raise ValueError(f"seed must be at least 0 and below 2**64, got {seed}")
-    _stream.seed, _stream.draw = seed, 0
+    _stream.seed, _stream.draw = integer("seed", seed, 0, NUMBERS), 0
 
 
 def next_draw():
@@ -49,7 +47,8 @@ def next_draw():
 
 def generator_for(seed, number):
     """The `numpy.random.Generator` that belongs to a seed and a number, both at least 0 and below 2**64."""
-    return np.random.Generator(np.random.Philox(key=np.array([seed, number], dtype=np.uint64)))
+    key = integer("seed", seed, 0, NUMBERS), integer("number", number, 0, NUMBERS)
+    return np.random.Generator(np.random.Philox(key=np.array(key, dtype=np.uint64)))
 
 
 def position():
@@ -59,16 +58,21 @@ def position():
 
 def restore(to):
     """Let the stream of random numbers go on from `to`, a `position`."""
-    manual_seed(to[0])
-    _stream.draw = operator.index(to[1])
+    _stream.seed, _stream.draw = _checked_position(to)
 
 
-@contextlib.contextmanager
 def rewound(to):
     """Draw again from `to`, a `position`, inside the block; afterwards the stream stands where it stood before."""
-    before = position()
-    _stream.seed, _stream.draw = to
-    try:
-        yield
-    finally:
-        _stream.seed, _stream.draw = before
+    return changed(at_position(to))
+
+
+def at_position(to):
+    """The attributes, for `changed`, of a stream that stands at `to`."""
+    seed, draw = _checked_position(to)
+    return [(_stream, "seed", seed), (_stream, "draw", draw)]
+
+
+def _checked_position(to):
+    if not isinstance(to, (tuple, list)) or len(to) != 2:
+        raise TypeError(f"position must be a pair (seed, number), as position() gives it, got {shown(to)}")
+    return integer("seed", to[0], 0, NUMBERS), integer("number", to[1], 0, NUMBERS)

@@ -19,7 +19,12 @@ from tqdm import tqdm
 from . import plotting, seeding
 from .autodiff import Tensor, no_grad
 from .autodiff import functional as F
+from .checks import flag, instance, integer, number
+from .checks import path as path_of
+from .datasets import Batches
 from .files import read_npz, written_atomically
+from .nn import Module
+from .optim import Optimizer, Schedule
 
 CHECKPOINT, CURVES, FIGURE = "checkpoint.npz", "curves.csv", "curves.png"
 _FORMAT = 1
@@ -80,11 +85,16 @@ class Training:
 
     def __init__(self, net, optimizer, schedule, batches, test_batches, epochs, folder=None, description=None,
                  checkpoint_seconds=60.0, progress=True):  # fmt: skip
-        self.net, self.optimizer, self.schedule = net, optimizer, schedule
-        self.batches, self.test_batches, self.epochs = batches, test_batches, epochs
-        self.folder = None if folder is None else pathlib.Path(folder)
-        self.description = description or {}
-        self.checkpoint_seconds, self.progress = checkpoint_seconds, progress
+        self.net = instance("net", net, Module)
+        self.optimizer = instance("optimizer", optimizer, Optimizer)
+        self.schedule = None if schedule is None else instance("schedule", schedule, Schedule)
+        self.batches = instance("batches", batches, Batches)
+        self.test_batches = instance("test_batches", test_batches, Batches)
+        self.epochs = integer("epochs", epochs, 0)
+        self.folder = None if folder is None else path_of("folder", folder)
+        self.description = {} if description is None else instance("description", description, dict)
+        self.checkpoint_seconds = number("checkpoint_seconds", checkpoint_seconds, 0)
+        self.progress = flag("progress", progress)
         self.history = []
         self._steps, self._loss, self._right, self._seen, self._seconds = 0, 0.0, 0, 0, 0.0  # in the present epoch
 
@@ -162,10 +172,12 @@ class Training:
 
     def save(self):
         """Write the checkpoint, as a whole or not at all."""
-        state = {"net": self.net.state_dict(), "optimizer": self.optimizer.state_dict()}
-        if self.schedule is not None:
-            state["schedule"] = self.schedule.state_dict()
-        arrays = {f"{part}.{name}": value for part, entries in state.items() for name, value in entries.items()}
+        self._require_folder()
+        arrays = {
+            f"{part}.{name}": value
+            for part, owner in self._parts().items()
+            for name, value in owner.state_dict().items()
+        }
         seed, draw = seeding.position()
         arrays["random.seed"], arrays["random.draw"] = np.uint64(seed), np.uint64(draw)
         arrays["history"] = np.array([dataclasses.astuple(epoch) for epoch in self.history]).reshape(-1, 5)
@@ -174,6 +186,15 @@ class Training:
         self.folder.mkdir(parents=True, exist_ok=True)
         with written_atomically(self.folder / CHECKPOINT) as path:
             np.savez(path, **arrays)
+
+    def _require_folder(self):
+        if self.folder is None:
+            raise ValueError("folder must be given for checkpoints, got None")
+
+    def _parts(self):
+        """All that has a state dict, by what it is called in the checkpoint."""
+        parts = {"net": self.net, "optimizer": self.optimizer, "schedule": self.schedule}
+        return {name: part for name, part in parts.items() if part is not None}
 
     def resume(self):
         """Go back to where the checkpoint in `folder` was written; without one, to the start.
@@ -187,41 +208,55 @@ class Training:
         ------
         ValueError
             If the file is damaged, or from another training; nothing is changed then.
+        OSError
+            If it cannot be opened.
         """
+        self._require_folder()
         for path in self.folder.glob(f".{pathlib.Path(CHECKPOINT).stem}-*"):
             path.unlink(missing_ok=True)  # half-written when the process was killed
         path = self.folder / CHECKPOINT
         if not path.exists():
             return False
         arrays = read_npz(path)
-        try:
-            made_by = json.loads(arrays.pop("description").item())
-            history = [Epoch(*map(float, row)) for row in arrays.pop("history")]
-            steps, loss, right, seen, seconds = arrays.pop("epoch").tolist()
-            random = int(arrays.pop("random.seed")), int(arrays.pop("random.draw"))
-        except (KeyError, ValueError, TypeError) as error:
-            raise ValueError(f"{path} is not a whole checkpoint: {error}") from None
         expected = json.loads(json.dumps([_FORMAT, self.description]))
+        try:
+            made_by = json.loads(_taken(arrays, "description", "U", ()).item())
+            random = int(_taken(arrays, "random.seed", "u", ())), int(_taken(arrays, "random.draw", "u", ()))
+            rows = np.size(arrays.get("history")) // 5
+            history = [Epoch(*row) for row in _taken(arrays, "history", "f", (rows, 5)).tolist()]
+            steps, loss, right, seen, seconds = _taken(arrays, "epoch", "f", (5,)).tolist()
+            if not all(count.is_integer() for count in (steps, right, seen)) or not math.isfinite(loss + seconds):
+                raise ValueError("an epoch is not made of such numbers")
+            if not 0 <= right <= seen or not 0 <= steps <= len(self.batches):
+                raise ValueError(f"an epoch has {len(self.batches)} batches, it was after {steps:g} of them")
+            if made_by == expected:
+                self._load(arrays)
+        except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
+            raise ValueError(f"{path} is not a whole checkpoint: {error}") from None
         if made_by != expected:
             raise ValueError(f"{path} is from another training, {made_by}, expected {expected}")
-        parts = {"net": {}, "optimizer": {}, "schedule": {}}
-        for name, array in arrays.items():
-            part, _, rest = name.partition(".")
-            parts[part][rest] = array
-        self.net.load_state_dict(parts["net"])
-        self.optimizer.load_state_dict(parts["optimizer"])
-        if self.schedule is not None:
-            self.schedule.load_state_dict(parts["schedule"])
         seeding.restore(random)
         self.history = history
-        self._steps, self._loss, self._right, self._seen, self._seconds = (
-            int(steps),
-            loss,
-            int(right),
-            int(seen),
-            seconds,
-        )
+        self._steps, self._loss, self._right, self._seen = int(steps), loss, int(right), int(seen)
+        self._seconds = seconds
         return True
+
+    def _load(self, arrays):
+        """Let all parts take over their states from the arrays of a checkpoint, or none of them."""
+        parts = self._parts()
+        states, before = {name: {} for name in parts}, {name: part.state_dict() for name, part in parts.items()}
+        for name, array in arrays.items():
+            part, _, rest = name.partition(".")
+            if part not in parts:
+                raise ValueError(f"it has {name!r}")
+            states[part][rest] = array
+        try:
+            for name, part in parts.items():
+                part.load_state_dict(states[name])
+        except BaseException:
+            for name, part in parts.items():
+                part.load_state_dict(before[name])
+            raise
 
     def _write_curves(self):
         with written_atomically(self.folder / CURVES) as path, open(path, "w", newline="") as file:
@@ -229,6 +264,16 @@ class Training:
             writer.writerow(["epoch", *(field.name for field in dataclasses.fields(Epoch))])
             writer.writerows([number, *dataclasses.astuple(epoch)] for number, epoch in enumerate(self.history, 1))
         plotting.save(draw_curves({"": self.history}), self.folder / FIGURE)
+
+
+def _taken(arrays, name, kind, shape):
+    """Take an entry of a kind and shape out of the arrays of a checkpoint."""
+    if name not in arrays:
+        raise ValueError(f"it lacks {name}")
+    array = arrays.pop(name)
+    if array.dtype.kind != kind or array.shape != shape:
+        raise ValueError(f"{name} is {array.dtype} of shape {array.shape}")
+    return array
 
 
 def accuracy(net, batches):
@@ -254,15 +299,20 @@ def confusion(net, batches, classes):
     ndarray (classes, classes), int64
         How many images there are by true class (row) and predicted class (column).
     """
+    classes = integer("classes", classes, 1)
     counts = np.zeros((classes, classes), np.int64)
     for predicted, labels in _predictions(net, batches):
+        largest = max(predicted.max(initial=0), labels.max(initial=0))
+        if largest >= classes:
+            raise ValueError(f"classes must be above all labels and predictions, {largest} among them, got {classes}")
         np.add.at(counts, (labels, predicted), 1)
     return counts
 
 
 def _predictions(net, batches):
     """The predicted and the true classes, an array of each for every batch."""
-    modes = [(module, module.training) for module in net.modules()]
+    instance("batches", batches, Batches)
+    modes = [(module, module.training) for module in instance("net", net, Module).modules()]
     net.eval()
     try:
         with no_grad():
@@ -274,6 +324,7 @@ def _predictions(net, batches):
 
 def draw_curves(histories):
     """A figure of training loss and test accuracy by epoch, for histories by name."""
+    instance("histories", histories, dict)
     with plotting.figure(columns=2) as (figure, axes):
         for number, (name, history) in enumerate(histories.items()):
             epochs = range(1, len(history) + 1)

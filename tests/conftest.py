@@ -1,17 +1,27 @@
-"""A quick look, at a few cases of each test; the grader alone; and Ctrl-C, which some tests press."""
+"""A quick look, at a few cases of each test; generated examples; the grader alone; Ctrl-C, which some tests press."""
 
 import itertools
 import signal
+
+import examples
+import pytest
+import without_jit
+
+examples.register_profiles()
 
 
 def pytest_configure(config):
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a job that a shell script runs in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    without_jit.configure(config)
 
 
 def pytest_addoption(parser):
     parser.addoption(
         "--few", type=int, metavar="N", help="run at most N cases of each parametrised test, spread evenly"
+    )
+    parser.addoption(
+        "--least-examples", type=int, default=0, metavar="N", help="fail if fewer than N generated examples were tried"
     )
 
 
@@ -21,6 +31,7 @@ def pytest_ignore_collect(collection_path, config):
 
 
 def pytest_collection_modifyitems(config, items):
+    _keep(config, items, [item for item in items if not without_jit.is_too_slow(item)])
     limit = config.getoption("few")
     if limit is None:
         return
@@ -28,10 +39,28 @@ def pytest_collection_modifyitems(config, items):
     for _, cases in itertools.groupby(sorted(items, key=_test), key=_test):
         cases = list(cases)
         kept += [cases[len(cases) * i // limit] for i in range(limit)] if len(cases) > limit else cases
-    chosen = set(kept)
+    _keep(config, items, kept)
+
+
+def _keep(config, items, chosen):
+    chosen = set(chosen)
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = [item for item in items if item in chosen]
 
 
 def _test(item):
     return item.nodeid.partition("[")[0]
+
+
+def pytest_sessionfinish(session, exitstatus):
+    if sum(examples.TRIED.values()) < session.config.getoption("least_examples") and exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    least, tried = config.getoption("least_examples"), sum(examples.TRIED.values())
+    if tried or least:
+        terminalreporter.section("generated examples")
+        for name, count in examples.TRIED.items():
+            terminalreporter.write_line(f"{count:8,}  {name}")
+        terminalreporter.write_line(f"{tried:8,}  in all" + f", at least {least:,} are wanted" * bool(least))

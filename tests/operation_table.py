@@ -14,21 +14,21 @@ from mininet.kernels.normalization import batch_norm_reference
 from mininet.kernels.pooling import pool_reference
 
 
-def positive(shape, number):
+def positive(shape, number, seed=0):
     """Between 0.5 and 2."""
-    return np.random.default_rng(number).uniform(0.5, 2, shape)
+    return np.random.default_rng(seed + number).uniform(0.5, 2, shape)
 
 
-def apart(shape, number):
+def apart(shape, number, seed=0):
     """No two values, of this or of another input, and no value and 0, are closer than 0.02: away from all kinks."""
     size = int(np.prod(shape))
-    values = 0.1 * (np.random.default_rng(number).permutation(size) - size // 2) + 0.05
+    values = 0.1 * (np.random.default_rng(seed + number).permutation(size) - size // 2) + 0.05
     return values.reshape(shape) + 0.02 * number
 
 
-def anything(shape, number):
+def anything(shape, number, seed=0):
     """Normally distributed."""
-    return normal(shape, seed=number)
+    return normal(shape, seed=seed + number)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,8 +43,8 @@ class Case:
         Of the inputs that are tensors.
     function, truth : callable
         The operation on tensors, and the same in NumPy on arrays, for inputs of other shapes, too, if `elementwise`.
-    domain : callable(shape, number) -> ndarray
-        Where the operation is defined and smooth.
+    domain : callable(shape, number, seed=0) -> ndarray
+        Input number so and so, where the operation is defined and smooth.
     terms : int
         How many numbers are added up, at most, for one element of the output.
     elementwise : bool

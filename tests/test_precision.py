@@ -141,3 +141,12 @@ def test_differences_of_integers_in_words(dtype):
 def test_equal_nans_are_no_difference_in_words(dtype):
     a = np.array([np.nan, 1.0], dtype)
     assert describe_difference(a, a.copy()) == "exact"
+
+
+def test_differences_of_large_integers_and_of_complex_numbers():
+    assert describe_difference(np.array([2**60 + 1]), np.array([2**60])) == "approximate: largest difference 1"
+    extremes = np.iinfo(np.int64)
+    text = describe_difference(np.array([extremes.min]), np.array([extremes.max]))
+    assert text == f"approximate: largest difference {2**64:.3g}"
+    assert describe_difference(np.array([1 + 2j]), np.array([1 - 1j])) == "approximate: largest difference 3"
+    assert describe_difference(np.array([True, True]), np.array([True, False])) == "approximate: largest difference 1"

@@ -42,7 +42,7 @@ def test_a_generator_is_a_function_of_seed_and_number():
     assert generator_for(1, 2).bit_generator.random_raw(2).tolist() == [5705853004827290377, 6584680345644299050]
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2**64 - 1, np.int64(5), np.uint64(2**63), True])
+@pytest.mark.parametrize("seed", [0, 1, 2**64 - 1, np.int64(5), np.uint64(2**63)])
 def test_seeds(seed):
     manual_seed(seed)
     assert position() == (int(seed), 0)
@@ -59,9 +59,9 @@ def test_seeds_out_of_range(seed):
     assert position() == (3, 0)
 
 
-@pytest.mark.parametrize("seed", [1.0, "1", None, [1]])
+@pytest.mark.parametrize("seed", [1.0, "1", None, [1], True])
 def test_seeds_are_integers(seed):
-    with pytest.raises(TypeError, match=f"seed must be an integer, got {type(seed).__name__}"):
+    with pytest.raises(TypeError, match="seed must be an integer, got"):
         manual_seed(seed)
 
 

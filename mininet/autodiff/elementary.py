@@ -198,7 +198,7 @@ def negative(a):
 
 def power(a, exponent):
     """a to the power of a Python number."""
-    if not isinstance(exponent, (int, float)):
+    if not isinstance(exponent, (int, float)) or isinstance(exponent, bool):
         raise TypeError(f"exponent must be a Python number, got {type(exponent).__name__}")
     return apply(_POWER, a, exponent=exponent)
 
@@ -246,6 +246,8 @@ def _product(a, b):
 
 
 def _matmul(a, b):
+    if a.ndim == 0 or b.ndim == 0 or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
+        raise ValueError(f"a and b must be (..., m, k) and (..., k, n), got shapes {a.shape} and {b.shape}")
     return _product(a, b), (a, b)
 
 

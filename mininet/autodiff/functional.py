@@ -3,11 +3,10 @@
 Images are channels last: (n, height, width, channels).
 """
 
-import operator
-
 import numpy as np
 
 from .. import seeding
+from ..checks import flag, float_array, number, pair
 from ..kernels import convolution, normalization, pooling
 from ..kernels.matrix import matrix_product, transposed_product
 from ..profiling import measured
@@ -41,23 +40,16 @@ __all__ = [
 ]  # fmt: skip
 
 
-def pair(name, value, lowest):
-    """`value`, an integer or two, as a pair of integers of at least `lowest`."""
-    try:
-        values = (value, value) if not isinstance(value, (tuple, list)) else tuple(value)
-        pair = tuple(operator.index(entry) for entry in values)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer or a pair of integers, got {value!r}") from None
-    if len(pair) != 2 or min(pair) < lowest:
-        raise ValueError(f"{name} must be one or two integers of at least {lowest}, got {value!r}")
-    return pair
-
-
 # Linear maps
 
 
+def _rows(array):
+    """All axes but the last as one; contiguous and aligned, so that results do not depend on how it lies in memory."""
+    return np.require(array, requirements="CA").reshape(-1, array.shape[-1])
+
+
 def _linear(x, weight, bias=None):
-    out = matrix_product(x.reshape(-1, x.shape[-1]), weight)
+    out = matrix_product(_rows(x), _rows(weight))
     if bias is not None:
         out += bias
     return out.reshape(*x.shape[:-1], weight.shape[1]), (x, weight)
@@ -65,9 +57,9 @@ def _linear(x, weight, bias=None):
 
 def _linear_vjp(saved, gradient, needs):
     x, weight = saved
-    rows, inputs = gradient.reshape(-1, gradient.shape[-1]), x.reshape(-1, x.shape[-1])
+    rows, inputs = _rows(gradient), _rows(x)
     return (
-        matrix_product(rows, weight.T).reshape(x.shape) if needs[0] else None,
+        matrix_product(rows, _rows(weight).T).reshape(x.shape) if needs[0] else None,
         transposed_product(inputs, rows) if needs[1] else None,
         rows.sum(axis=0) if needs[2:] == (True,) else None,
     )[: len(needs)]
@@ -91,12 +83,18 @@ def linear(x, weight, bias=None):
     """
     x, weight = as_tensor(x), as_tensor(weight)
     require_rank("weight", weight, 2, "(in, out)")
+    _require_not_empty("weight", weight.shape)
     if x.ndim == 0 or x.shape[-1] != weight.shape[0]:
         raise ValueError(
             f"x must have {weight.shape[0]} features on its last axis, as weight {weight.shape} says, "
             f"got shape {x.shape}"
         )
     return apply(_LINEAR, x, weight, *_optional_bias(bias, weight.shape[1]))
+
+
+def _require_not_empty(name, shape):
+    if 0 in shape:
+        raise ValueError(f"{name} must not be empty, got shape {shape}")
 
 
 def _optional_bias(bias, size):
@@ -151,6 +149,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=0):
     x, weight = as_tensor(x), as_tensor(weight)
     require_rank("x", x, 4, "(n, height, width, channels)")
     require_rank("weight", weight, 4, "(kh, kw, in_channels, out_channels)")
+    _require_not_empty("weight", weight.shape)
     stride, padding = pair("stride", stride, 1), pair("padding", padding, 0)
     if x.shape[3] != weight.shape[2]:
         raise ValueError(
@@ -171,10 +170,6 @@ def _require_window(name, shape, size, stride, padding):
 
 
 # Batch normalisation
-
-
-def _rows(array):
-    return np.ascontiguousarray(array).reshape(-1, array.shape[-1])
 
 
 def _batch_norm(x, weight, bias, *, mean, variance, eps, training, relu):
@@ -221,18 +216,20 @@ def batch_norm(x, weight, bias, running_mean, running_var, training, momentum=0.
 
     Raises
     ------
-    ValueError
-        In training, if a channel has fewer than 2 values.
+    TypeError, ValueError
+        For an argument outside what is allowed, naming it; in training, if a channel has fewer than 2 values.
     """
     x, weight, bias = as_tensor(x), as_tensor(weight), as_tensor(bias)
-    channels = weight.shape[0] if weight.ndim == 1 else -1
-    if x.ndim < 2 or x.shape[-1] != channels or bias.shape != weight.shape:
+    channels = weight.shape[0] if weight.ndim == 1 else 0
+    if x.ndim < 2 or channels < 1 or x.shape[-1] != channels or bias.shape != weight.shape:
         raise ValueError(
-            "x, weight and bias must have shapes (..., channels), (channels,) and (channels,), got "
-            f"{x.shape}, {weight.shape} and {bias.shape}"
+            "x, weight and bias must have shapes (..., channels), (channels,) and (channels,), with at least 1 "
+            f"channel, got {x.shape}, {weight.shape} and {bias.shape}"
         )
     require_one_dtype("batch_norm", (x, weight, bias))  # before the running statistics move
-    mean, variance = running_mean, running_var
+    mean, variance = float_array("running_mean", running_mean), float_array("running_var", running_var)
+    momentum, eps = number("momentum", momentum, 0, 1), number("eps", eps, 0)
+    training, relu = flag("training", training), flag("relu", relu)
     if not mean.shape == variance.shape == weight.shape:
         raise ValueError(
             f"running_mean and running_var must have shape {weight.shape}, got {mean.shape} and {variance.shape}"
@@ -274,13 +271,19 @@ _MAX_POOL2D = Operation("max_pool2d", _max_pool2d, _max_pool2d_vjp)
 _AVG_POOL2D = Operation("avg_pool2d", _avg_pool2d, _avg_pool2d_vjp)
 
 
-def _pool(operation, x, size, stride, padding):
-    x = as_tensor(x)
-    require_rank("x", x, 4, "(n, height, width, channels)")
+def pool_window(size, stride, padding):
+    """Size, stride and padding of a pooling, checked, as pairs; `stride` None stands for `size`."""
     size, padding = pair("size", size, 1), pair("padding", padding, 0)
     stride = size if stride is None else pair("stride", stride, 1)
     if any(2 * p > s for p, s in zip(padding, size, strict=True)):
         raise ValueError(f"padding must be at most half of size {size}, got {padding}")
+    return size, stride, padding
+
+
+def _pool(operation, x, size, stride, padding):
+    x = as_tensor(x)
+    require_rank("x", x, 4, "(n, height, width, channels)")
+    size, stride, padding = pool_window(size, stride, padding)
     _require_window("size", x.shape, size, stride, padding)
     return apply(operation, x, size=size, stride=stride, padding=padding)
 
@@ -337,9 +340,7 @@ def dropout(x, p=0.5, training=True):
 
     The mask comes from the random numbers that `manual_seed` started and is drawn again on the way back.
     """
-    if not isinstance(p, (int, float)) or not 0 <= p < 1:
-        raise ValueError(f"p must be at least 0 and below 1, got {p!r}")
-    x = as_tensor(x)
-    if not training or p == 0:
+    p, x = number("p", p, 0, below=1), as_tensor(x)
+    if not flag("training", training) or p == 0:
         return x
     return apply(_DROPOUT, x, p=p, draw=seeding.next_draw())

@@ -7,6 +7,7 @@ room for these and still rejects a vjp that is wrong by 0.1 %.
 
 import numpy as np
 
+from ..checks import instance, integer, number
 from .modes import no_grad
 from .tensor import Tensor, gradients
 
@@ -25,6 +26,7 @@ def check_gradient(function, *inputs, directions=3, tolerance=1e-6, seed=0):
     function : callable(*tensors) -> Tensor
         Must be smooth around the inputs, and give the same result for the same input.
     inputs : ndarray of float64
+        At least one.
     directions : int
         How many random directions, and random cotangents c, to try.
     tolerance : float
@@ -36,11 +38,11 @@ def check_gradient(function, *inputs, directions=3, tolerance=1e-6, seed=0):
     GradientError
         With both derivatives, if they disagree.
     """
-    random = np.random.default_rng(seed)
-    arrays = _checked(inputs)
-    for number in range(directions):
+    random = np.random.default_rng(integer("seed", seed, 0))
+    arrays, tolerance = _checked(function, inputs), number("tolerance", tolerance, 0)
+    for direction in range(integer("directions", directions, 1)):
         tensors = [Tensor(array.copy(), requires_grad=True) for array in arrays]
-        output = function(*tensors)
+        output = instance("the result of function", function(*tensors), Tensor)
         cotangent = random.standard_normal(output.shape)
         sums = gradients(output, cotangent, tensors)
         along = [random.standard_normal(array.shape) for array in arrays]
@@ -52,14 +54,14 @@ def check_gradient(function, *inputs, directions=3, tolerance=1e-6, seed=0):
         scale = max(abs(ours), abs(theirs), float(np.sum(np.abs(cotangent * upper))))
         if not abs(ours - theirs) <= tolerance * scale:
             raise GradientError(
-                f"direction {number}: backward gives {ours:.12g}, finite differences {theirs:.12g}, "
+                f"direction {direction}: backward gives {ours:.12g}, finite differences {theirs:.12g}, "
                 f"relative difference {abs(ours - theirs) / scale:.3g} > {tolerance:g}"
             )
 
 
 def check_jacobian(function, *inputs, tolerance=1e-6):
     """Check every element of every Jacobian; for tiny inputs.  Parameters and error as in `check_gradient`."""
-    arrays = _checked(inputs)
+    arrays, tolerance = _checked(function, inputs), number("tolerance", tolerance, 0)
     output_shape = _value(function, arrays).shape
     ours = [np.zeros((*output_shape, *array.shape)) for array in arrays]
     for index in np.ndindex(output_shape):
@@ -70,31 +72,36 @@ def check_jacobian(function, *inputs, tolerance=1e-6):
         for jacobian, gradient in zip(ours, sums, strict=True):
             if gradient is not None:
                 jacobian[index] = gradient
-    for number, array in enumerate(arrays):
+    for place, array in enumerate(arrays):
         for index in np.ndindex(array.shape):
             shifted = [array.copy() for array in arrays]
-            shifted[number][index] += STEP
+            shifted[place][index] += STEP
             upper = _value(function, shifted)
-            shifted[number][index] -= 2 * STEP
+            shifted[place][index] -= 2 * STEP
             theirs = (upper - _value(function, shifted)) / (2 * STEP)
-            found = ours[number][(..., *index)]
+            found = ours[place][(..., *index)]
             scale = np.maximum(np.abs(theirs), np.abs(upper).max(initial=0))
             excess = np.abs(found - theirs) - tolerance * scale
             if not (excess <= 0).all():
                 worst = np.unravel_index(np.argmax(np.nan_to_num(excess, nan=np.inf)), excess.shape)
                 raise GradientError(
-                    f"d output{list(map(int, worst))} / d input {number} {list(index)}: backward gives "
+                    f"d output{list(map(int, worst))} / d input {place} {list(index)}: backward gives "
                     f"{found[worst]:.12g}, finite differences {theirs[worst]:.12g}"
                 )
 
 
-def _checked(inputs):
-    for number, array in enumerate(inputs):
+def _checked(function, inputs):
+    if not callable(function):
+        raise TypeError(f"function must be callable, got {type(function).__name__}")
+    if not inputs:
+        raise ValueError("inputs must be at least one array, got none")
+    for place, array in enumerate(inputs):
         if not isinstance(array, np.ndarray) or array.dtype != np.float64:
-            raise TypeError(f"input {number} must be an ndarray of float64, got {getattr(array, 'dtype', type(array))}")
+            raise TypeError(f"input {place} must be an ndarray of float64, got {getattr(array, 'dtype', type(array))}")
     return inputs
 
 
 def _value(function, arrays):
     with no_grad():
-        return np.array(function(*(Tensor(array) for array in arrays)).data)
+        output = function(*(Tensor(array) for array in arrays))
+        return np.array(instance("the result of function", output, Tensor).data)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..checks import array
 from .elementary import exp, power, subtract
 from .shapes import mean
 from .tape import Operation
@@ -9,6 +10,8 @@ from .tensor import apply, as_tensor, require_rank
 
 
 def _log_softmax(x):
+    if x.ndim == 0 or x.shape[-1] == 0:
+        raise ValueError(f"x must have at least one element on its last axis, got shape {x.shape}")
     shifted = x - x.max(axis=-1, keepdims=True)
     out = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return out, (out,)
@@ -54,7 +57,7 @@ def cross_entropy(logits, labels):
     logits : Tensor (n, classes)
     labels : ndarray (n,) of integers from 0 to classes - 1
     """
-    logits, labels = as_tensor(logits), np.array(labels)  # a copy: a loader may fill its buffer again
+    logits, labels = as_tensor(logits), np.array(array("labels", labels))  # a copy: a loader may fill its buffer again
     require_rank("logits", logits, 2, "(n, classes)")
     if labels.dtype.kind not in "iu":
         raise TypeError(f"labels must be integers, got {labels.dtype}")

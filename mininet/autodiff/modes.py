@@ -1,9 +1,9 @@
 """Two switches of each thread: whether operations are recorded, and whether a function is being evaluated again."""
 
-import contextlib
 import threading
 
 from .. import seeding
+from ..changes import changed
 
 
 class _Modes(threading.local):
@@ -27,13 +27,8 @@ def is_replaying():
     return _modes.replaying
 
 
-@contextlib.contextmanager
 def _recording_set_to(value):
-    before, _modes.recording = _modes.recording, value
-    try:
-        yield
-    finally:
-        _modes.recording = before
+    return changed([(_modes, "recording", value)])
 
 
 def no_grad():
@@ -46,15 +41,10 @@ def enable_grad():
     return _recording_set_to(True)
 
 
-@contextlib.contextmanager
-def replaying(random_position):
+def replaying(random_position, attributes=()):
     """Evaluate a function again, silently: side effects are left out, random numbers are drawn as the first time.
 
     random_position : what `seeding.position()` was before the first evaluation
+    attributes : of other objects as they were then, (object, name, value) for each
     """
-    before, _modes.replaying = _modes.replaying, True
-    try:
-        with seeding.rewound(random_position):
-            yield
-    finally:
-        _modes.replaying = before
+    return changed([*attributes, (_modes, "replaying", True), *seeding.at_position(random_position)])

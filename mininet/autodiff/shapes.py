@@ -5,6 +5,7 @@ Each is a pair of functions on arrays, forward and vjp side by side, and a publi
 
 import numpy as np
 
+from ..checks import flag, integer, shown
 from .tape import Operation
 from .tensor import apply
 
@@ -15,6 +16,10 @@ def _normalized_axes(axis, ndim):
     """`axis` as a tuple of different numbers from 0 to ndim - 1."""
     if axis is None:
         return tuple(range(ndim))
+    try:
+        axis = tuple(integer("axis", entry) for entry in (axis if isinstance(axis, (tuple, list)) else (axis,)))
+    except TypeError:
+        raise TypeError(f"axis must be None, an integer or several, got {shown(axis)}") from None
     return np.lib.array_utils.normalize_axis_tuple(axis, ndim, argname="axis")
 
 
@@ -48,6 +53,8 @@ def _mean_vjp(saved, gradient, needs):
 
 def _max(a, axis, keepdims):
     axes = _normalized_axes(axis, a.ndim)
+    if 0 in (a.shape[i] for i in axes):
+        raise ValueError(f"max of no elements: shape {a.shape}, axis {axis}")
     largest = a.max(axis=axes, keepdims=True)
     is_largest = a == largest
     out = largest if keepdims else largest.reshape([size for i, size in enumerate(a.shape) if i not in axes])
@@ -67,17 +74,20 @@ _MAX = Operation("max", _max, _max_vjp)
 
 def sum(a, axis=None, keepdims=False):
     """Sum over the given axis or axes, or over all."""
-    return apply(_SUM, a, axis=axis, keepdims=keepdims)
+    return apply(_SUM, a, axis=axis, keepdims=flag("keepdims", keepdims))
 
 
 def mean(a, axis=None, keepdims=False):
     """Mean over the given axis or axes, or over all; ValueError if there is no element."""
-    return apply(_MEAN, a, axis=axis, keepdims=keepdims)
+    return apply(_MEAN, a, axis=axis, keepdims=flag("keepdims", keepdims))
 
 
 def max(a, axis=None, keepdims=False):
-    """Largest element over the given axis or axes, or over all; equal ones share the gradient evenly."""
-    return apply(_MAX, a, axis=axis, keepdims=keepdims)
+    """Largest element over the given axis or axes, or over all; equal ones share the gradient evenly.
+
+    ValueError if there is no element.
+    """
+    return apply(_MAX, a, axis=axis, keepdims=flag("keepdims", keepdims))
 
 
 # Shapes and indices
@@ -93,6 +103,8 @@ def _reshape_vjp(saved, gradient, needs):
 
 def _transpose(a, axes):
     axes = tuple(reversed(range(a.ndim))) if axes is None else _normalized_axes(axes, a.ndim)
+    if len(axes) != a.ndim:
+        raise ValueError(f"axes must name each of the {a.ndim} axes once, got {axes}")
     return a.transpose(axes), (axes,)
 
 
@@ -146,7 +158,7 @@ def reshape(a, *shape):
     """`a` in another shape, given as one tuple or as several numbers; one of them may be -1."""
     if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
         shape = tuple(shape[0])
-    return apply(_RESHAPE, a, shape=shape)
+    return apply(_RESHAPE, a, shape=tuple(integer("shape", size, -1) for size in shape))
 
 
 def transpose(a, *axes):
@@ -163,11 +175,14 @@ def getitem(a, index):
 
 def concatenate(tensors, axis=0):
     """Tensors joined along an existing axis."""
-    tensors = list(tensors)
+    try:
+        tensors = list(tensors)
+    except TypeError:
+        raise TypeError(f"tensors must be a sequence of tensors, got {shown(tensors)}") from None
     if not tensors:
         raise ValueError("concatenate needs at least one tensor")
     shapes = [np.shape(tensor) for tensor in tensors]
     if len({len(shape) for shape in shapes}) > 1:
         raise ValueError(f"tensors to concatenate must have the same number of axes, got shapes {shapes}")
-    axis = np.lib.array_utils.normalize_axis_index(axis, len(shapes[0]))
+    axis = np.lib.array_utils.normalize_axis_index(integer("axis", axis), len(shapes[0]))
     return apply(_CONCATENATE, *tensors, axis=axis)

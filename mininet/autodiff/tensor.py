@@ -3,6 +3,9 @@
 import numpy as np
 
 from .. import memory
+from ..changes import takes_back
+from ..checks import array as array_of
+from ..checks import flag, instance
 from .tape import Slot, backpropagate, records_behind
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -23,6 +26,8 @@ class Tensor:
     ------
     TypeError
         If the array holds something else than float32 or float64: nothing is converted silently.
+    ValueError
+        If lists differ in length.
     """
 
     __slots__ = ("__weakref__", "_data", "_frozen_slot", "slot")
@@ -34,7 +39,7 @@ class Tensor:
         if isinstance(array, Tensor):
             array = array.data
         self._data = _as_float_array(array)
-        self.slot = Slot(self._data) if requires_grad else None
+        self.slot = Slot(self._data) if requires_grad is not False and flag("requires_grad", requires_grad) else None
         self._frozen_slot = None
         memory.note(self._data, self.memory_kind)
 
@@ -136,6 +141,7 @@ class Tensor:
 
     # Backward
 
+    @takes_back
     def backward(self, gradient=None, keep_tape=False):
         """Compute the gradients of all leaves this tensor depends on, and add them to their `grad`.
 
@@ -160,7 +166,7 @@ class Tensor:
                     "element has the default 1"
                 )
             return np.ones(self.shape, dtype=self.dtype)
-        gradient = np.asarray(gradient)
+        gradient = array_of("gradient", gradient)
         if gradient.shape != self.shape or gradient.dtype != self.dtype:
             raise ValueError(
                 f"gradient must have shape {self.shape} and dtype {self.dtype}, got {_described(gradient)}"
@@ -192,6 +198,7 @@ class Tensor:
         return self._data >= np.asarray(other)
 
 
+@takes_back
 def gradients(output, gradient, wrt):
     """Gradients of `output` with respect to given leaves, returned instead of accumulated; the tape is used up.
 
@@ -208,6 +215,10 @@ def gradients(output, gradient, wrt):
     list of ndarray or None
         For each tensor of `wrt`; None if the output does not depend on it.
     """
+    instance("output", output, Tensor)
+    for tensor in wrt:
+        if not isinstance(tensor, Tensor) or not tensor.requires_grad or tensor.slot.record is not None:
+            raise ValueError(f"wrt must be leaves that require a gradient, got {tensor!r}")
     if not output.requires_grad:
         return [None] * len(wrt)
     leaves = backpropagate(output.slot, output._checked_gradient(gradient))
@@ -258,7 +269,7 @@ def apply(operation, *inputs, **settings):
 
 def _as_float_array(array):
     of_numpy = isinstance(array, (np.ndarray, np.generic))
-    array = np.asarray(array)
+    array = array_of("array", array)
     if not of_numpy and array.dtype.kind in "biuf":
         array = array.astype(np.float32)
     if array.dtype not in FLOATS:

@@ -1,8 +1,8 @@
 """Bytes to normalised floats, and images shifted and mirrored at random."""
 
-import operator
-
 import numpy as np
+
+from ..checks import array, flag, instance, integer, shown
 
 _CHUNK_BYTES = 2**22
 
@@ -26,6 +26,10 @@ def statistics(images):
     TypeError, ValueError
         If the images are not bytes, have not four axes, or there are none.
     """
+    if isinstance(images, (list, tuple, str)) or not (hasattr(images, "__len__") and hasattr(images, "__getitem__")):
+        raise TypeError(f"images must be an array of uint8, or a sequence that gives such arrays, got {shown(images)}")
+    if isinstance(images, np.ndarray):
+        _check_bytes(images)
     if len(images) == 0:
         raise ValueError("images must be at least one, got none")
     size, start, total, squares, count = 1, 0, 0, 0, 0
@@ -66,11 +70,14 @@ def normalized(images, mean, deviation):
         A new array.
     """
     _check_bytes(images)
-    mean, deviation = np.asarray(mean, np.float64), np.asarray(deviation, np.float64)
+    mean, deviation = array("mean", mean), array("deviation", deviation)
     width, channels = images.shape[2:]
     for name, values in (("mean", mean), ("deviation", deviation)):
         if values.shape != (channels,):
             raise ValueError(f"{name} must have the shape ({channels},), one value a channel, got {values.shape}")
+        if values.dtype.kind not in "iuf" or not np.isfinite(values).all():
+            raise ValueError(f"{name} must hold finite numbers, got {values.tolist()}")
+    mean, deviation = mean.astype(np.float64), deviation.astype(np.float64)
     if not (deviation > 0).all():
         raise ValueError(f"deviation must be above 0 in every channel, got {deviation.tolist()}")
     # factors for a whole row of pixels: NumPy is slow at broadcasting over an axis as short as the channels
@@ -104,9 +111,8 @@ def shifted(images, random, padding=4, flips=True):
         A new array.
     """
     _check_bytes(images)
-    padding = operator.index(padding)
-    if padding < 0:
-        raise ValueError(f"padding must be at least 0, got {padding}")
+    instance("random", random, np.random.Generator)
+    padding = integer("padding", padding, 0)
     count, height, width, channels = images.shape
     padded = np.zeros((count, height + 2 * padding, width + 2 * padding, channels), np.uint8)
     padded[:, padding : padding + height, padding : padding + width] = images
@@ -115,7 +121,7 @@ def shifted(images, random, padding=4, flips=True):
     rows = padded.reshape(count, height + 2 * padding, (width + 2 * padding) * channels)
     windows = np.lib.stride_tricks.sliding_window_view(rows, (height, width * channels), axis=(1, 2))
     out = windows[np.arange(count), down, right * channels].reshape(images.shape)
-    if flips:
+    if flag("flips", flips):
         mirrored = random.random(count) < 0.5
         out[mirrored] = out[mirrored, :, ::-1]
     return out

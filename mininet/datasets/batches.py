@@ -1,10 +1,9 @@
 """Batches of images and labels."""
 
-import operator
-
 import numpy as np
 
 from .. import seeding
+from ..checks import array, flag, integer, shown
 from .prefetching import prefetched
 
 MAX_EPOCHS, MAX_BATCHES = 2**31, 2**32
@@ -43,29 +42,27 @@ class Batches:
 
     def __init__(self, images, labels, batch_size, seed=0, shuffle=True, drop_last=False, transform=None,
                  prefetch=0):  # fmt: skip
-        self.images = np.asarray(images) if isinstance(images, (list, tuple)) else images
-        self.labels = np.asarray(labels)
-        self.batch_size, self.seed = operator.index(batch_size), operator.index(seed)
-        self.shuffle, self.drop_last = bool(shuffle), bool(drop_last)
-        self.transform, self.prefetch = transform, operator.index(prefetch)
+        self.images = array("images", images) if isinstance(images, (list, tuple)) else images
+        self.labels = array("labels", labels)
+        if np.ndim(self.labels) == 0 or not hasattr(self.images, "__len__") or getattr(self.images, "ndim", 1) == 0:
+            raise ValueError(
+                f"images and labels must be sequences of the same length, got {shown(images)} and {shown(labels)}"
+            )
+        self.batch_size, self.seed = integer("batch_size", batch_size, 1), integer("seed", seed, 0, seeding.NUMBERS)
+        self.shuffle, self.drop_last = flag("shuffle", shuffle), flag("drop_last", drop_last)
+        self.transform, self.prefetch = transform, integer("prefetch", prefetch, 0)
         self.epoch = 0
         if len(self.images) != len(self.labels) or len(self.images) == 0:
             raise ValueError(
                 f"images and labels must have the same length, at least 1, got {len(self.images)} and "
                 f"{len(self.labels)}"
             )
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         if self.drop_last and self.batch_size > len(self.images):
             raise ValueError(
                 f"batch_size must be at most the number of images {len(self.images)} with drop_last, got {batch_size}"
             )
-        if not 0 <= self.seed < 2**64:
-            raise ValueError(f"seed must be at least 0 and below 2**64, got {seed}")
         if transform is not None and not callable(transform):
             raise TypeError(f"transform must be callable or None, got {type(transform).__name__}")
-        if self.prefetch < 0:
-            raise ValueError(f"prefetch must be at least 0, got {prefetch}")
 
     def __len__(self):
         """Batches in an epoch."""
@@ -88,9 +85,7 @@ class Batches:
         first : int
             At least 0 and at most the number of batches; then there are none.
         """
-        epoch, first = operator.index(epoch), operator.index(first)
-        if not 0 <= epoch < MAX_EPOCHS:
-            raise ValueError(f"epoch must be at least 0 and below {MAX_EPOCHS}, got {epoch}")
+        epoch, first = integer("epoch", epoch, 0, MAX_EPOCHS), integer("first", first)
         if not 0 <= first <= len(self):
             raise ValueError(f"first must be at least 0 and at most the number of batches {len(self)}, got {first}")
         batches = self._batches(epoch, first)
@@ -102,8 +97,7 @@ class Batches:
         The order of an epoch has the key (seed, epoch), where epoch is below 2**31.  Here the second half of the key
         is 2**63 + 2**32 * epoch + number with a number below 2**32, so no two of all these keys coincide.
         """
-        if not 0 <= number < MAX_BATCHES:
-            raise ValueError(f"number must be at least 0 and below {MAX_BATCHES}, got {number}")
+        epoch, number = integer("epoch", epoch, 0, MAX_EPOCHS), integer("number", number, 0, MAX_BATCHES)
         return seeding.generator_for(self.seed, 2**63 + 2**32 * epoch + number)
 
     def _batches(self, epoch, first):

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..checks import flag, one_of
+from ..checks import path as path_of
 from .split import Split
 
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -102,9 +104,7 @@ def cifar100(folder=None, download=False, labels="fine"):
     FileNotFoundError, ValueError
         As for `cifar10`; ValueError also for other `labels`.
     """
-    if labels not in _CIFAR100.classes:
-        raise ValueError(f'labels must be "fine" or "coarse", got {labels!r}')
-    return _read(_CIFAR100, folder, download, labels)
+    return _read(_CIFAR100, folder, download, one_of("labels", labels, ("fine", "coarse")))
 
 
 def data_folder(folder=None):
@@ -113,13 +113,13 @@ def data_folder(folder=None):
         # an empty variable counts as none; so does a relative XDG_CACHE_HOME, by the XDG specification
         folder = os.environ.get("MININET_DATA")
     if folder:
-        return pathlib.Path(folder).expanduser()
+        return path_of("folder", folder).expanduser()
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
     return (cache if cache.is_absolute() else pathlib.Path("~/.cache").expanduser()) / "mininet"
 
 
 def _read(release, folder, download, labels):
-    path = _locate(release, data_folder(folder), download)
+    path = _locate(release, data_folder(folder), flag("download", download))
     train_images, train_labels = _read_files(release, path, release.train, labels)
     return Split(train_images, train_labels, *_read_files(release, path, release.test, labels))
 

@@ -5,9 +5,10 @@ import importlib.resources
 import numpy as np
 
 from .. import seeding
+from ..files import read_npz
 from .split import Split
 
-TEST_IMAGES = 360
+IMAGES, TEST_IMAGES = 1797, 360
 
 
 def digits():
@@ -21,12 +22,19 @@ def digits():
     Split
         float32 images (n, 8, 8, 1).
     """
-    with (
-        (importlib.resources.files("mininet") / "data/digits/digits.npz").open("rb") as file,
-        np.load(file) as arrays,
-    ):
-        images = arrays["images"][..., None].astype(np.float32) / np.float32(16)
-        labels = arrays["labels"].astype(np.int64)
+    with importlib.resources.as_file(importlib.resources.files("mininet") / "data/digits/digits.npz") as path:
+        images, labels = _arrays(path)
+    images, labels = images[..., None].astype(np.float32) / np.float32(16), labels.astype(np.int64)
     order = seeding.generator_for(0, 0).permutation(len(images))
     images, labels = images[order], labels[order]
     return Split(images[TEST_IMAGES:], labels[TEST_IMAGES:], images[:TEST_IMAGES], labels[:TEST_IMAGES])
+
+
+def _arrays(path):
+    arrays = read_npz(path)
+    found = {name: (array.shape, array.dtype) for name, array in arrays.items()}
+    if found != {"images": ((IMAGES, 8, 8), np.uint8), "labels": ((IMAGES,), np.uint8)}:
+        raise ValueError(f"{path} must have {IMAGES} uint8 images of 8x8 and as many uint8 labels, got {found}")
+    if arrays["images"].max() > 16 or arrays["labels"].max() > 9:
+        raise ValueError(f"{path} must have pixels up to 16 and labels up to 9")
+    return arrays["images"], arrays["labels"]

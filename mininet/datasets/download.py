@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import hashlib
 import http.client
+import itertools
 import os
 import pathlib
 import shutil
@@ -18,6 +19,8 @@ import zlib
 
 from tqdm import tqdm
 
+from ..files import naming, open_regular
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -25,6 +28,7 @@ except ImportError:  # Windows
 
 ATTEMPTS, WAIT, TIMEOUT = 4, 1.0, 30.0  # seconds; the wait doubles from attempt to attempt
 MAX_UNPACKED, MAX_MEMBERS = 2**30, 1000
+MAX_HEADER, MAX_PADDING, MAX_NAME = 2**12, 2**20, 200  # bytes before a member, after the last, of a name
 _BLOCK = 2**18
 
 
@@ -85,7 +89,7 @@ def download(url, path, sha256, progress=True):
     ConnectionError
         If all attempts failed; what has come so far is kept for the next call.
     OSError
-        If the server refuses, or the file cannot be written.
+        If the server refuses, or the file cannot be written: on a full disk what has come is kept as well.
     """
     if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
         raise ValueError(f"url must begin with http:// or https://, got {url!r}")
@@ -94,7 +98,8 @@ def download(url, path, sha256, progress=True):
     if path.exists() and _hash_of(path).hexdigest() == sha256:
         return
     try:
-        actual = _fetch_patiently(url, part, sha256, progress)
+        with naming(part):
+            actual = _fetch_patiently(url, part, sha256, progress)
     except BaseException:
         if part.exists() and part.stat().st_size == 0:  # nothing to go on from
             part.unlink()
@@ -219,8 +224,8 @@ def extract(archive, folder, name):
     """Unpack the folder `name` of a .tar.gz to ``folder/name``, which is there as a whole afterwards or not at all.
 
     It is unpacked to a temporary folder beside and then renamed.  If ``folder/name`` is there already, and not empty,
-    it stays as it is: somebody else was quicker.  What the archive has beside `name` is left out.  Check sums
-    are not looked at: whether the archive is the right one is to be known before, by its hash.
+    it stays as it is: somebody else was quicker.  What the archive has beside `name` is left out.  The check sum of
+    gzip tells that the archive is whole; whether it is the right one is to be known before, by its hash.
 
     Parameters
     ----------
@@ -234,8 +239,10 @@ def extract(archive, folder, name):
     ------
     ValueError
         If the archive is damaged, has no folder `name`, or has something else than plain files and folders in their
-        place below `name`: links, devices, absolute paths, "..", the same file twice; or more than `MAX_MEMBERS` of
-        them or `MAX_UNPACKED` bytes.
+        place: links, devices, absolute paths, "..", the same file twice; or more than `MAX_MEMBERS` of them,
+        `MAX_UNPACKED` bytes, or `MAX_HEADER` bytes before one of them.
+    OSError
+        If the archive cannot be opened, or a file not be written.
     """
     archive, folder = pathlib.Path(archive), pathlib.Path(folder)
     if name in ("", ".", "..") or pathlib.PurePosixPath(name).name != name:
@@ -245,11 +252,13 @@ def extract(archive, folder, name):
         return
     with tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}-unpacking-") as temporary:
         temporary = pathlib.Path(temporary).resolve()
-        try:
-            with tarfile.open(archive, "r:gz") as tar:
-                _unpack(tar, archive, temporary)
-        except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
-            raise ValueError(f"{archive} is not a whole .tar.gz: {error}") from error
+        with open_regular(archive) as file, _Rationed(fileobj=file) as unzipped:
+            try:
+                _unpack(unzipped, temporary)
+            # what gzip and tarfile raise for damaged files
+            except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, ValueError, LookupError, OverflowError,
+                    RecursionError) as error:  # fmt: skip
+                raise ValueError(f"{archive} cannot be unpacked: {error}") from error
         if not (temporary / name).is_dir():
             raise ValueError(f"{archive} must have a folder {name}")
         try:
@@ -259,35 +268,70 @@ def extract(archive, folder, name):
                 raise
 
 
-def _unpack(tar, archive, folder):
-    """Write the files and folders of an open archive below `folder`, or raise."""
-    size = 0
-    for number, member in enumerate(tar, 1):
-        path = pathlib.PurePosixPath(member.name)
-        # backslashes and colons are paths on Windows
-        if path.is_absolute() or ".." in path.parts or "\\" in member.name or ":" in member.name:
-            raise ValueError(f"{archive} has {member.name!r}, which leads out of the folder")
-        if not (member.isdir() or member.isreg()) or member.issparse():
-            raise ValueError(f"{archive} has {member.name!r}, which is neither a plain file nor a folder")
-        size += max(0, member.size)
-        if number > MAX_MEMBERS or size > MAX_UNPACKED:
-            raise ValueError(
-                f"{archive} must have at most {MAX_MEMBERS} members and {MAX_UNPACKED} bytes unpacked, it has more"
-            )
-        place = (folder / path).resolve()
-        if not place.is_relative_to(folder):
-            raise ValueError(f"{archive} has {member.name!r}, which leads out of the folder")
-        try:
-            if member.isdir():
-                place.mkdir(parents=True, exist_ok=True)
-                continue
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with tar.extractfile(member) as source, open(place, "xb") as file:
-                shutil.copyfileobj(source, file, _BLOCK)
-                file.flush()
-                os.fsync(file.fileno())
-        except (FileExistsError, NotADirectoryError) as error:
-            raise ValueError(f"{archive} has {member.name!r} twice, or below a file") from error
+class _Rationed(gzip.GzipFile):
+    """Gives no more bytes than `left`: tarfile reads what precedes a member as a whole, however long it says it is."""
+
+    left = MAX_HEADER
+    last = b""
+
+    def read(self, size=-1):
+        if not 0 <= size <= self.left:
+            raise ValueError(f"{size} bytes should follow, at most {self.left} can")
+        self.left -= size
+        self.last = super().read(size)
+        return self.last
+
+
+def _unpack(file, folder):
+    """Write the files and folders of an archive below `folder`, or raise."""
+    with tarfile.open(fileobj=file, mode="r:") as tar:
+        size = 0
+        for number in itertools.count(1):
+            file.left = MAX_HEADER
+            member = tar.next()
+            if member is None:
+                break
+            place = _place(member, folder)
+            size += member.size
+            if number > MAX_MEMBERS or size > MAX_UNPACKED:
+                raise ValueError(
+                    f"it must have at most {MAX_MEMBERS} members and {MAX_UNPACKED} bytes unpacked, it has more"
+                )
+            file.left = member.size
+            try:
+                if member.isdir():
+                    place.mkdir(parents=True, exist_ok=True)
+                    continue
+                place.parent.mkdir(parents=True, exist_ok=True)
+                with naming(place), tar.extractfile(member) as source, open(place, "xb") as target:
+                    shutil.copyfileobj(source, target, _BLOCK)
+                    target.flush()
+                    os.fsync(target.fileno())
+            except (FileExistsError, NotADirectoryError):
+                raise ValueError(f"it has {member.name!r} twice, or below a file") from None
+        # for tarfile any nonsense after the first member is an end
+        if file.last != bytes(tarfile.BLOCKSIZE):
+            raise ValueError("it does not end as archives do")
+    file.left = MAX_PADDING
+    while rest := file.read(_BLOCK):  # at the end gzip compares the check sum
+        if rest.strip(b"\0"):
+            raise ValueError("something comes after its end")
+
+
+def _place(member, folder):
+    """Where a member of an archive is to be written."""
+    name, path = member.name, pathlib.PurePosixPath(member.name)
+    if not (member.isdir() or member.isreg()) or member.issparse() or member.size < 0:
+        raise ValueError(f"it has {name!r}, which is neither a plain file nor a folder")
+    # backslashes and colons are paths on Windows
+    if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name:
+        raise ValueError(f"it has {name!r}, which leads out of the folder")
+    if "\0" in name or len(os.fsencode(name)) > MAX_NAME:
+        raise ValueError(f"it has the name {name!r}, which no file can have")
+    place = (folder / path).resolve()
+    if not place.is_relative_to(folder):
+        raise ValueError(f"it has {name!r}, which leads out of the folder")
+    return place
 
 
 def _is_filled(folder):

@@ -1,11 +1,12 @@
 """Images in a folder per class, as ImageNet comes, decoded when they are needed."""
 
-import operator
 import os
-import pathlib
 import struct
 
 import numpy as np
+
+from ..checks import integer, path
+from ..files import open_regular
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".webp")
 _FORMATS = ("JPEG", "PNG", "BMP", "PPM", "WEBP")  # no others: Pillow runs Ghostscript for some
@@ -36,17 +37,15 @@ class ImageFolder:
 
     Raises
     ------
-    FileNotFoundError, NotADirectoryError
-        If there is no such folder.
+    OSError
+        If there is no such folder, or it cannot be looked into.
     ValueError
         If there are no classes, or one has no images.
     """
 
     def __init__(self, folder, size, shorter=None):
-        self.folder, self.size = pathlib.Path(folder), operator.index(size)
-        self.shorter = self.size if shorter is None else operator.index(shorter)
-        if self.size < 1:
-            raise ValueError(f"size must be at least 1, got {size}")
+        self.folder, self.size = path("folder", folder), integer("size", size, 1)
+        self.shorter = self.size if shorter is None else integer("shorter", shorter)
         if self.shorter < self.size:
             raise ValueError(f"shorter must be at least the size {self.size}, got {shorter}")
         self.classes = sorted(_names(self.folder, os.DirEntry.is_dir))
@@ -95,7 +94,7 @@ class ImageFolder:
         from PIL import Image  # imported here for `import mininet` to be quick
 
         try:
-            with Image.open(path, formats=_FORMATS) as image:
+            with open_regular(path) as file, Image.open(file, formats=_FORMATS) as image:
                 # up to twice the limit Pillow only warns
                 limit = Image.MAX_IMAGE_PIXELS
                 if limit is not None and image.width * image.height > limit:

@@ -22,6 +22,7 @@ import math
 import numpy as np
 
 from ..autodiff import Tensor, no_grad
+from ..checks import float_array, integer, number
 from ..reversible import MomentumNet, ResidualNet
 
 REFERENCE_STEPS = 256
@@ -37,13 +38,17 @@ def layers(field, depth):
 
     field : callable(x, t), with a tensor x and a number t, to a tensor like x
     """
-    h = 1 / depth
+    h = 1 / integer("depth", depth, 1)
+    if not callable(field):
+        raise TypeError(f"field must be callable, got {type(field).__name__}")
     return [lambda x, n=n: h * field(x, n * h) for n in range(depth)]
 
 
 def momentum_net(field, epsilon, depth):
     """The momentum network that follows eps x'' + x' = f(x, t) from x'(0) = 0."""
-    return MomentumNet(layers(field, depth), gamma=1 - 1 / (depth * epsilon), arithmetic="float")
+    functions = layers(field, depth)
+    epsilon = number("epsilon", epsilon, above=1 / depth)
+    return MomentumNet(functions, gamma=1 - 1 / (depth * epsilon), arithmetic="float")
 
 
 def residual_net(field, depth):
@@ -66,7 +71,7 @@ def first_order(field):
 
 def second_order(field, epsilon):
     """The same for eps x'' + x' = f(x, t), whose state is (x, x'), of shape (2, *x.shape)."""
-    force = first_order(field)
+    force, epsilon = first_order(field), number("epsilon", epsilon, above=0)
     return lambda state, t: np.stack([state[1], (force(state[0], t) - state[1]) / epsilon])
 
 
@@ -85,7 +90,7 @@ def runge_kutta(rate, state, steps):
     ndarray (steps + 1, *state.shape)
         At t = 0, 1 / steps, ..., 1.
     """
-    h = 1 / steps
+    h = 1 / integer("steps", steps, 1)
     states = [state]
     for n in range(steps):
         t = n * h
@@ -119,6 +124,8 @@ def reference(field, x0, epsilon=None, steps=REFERENCE_STEPS):
     With half as many steps, a method of order 4 makes 16 times the error, so the two solutions differ by 15 times the
     error of the better one.
     """
+    float_array("x0", x0)
+    integer("steps", steps, 2)
     if epsilon is None:
         fine, coarse = (runge_kutta(first_order(field), x0, count) for count in (steps, steps // 2))
     else:
@@ -165,6 +172,8 @@ class Convergence:
 
 def convergence(make_net, exact, depths):
     """`Convergence` of the trajectories of ``make_net(depth)`` to `exact`, a `Reference`, as h = 1 / depth shrinks."""
+    if not depths:
+        raise ValueError("depths must be at least one, got none")
     x0 = exact.positions[0]
     errors = tuple(distance(make_net(depth).trajectory(x0), exact.positions) for depth in depths)
     return Convergence(tuple(1 / depth for depth in depths), errors, exact.error)

@@ -14,7 +14,6 @@ The authors' package, momentumnet, ran on the same networks; its figures are in 
 
 import dataclasses
 import importlib.resources
-import json
 import math
 
 import numpy as np
@@ -22,6 +21,8 @@ from tqdm import tqdm
 
 from .. import nn, seeding
 from ..autodiff import Tensor
+from ..checks import instance, integer, number, one_of
+from ..files import read_json
 from ..reversible import MomentumNet
 from . import drift_report
 from .claim import Claim, Report
@@ -53,6 +54,8 @@ SAME_ORDER = 10
 
 def depths_for(gamma, largest=1000, longest=32):
     """N = 1, 2, ..., `longest` times 1 / log(1 / gamma), rounded, as far as `largest`: gamma^-N is e, e^2, ..."""
+    gamma, largest = number("gamma", gamma, above=0, below=1), integer("largest", largest, 1)
+    longest = integer("longest", longest, 1)
     depths = (round(number / math.log(1 / gamma)) for number in range(1, longest + 1))
     return [depth for depth in depths if depth <= largest]
 
@@ -63,6 +66,8 @@ def functions(depth, gamma, settings, dtype=np.float32):
     Weights and biases start as usual.  Then the first weight is scaled so that the product of the spectral norms of
     both, a Lipschitz constant of the function, is `settings.relative_lipschitz` (1 - gamma).
     """
+    depth, gamma = integer("depth", depth, 0), number("gamma", gamma, 0, below=1)
+    instance("settings", settings, Settings)
     made = []
     with seeding.rewound((settings.seed, 0)):
         for _ in range(depth):
@@ -78,7 +83,7 @@ def functions(depth, gamma, settings, dtype=np.float32):
 
 def inputs(settings, dtype=np.float32):
     """x_0, standard normal, of float32 values."""
-    random = np.random.default_rng(settings.seed)
+    random = np.random.default_rng(instance("settings", settings, Settings).seed)
     return random.standard_normal((settings.batch_size, settings.features), np.float32).astype(dtype)
 
 
@@ -108,7 +113,10 @@ def measure(gamma, kind, depths, settings=None, progress=False):
     kind : one of `KINDS`
     """
     settings = settings or Settings()
-    dtype, arithmetic = KINDS[kind]
+    dtype, arithmetic = KINDS[one_of("kind", kind, KINDS)]
+    if not depths:
+        raise ValueError("depths must be at least one, got none")
+    depths = [integer("depths", depth, 0) for depth in depths]
     x, deepest = inputs(settings, dtype), functions(max(depths), gamma, settings, dtype)
     start = MomentumNet([], gamma, arithmetic=arithmetic).run(x).values()
     rows = []
@@ -161,10 +169,26 @@ def authors():
         gradients are compared with its own stored ones.  They differ by 1e-5 to 1e-3 even without drift, as the
         memory-free forward pass rounds gamma up by as much as 2^-16 and the stored one does not.
     """
-    text = (importlib.resources.files("mininet") / "data/drift_momentumnet.json").read_text(encoding="utf-8")
-    found = json.loads(text)
-    found["drift"] = {float(gamma): each for gamma, each in found["drift"].items()}
+    with importlib.resources.as_file(importlib.resources.files("mininet") / "data/drift_momentumnet.json") as path:
+        found = read_json(path)
+        try:
+            found["drift"] = {float(gamma): _columns(each) for gamma, each in found["drift"].items()}
+            if not isinstance(found["made_by"]["momentumnet"], str) or not isinstance(found["settings"], dict):
+                raise ValueError("made_by and settings are of another kind")
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"{path} does not say what it should: {error!r}") from None
     return found
+
+
+def _columns(drift):
+    """Depths and what was measured there, if these are numbers and as many."""
+    depths = drift["depths"]
+    if not all(type(depth) is int and 0 < depth < 2**31 for depth in depths):
+        raise ValueError("depths must be positive integers")
+    for name in ("position", "gradient"):
+        if len(drift[name]) != len(depths) or not all(isinstance(value, (int, float)) for value in drift[name]):
+            raise ValueError(f"{name} must be {len(depths)} numbers")
+    return drift
 
 
 # Report
@@ -241,6 +265,7 @@ def claims(drifts, rivals):
 
 def first_wrong(drift, error=0.1):
     """The smallest depth with more than this relative error of the gradients; None if there is none."""
+    instance("drift", drift, Drift)
     return next((depth for depth, each in zip(drift.depths, drift.gradient, strict=True) if each > error), None)
 
 

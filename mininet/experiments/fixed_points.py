@@ -15,9 +15,12 @@ import dataclasses
 import numpy as np
 
 from ..autodiff import Tensor
+from ..checks import instance, integer, number, shown
 from ..models.unrolled import IstaFunction
 from ..reversible import MomentumNet, ResidualNet, RevNet
 from .claim import Claim
+from .linear_flow import square
+from .sparse_coding import SparseCoding
 
 
 def slope_at(z, y, function):
@@ -25,6 +28,8 @@ def slope_at(z, y, function):
 
     One backward pass: row i is the gradient of component i, taken in the i-th of equal samples.
     """
+    if np.ndim(z) != 1 or np.ndim(y) != 1:
+        raise ValueError(f"z and y must be arrays (atoms,) and (measurements,), got {shown(z)} and {shown(y)}")
     count = len(z)
     rows = Tensor(np.tile(z, (count, 1)), requires_grad=True)
     function(rows, np.tile(y, (count, 1))).backward(np.eye(count))
@@ -33,6 +38,7 @@ def slope_at(z, y, function):
 
 def layer_jacobians(slope, gamma):
     """Jacobians of one layer by kind of network, where df/dx = `slope` (d, d)."""
+    slope, gamma = _matrix("slope", slope), number("gamma", gamma, 0, below=1)
     one, zero = np.eye(len(slope)), np.zeros_like(slope)
     velocity = np.hstack([(1 - gamma) * slope, gamma * one])
     half = np.block([[zero, one], [one, slope]])
@@ -45,7 +51,7 @@ def layer_jacobians(slope, gamma):
 
 def spectral_radius(matrix):
     """The largest modulus of an eigenvalue."""
-    return float(np.abs(np.linalg.eigvals(matrix)).max())
+    return float(np.abs(np.linalg.eigvals(_matrix("matrix", matrix))).max())
 
 
 def stability_limit(gamma):
@@ -54,13 +60,23 @@ def stability_limit(gamma):
     The eigenvalues solve mu^2 - (1 + gamma - (1 - gamma) a) mu + gamma = 0.  Both lie inside the unit circle if and
     only if gamma < 1 and |1 + gamma - (1 - gamma) a| < 1 + gamma (Jury's conditions).
     """
+    gamma = number("gamma", gamma, 0, below=1)
     return 2 * (1 + gamma) / (1 - gamma)
 
 
 def radii(slopes, gamma):
     """`spectral_radius` of a layer with df/dx = -a, a number, by kind of network: ndarrays like `slopes`, the a."""
+    if np.ndim(slopes) != 1 or len(slopes) == 0:
+        raise ValueError(f"slopes must be at least one number, got {shown(slopes)}")
     jacobians = [layer_jacobians(np.array([[-a]]), gamma) for a in slopes]
     return {kind: np.array([spectral_radius(each[kind]) for each in jacobians]) for kind in jacobians[0]}
+
+
+def _matrix(name, matrix):
+    matrix = square(name, matrix)
+    if matrix.ndim != 2 or not np.isfinite(matrix).all():
+        raise ValueError(f"{name} must be one matrix (n, n) of finite numbers, got {shown(matrix)}")
+    return matrix
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +111,8 @@ def come_to_rest(task, gamma, depth=1000, seed=0):
     -------
     Rest
     """
+    instance("task", task, SparseCoding)
+    depth, seed = integer("depth", depth, 1), integer("seed", seed, 0)
     y = task.samples(1, np.random.default_rng(seed))
     solution = task.solve(y, iterations=10_000)
     function = IstaFunction(task.dictionary, task.penalty).to(np.float64)

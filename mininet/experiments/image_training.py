@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from .. import datasets, models, nn, optim, seeding
+from ..checks import instance, integer, one_of
 from ..datasets import Batches, augmentation
 from ..training import Training, confusion
 
@@ -63,6 +64,7 @@ def load(name, folder=None, download=False):
 
     folder, download : as for `datasets.cifar10`; digits need neither
     """
+    one_of("name", name, DATASETS)
     if name == "digits":
         split = datasets.digits()
         as_colours = [np.repeat(np.rint(images * 255).astype(np.uint8), 3, axis=3) for images in split[::2]]
@@ -77,6 +79,7 @@ def velocity_function(channels):
 
 def network(settings, classes):
     """The network that `settings` names, with weights drawn from its seed."""
+    one_of("network", settings.network, NETWORKS)
     seeding.manual_seed(settings.seed)
     net = getattr(models, settings.network)(classes)
     if settings.weights is not None:
@@ -91,6 +94,7 @@ def network(settings, classes):
 
 def normalization(settings, split):
     """(mean, deviation) of the channels that `settings` say."""
+    one_of("normalization", settings.normalization, NORMALIZATIONS)
     return IMAGENET if settings.normalization == "imagenet" else augmentation.statistics(split.train_images)
 
 
@@ -132,6 +136,8 @@ def training(settings, split, folder=None, **keywords):
 
     folder, keywords : as for `Training`
     """
+    instance("settings", settings, Settings)
+    integer("epochs", settings.epochs, 1)
     net = network(settings, _classes(split))
     batches = train_batches(settings, split)
     optimizer = optim.SGD(
@@ -146,4 +152,4 @@ def training(settings, split, folder=None, **keywords):
 
 
 def _classes(split):
-    return int(split.train_labels.max()) + 1
+    return int(instance("split", split, datasets.Split).train_labels.max()) + 1

@@ -26,6 +26,7 @@ from tqdm import tqdm
 from .. import optim, plotting
 from ..autodiff import Tensor, no_grad
 from ..autodiff import functional as F
+from ..checks import instance, integer
 from ..models.unrolled import UnrolledIsta
 from . import fixed_points
 from .claim import Claim, Report
@@ -114,6 +115,9 @@ def losses_by_depth(settings, progress=False):
     -------
     Losses
     """
+    instance("settings", settings, Settings)
+    if integer("seeds", settings.seeds, 1) and not settings.depths:
+        raise ValueError("depths must be at least one, got none")
     found = {name: np.zeros((settings.seeds, len(settings.depths))) for name in KINDS}
     optimum, gaps = [], []
     count = settings.seeds * len(settings.depths) * len(KINDS)

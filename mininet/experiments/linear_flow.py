@@ -13,7 +13,11 @@ import math
 
 import numpy as np
 
+from ..checks import array, number, shown
+
 DEGREE = 7
+SMALLEST_EPSILON = 1e-3
+"""Below, the formula for `psi` overflows."""
 
 
 def exponential(matrices):
@@ -22,8 +26,10 @@ def exponential(matrices):
     For a norm of at most 1/2 and degree 7, this is exp of a matrix within 1e-19 of the given one, relatively (Golub and
     Van Loan, *Matrix Computations*, 4th edition, section 9.3.1).
     """
-    matrices = np.asarray(matrices)
+    matrices = square("matrices", matrices)
     norms = np.abs(matrices).sum(axis=-1).max(axis=-1)
+    if not np.isfinite(norms).all():
+        raise ValueError("matrices must be finite, got NaN or infinity")
     squarings = np.maximum(0, np.ceil(np.log2(np.maximum(norms, 0.5))) + 1)
     scaled = matrices / 2.0 ** squarings[..., None, None]
     numerator = denominator = term = np.broadcast_to(np.eye(matrices.shape[-1]), matrices.shape)
@@ -36,12 +42,22 @@ def exponential(matrices):
     return result
 
 
+def square(name, matrices):
+    """`matrices` as an array (..., n, n) of numbers with n of at least 1; an error that calls them `name` otherwise."""
+    matrices = array(name, matrices)
+    if matrices.ndim < 2 or matrices.shape[-1] != matrices.shape[-2] or matrices.dtype.kind not in "iufc":
+        raise ValueError(f"{name} must be an array (..., n, n) of numbers, got {shown(matrices)}")
+    if matrices.size == 0:
+        raise ValueError(f"{name} must not be empty, got shape {matrices.shape}")
+    return matrices
+
+
 # Psi
 
 
 def psi(theta, epsilon):
     """Psi_eps of numbers, an array of any shape, real or complex; by the formula, for epsilon of at least 1e-3."""
-    theta = np.asarray(theta)
+    theta = _numbers(theta)
     alpha, quotient = _alpha(theta, epsilon)
     value = math.exp(-1 / (2 * epsilon)) * (np.cosh(alpha) + quotient / (2 * epsilon))
     return value if np.iscomplexobj(theta) else value.real
@@ -52,7 +68,7 @@ def psi_derivative(theta, epsilon):
 
     The second term is a series near alpha = 0, where it is the difference of nearly equal numbers.
     """
-    theta = np.asarray(theta)
+    theta = _numbers(theta)
     alpha, quotient = _alpha(theta, epsilon)
     is_near = np.abs(alpha) < 1e-3
     difference = np.where(is_near, 1 / 3 + alpha**2 / 30, (np.cosh(alpha) - quotient) / np.where(is_near, 1, alpha**2))
@@ -62,8 +78,16 @@ def psi_derivative(theta, epsilon):
 
 def _alpha(theta, epsilon):
     """alpha and sinh(alpha) / alpha."""
+    epsilon = number("epsilon", epsilon, SMALLEST_EPSILON)
     alpha = np.sqrt(theta / epsilon + 1 / (4 * epsilon**2) + 0j)
     return alpha, np.where(alpha == 0, 1, np.sinh(alpha) / np.where(alpha == 0, 1, alpha))
+
+
+def _numbers(theta):
+    theta = array("theta", theta)
+    if theta.dtype.kind not in "iufc":
+        raise TypeError(f"theta must be numbers, got {shown(theta)}")
+    return theta
 
 
 def psi_of_matrix(theta, epsilon):
@@ -73,7 +97,9 @@ def psi_of_matrix(theta, epsilon):
 
     epsilon : float, or array (..., 1, 1)
     """
-    theta = np.asarray(theta)
+    theta = square("theta", theta)
+    if not (np.asarray(epsilon) > 0).all():
+        raise ValueError(f"epsilon must be above 0, got {shown(epsilon)}")
     one = np.broadcast_to(np.eye(theta.shape[-1]), theta.shape)
     rates = np.block([[0 * one, one], [theta / epsilon, -one / epsilon]])
     return exponential(rates)[..., : theta.shape[-1], : theta.shape[-1]]
@@ -92,6 +118,7 @@ def lowest_point(epsilon):
     out: it is lowest where its derivative is 0 first, at tan(w) = w / (2 eps w^2 + 1).  The slope of the tangent is at
     least 1, that of the other side at most 1, so there is one solution between pi and 3 pi / 2, and none before.
     """
+    epsilon = number("epsilon", epsilon, above=0)
     low, high = math.pi, 1.5 * math.pi
     while low < (middle := (low + high) / 2) < high:
         if math.tan(middle) < middle / (2 * epsilon * middle**2 + 1):
@@ -129,6 +156,8 @@ def preimage(value, epsilon):
     float or complex
     """
     value = complex(value)
+    if not np.isfinite(value):
+        raise ValueError(f"value must be finite, got {value}")
     if value.imag == 0 and value.real >= lowest_value(epsilon):
         return _real_preimage(value.real, epsilon)
     theta = complex(_real_preimage(abs(value), epsilon))

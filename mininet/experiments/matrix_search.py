@@ -17,6 +17,7 @@ import dataclasses
 import numpy as np
 from tqdm import tqdm
 
+from ..checks import integer, shown
 from .linear_flow import lowest_value, psi_of_matrix
 
 MARGIN = 0.1
@@ -26,6 +27,8 @@ EPSILONS = (0.5, 1.0, 2.0, 10.0)
 PAIRED_EVERY = 5
 COMPLEX_STEP = 1e-20
 ROUNDING = 1e-10
+TRIES = 1000
+"""Random matrices that are drawn at most: of size 2 and 3, most are far from the bar and have eigenvalues apart."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,8 +74,8 @@ def draw(random, size, epsilon, paired=False):
     -------
     ndarray (size, size)
     """
-    bar = lowest_value(epsilon)
-    while True:
+    bar, size = lowest_value(epsilon), integer("size", size, 2 if paired else 1)
+    for _ in range(TRIES):
         matrix = random.standard_normal((size, size))
         if paired:
             low, vectors = bar - MARGIN - random.uniform(0, 1), matrix
@@ -84,11 +87,15 @@ def draw(random, size, epsilon, paired=False):
         to_bar = np.abs(values[np.abs(values.imag) == 0] - bar)
         if apart.min() > 2 * MARGIN and to_bar.min(initial=np.inf) > MARGIN and np.linalg.cond(vectors) < CONDITION:
             return matrix
+    raise ValueError(f"size must be so small that random matrices have eigenvalues apart, got {size}")
 
 
 def draw_all(count, sizes=(2, 3), epsilons=EPSILONS, seed=0):
     """`count` pairs of a matrix and its eps: all eps in turn, then all sizes, each PAIRED_EVERY-th with a pair."""
-    random = np.random.default_rng(seed)
+    count, random = integer("count", count, 0), np.random.default_rng(integer("seed", seed, 0))
+    for name, values in (("sizes", sizes), ("epsilons", epsilons)):
+        if not isinstance(values, (tuple, list)) or not values:
+            raise ValueError(f"{name} must be a sequence of at least one, got {shown(values)}")
     chosen = [(epsilons[k % len(epsilons)], sizes[k // len(epsilons) % len(sizes)]) for k in range(count)]
     return [
         (draw(random, size, epsilon, paired=k % PAIRED_EVERY == 0), epsilon) for k, (epsilon, size) in enumerate(chosen)
@@ -142,6 +149,9 @@ def search(matrices, epsilons, starts=20, iterations=50, seed=0, progress=False)
 
 def search_all(pairs, starts=20, iterations=50, progress=False):
     """An `Attempt` for each of several pairs of a matrix, of any size, and its eps; in the order of sizes."""
+    starts, iterations = integer("starts", starts, 1), integer("iterations", iterations, 0)
+    if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
+        raise ValueError("pairs must be pairs of a matrix and its epsilon, as draw_all gives them")
     found = []
     for size in sorted({len(matrix) for matrix, _ in pairs}):
         matrices, epsilons = zip(*(pair for pair in pairs if len(pair[0]) == size), strict=True)

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..autodiff import Tensor, no_grad
 from ..autodiff import functional as F
+from ..checks import instance, integer, one_of
 from ..nn import Linear, Sequential
 from . import toy
 
@@ -76,6 +77,7 @@ def sample(rings, points, random):
     labels : ndarray of int (rings * points,)
         0 for the innermost ring.
     """
+    rings, points = integer("rings", rings, 1), integer("points", points, 1)
     number = np.arange(1, rings + 1)[:, None]
     radius = 3 * (0.5 * number + 0.2 * random.random((rings, points)))
     angle = 2 * np.pi * random.random((rings, points))
@@ -121,6 +123,10 @@ def compare(rings, steps, learning_rates=None, seeds=SEEDS, progress=False):
     learning_rates : dict of str to sequence of float
         By rival; `LEARNING_RATES` unless given.
     """
+    rings, steps, seeds = integer("rings", rings, 1), integer("steps", steps, 1), integer("seeds", seeds, 1)
+    if learning_rates is not None:
+        for name in instance("learning_rates", learning_rates, dict):
+            one_of("a rival in learning_rates", name, LEARNING_RATES)
     found = {}
     for name, choices in (learning_rates or LEARNING_RATES).items():
         tried = []

@@ -14,7 +14,8 @@ with rounding errors cannot tell; here an eigenvalue on the bar counts as above 
 
 import numpy as np
 
-from .linear_flow import lowest_value, preimage
+from ..checks import number
+from .linear_flow import lowest_value, preimage, square
 
 TOLERANCE = 1e-5
 """What is nearer, relative to the norm of the matrix, counts as equal.  A double eigenvalue of a Jordan block is
@@ -33,7 +34,8 @@ def spectrum(matrix, tolerance=TOLERANCE):
         Eigenvalue and multiplicity; those with an imaginary part above 0 stand for their conjugates too.  What is real
         up to the tolerance has the imaginary part 0.
     """
-    nearness = tolerance * np.linalg.norm(matrix, 2)
+    matrix = _real_matrix(matrix)
+    nearness = number("tolerance", tolerance, 0) * np.linalg.norm(matrix, 2)
     groups = []
     for value in np.sort_complex(np.linalg.eigvals(matrix)):
         value = complex(value.real) if abs(value.imag) <= nearness else value
@@ -69,6 +71,7 @@ def jordan_blocks(matrix, eigenvalue, multiplicity, tolerance=TOLERANCE):
 
 def unpaired(matrix, tolerance=TOLERANCE):
     """The real eigenvalues that have a Jordan block which occurs an odd number of times, in increasing order."""
+    matrix = _real_matrix(matrix)
     return [
         eigenvalue.real
         for eigenvalue, multiplicity in spectrum(matrix, tolerance)
@@ -82,19 +85,22 @@ def unpaired(matrix, tolerance=TOLERANCE):
 
 def is_representable(matrix, epsilon, tolerance=TOLERANCE):
     """Whether a real matrix is Psi_eps of a real matrix."""
-    bar = lowest_value(epsilon) - tolerance * np.linalg.norm(matrix, 2)
+    matrix = _real_matrix(matrix)
+    bar = lowest_value(epsilon) - number("tolerance", tolerance, 0) * np.linalg.norm(matrix, 2)
     return all(eigenvalue >= bar for eigenvalue in unpaired(matrix, tolerance))
 
 
 def is_exponential(matrix, tolerance=TOLERANCE):
     """Whether a real matrix is exp of a real matrix."""
-    nearness = tolerance * np.linalg.norm(matrix, 2)
+    matrix = _real_matrix(matrix)
+    nearness = number("tolerance", tolerance, 0) * np.linalg.norm(matrix, 2)
     is_singular = any(abs(eigenvalue) <= nearness for eigenvalue, _ in spectrum(matrix, tolerance))
     return not is_singular and all(eigenvalue > 0 for eigenvalue in unpaired(matrix, tolerance))
 
 
 def needed_factor(matrix, epsilon):
     """The least factor, at least 1, by which a real matrix must be divided to be representable."""
+    matrix = _real_matrix(matrix)
     return max([1.0, *(eigenvalue / lowest_value(epsilon) for eigenvalue in unpaired(matrix))])
 
 
@@ -119,6 +125,7 @@ def construct(matrix, epsilon, tolerance=TOLERANCE):
     ValueError
         If the matrix is not diagonalisable, or not representable.
     """
+    matrix = _real_matrix(matrix)
     if not is_representable(matrix, epsilon, tolerance):
         raise ValueError(
             f"matrix must be representable at epsilon {epsilon}, its eigenvalues {unpaired(matrix)} are not"
@@ -147,3 +154,10 @@ def _eigenvectors(matrix, eigenvalue, multiplicity, tolerance):
     if sizes[-multiplicity] > tolerance * np.linalg.norm(matrix, 2):
         raise ValueError(f"matrix must be diagonalisable, at {eigenvalue:.4g} it has too few eigenvectors")
     return vectors[-multiplicity:].conj()
+
+
+def _real_matrix(matrix):
+    matrix = square("matrix", matrix)
+    if matrix.ndim != 2 or matrix.dtype.kind == "c" or not np.isfinite(matrix).all():
+        raise ValueError("matrix must be one matrix (n, n) of finite real numbers")
+    return matrix

@@ -19,6 +19,7 @@ negative.  Else it leaves a tunnel open between the rings, on whose points it er
 import numpy as np
 
 from .. import plotting
+from ..checks import shown
 from . import toy
 from .claim import Claim, Report
 from .nested_rings import LEARNING_RATES, SEEDS, STEPS, UNSEEN, classify, compare, sample
@@ -124,6 +125,8 @@ def draw_layers(results, layers=range(0, toy.DEPTH + 1, 3)):
 
     results : as for `table`; shown are the runs on most rings with the median accuracy
     """
+    if not isinstance(results, dict) or not results:
+        raise TypeError(f"results must be a dict by number of rings, with at least one, got {shown(results)}")
     rings = max(results)
     x, labels = sample(rings, 250, np.random.default_rng(UNSEEN))
     with plotting.figure(columns=len(layers), rows=len(results[rings]), width=2.1, height=2.3) as (figure, axes):

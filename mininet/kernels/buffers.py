@@ -12,12 +12,12 @@ idle; beyond that the sizes that were not asked for the longest are given back t
 
 import collections
 import math
-import operator
 import sys
 
 import numpy as np
 
 from .. import memory
+from ..checks import integer
 
 ALIGNMENT = 64
 """Blocks begin at multiples of a cache line, so that no vector lies across two."""
@@ -41,7 +41,9 @@ def empty(shape, dtype, kind="transient"):
     nbytes = dtype.itemsize * math.prod(shape)
     is_reused = nbytes >= SMALLEST and _limit > 0
     loan = _Loan(_take(nbytes) if is_reused else _Block(nbytes), is_reused)
-    array = np.asarray(loan).view(dtype).reshape(shape)
+    owner = np.asarray(loan)
+    loan.owner = id(owner)
+    array = owner.view(dtype).reshape(shape)
     memory.note(array, kind)
     return array
 
@@ -61,10 +63,7 @@ def get_limit():
 def set_limit(nbytes):
     """Let at most `nbytes` lie idle, 2^28 (256 MiB) at the start; 0 turns reuse off."""
     global _limit
-    nbytes = operator.index(nbytes)
-    if nbytes < 0:
-        raise ValueError(f"nbytes must be at least 0, got {nbytes}")
-    _limit = nbytes
+    _limit = integer("nbytes", nbytes, 0)
     _shrink()
 
 
@@ -95,13 +94,20 @@ class _Block:
 class _Loan:
     """What an array from `empty` is made of; when the array and its views are gone, nobody holds the loan any more."""
 
+    _returns = False  # unless `__init__` comes to its first line
+
     def __init__(self, block, returns):
         self._block, self._returns = block, returns
+        self.owner = None
         self.__array_interface__ = block.interface
 
     def __del__(self, is_finalizing=sys.is_finalizing):
-        if self._returns and not is_finalizing():
-            _put(self._block)
+        try:
+            if self._returns and not is_finalizing():
+                memory.forget_owner(self.owner)  # NumPy 2.5 lets go of the loan before it tells that the array is gone
+                _put(self._block)
+        except KeyboardInterrupt:  # at worst the block is freed
+            memory.interrupt_soon()
 
 
 def _take(nbytes):

@@ -17,11 +17,7 @@ import numpy as np
 
 from . import direct, patches, winograd
 from .matrix import matrix_product, transposed_product
-
-
-def output_size(size, kernel_size, stride, padding):
-    """Number of positions at which a window of `kernel_size` fits into `size` pixels with `padding` at both ends."""
-    return (size + 2 * padding - kernel_size) // stride + 1
+from .shapes import output_size
 
 
 def convolve(x, w, stride, padding):

@@ -23,6 +23,7 @@ import numpy as np
 
 from . import buffers
 from .jit import kernel
+from .shapes import require_convolution
 from .simd import TILE_ROWS, TILE_VECTORS, lanes, product_tile
 from .threads import for_each_share, items_worth_sharing
 
@@ -37,6 +38,9 @@ def fits(k, dtype):
 
 def convolve(x, w, stride, padding, out_shape):
     """The convolution of x (n, height, width, c) with w (kh, kw, c, k), of `out_shape`; k must fit."""
+    require_convolution(x, w, stride, padding, out_shape)
+    if not fits(w.shape[3], w.dtype):
+        raise ValueError(f"w must have a multiple of {lanes(w.dtype)} output channels, got shape {w.shape}")
     out = buffers.empty(out_shape, x.dtype)
     _convolve_into(out, x, w, stride, padding)
     return out

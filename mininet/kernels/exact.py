@@ -26,6 +26,7 @@ are divided as integers.
 
 import fractions
 import functools
+import numbers
 import threading
 
 import numpy as np
@@ -79,6 +80,8 @@ def as_fraction(gamma):
         If gamma is not 0 and nearer than 2^-20 to 0 or 1, or lies outside.
     """
     nearest = fractions.Fraction(1, MAX_DENOMINATOR)
+    if not isinstance(gamma, numbers.Real) or isinstance(gamma, bool):
+        raise ValueError(f"gamma must be a number, got {gamma!r}")
     if gamma == 0:
         return fractions.Fraction(0)
     if not nearest <= gamma <= 1 - nearest:  # also for NaN
@@ -126,6 +129,8 @@ class SpillSchedule:
 @functools.lru_cache(maxsize=64)
 def spill_schedule(gamma):
     """The `SpillSchedule` of a fraction 0 < gamma < 1, shared by all who ask for it."""
+    if not isinstance(gamma, fractions.Fraction) or not 0 < gamma < 1:
+        raise ValueError(f"gamma must be a fraction above 0 and below 1, as as_fraction gives it, got {gamma!r}")
     return SpillSchedule(gamma)
 
 

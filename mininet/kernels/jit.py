@@ -1,5 +1,7 @@
 """How kernels are compiled."""
 
+import contextlib
+
 import numba
 from llvmlite import binding
 
@@ -24,10 +26,26 @@ def kernel(function, contract=False):
 
     With ``NUMBA_DISABLE_JIT=1`` a kernel stays plain Python, for tests and for stepping through.  Machine code is kept
     in ``__pycache__`` beside the kernel, or else in Numba's folder for the user (``NUMBA_CACHE_DIR`` overrides both).
-    Where none can be written to, every process compiles for itself.
+    Where none can be written to, or the disk is full, every process compiles for itself.
     """
     options = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"} if contract else False}
     try:
-        return numba.njit(cache=True, **options)(function)
+        compiled = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # Numba's "cannot cache function: no locator available"
         return numba.njit(**options)(function)
+    _let_saving_fail(compiled)
+    return compiled
+
+
+def _let_saving_fail(compiled):
+    """When the machine code cannot be kept, as on a full disk, it is used all the same; Numba would raise OSError."""
+    cache = getattr(compiled, "_cache", None)  # of Numba's own; there is none with the JIT off
+    save = getattr(cache, "save_overload", None)
+    if save is None:
+        return
+
+    def save_if_possible(*arguments):
+        with contextlib.suppress(OSError):
+            save(*arguments)
+
+    cache.save_overload = save_if_possible

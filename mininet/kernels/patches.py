@@ -13,6 +13,7 @@ import numpy as np
 
 from . import buffers
 from .jit import kernel
+from .shapes import require_convolution
 from .threads import for_each_share
 
 PATCH_BYTES = 2**20
@@ -21,6 +22,7 @@ PATCH_BYTES = 2**20
 
 def convolve(x, w, stride, padding, out_shape):
     """The convolution of x (n, height, width, c) with w (kh, kw, c, k), of `out_shape`."""
+    require_convolution(x, w, stride, padding, out_shape)
     weights = _as_matrix(w)
     out = buffers.empty(out_shape, x.dtype)
 

@@ -3,8 +3,8 @@ average, whose divisor is the whole window."""
 
 import numpy as np
 
-from .convolution import output_size
 from .jit import kernel
+from .shapes import output_size
 from .threads import for_each_share
 
 ELEMENTS_WORTH_SHARING = 2**16

@@ -11,13 +11,13 @@ whichever share it is, and sums are taken over groups that depend on sizes only 
 bits come out for any number of threads.
 """
 
-import operator
 import os
 import queue
 import threading
 
 import threadpoolctl
 
+from ..checks import integer
 from .flags import Flag
 
 _pool = None
@@ -57,9 +57,7 @@ def set_num_threads(count):
     Results do not depend on it.
     """
     global _count, _pool
-    count = operator.index(count)
-    if count < 1:
-        raise ValueError(f"count must be at least 1, got {count}")
+    count = integer("count", count, 1)
     with _pool_lock:
         for worker in _pool or ():
             worker.dismiss()

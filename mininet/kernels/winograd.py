@@ -33,6 +33,7 @@ import numpy as np
 from . import buffers
 from .direct import copy_padded, partial_sums, rows_dividing, vectors_of
 from .jit import kernel
+from .shapes import require_convolution
 from .simd import TILE_ROWS, TILE_VECTORS, combination, lanes, product_tile
 from .threads import for_each_share, items_worth_sharing
 
@@ -83,6 +84,9 @@ def share_of_use(height, width):
 
 def convolve(x, w, padding, out_shape):
     """The convolution of x (n, height, width, c) with w (3, 3, c, k), of `out_shape`."""
+    require_convolution(x, w, (1, 1), padding, out_shape)
+    if not fits(w.shape, (1, 1), w.dtype):
+        raise ValueError(f"w must be 3x3 with channels in multiples of {lanes(w.dtype)}, got shape {w.shape}")
     out = buffers.empty(out_shape, x.dtype)
     tiling = _Tiling(out_shape, w.shape, x.dtype)
     vectors = vectors_of(out_shape[3], x.dtype)

@@ -11,6 +11,7 @@ which for gamma = 0 is x <- h(x) again.
 import copy
 
 from .. import nn
+from ..checks import flag, instance, shown
 from ..reversible import MomentumNet
 
 
@@ -50,12 +51,14 @@ def to_momentum(net, gamma, layers=None, keep_first_block=True, init_velocity=No
     >>> net = models.resnet20()
     >>> momentum_net = models.to_momentum(net, gamma=0.9)
     """
-    if not isinstance(net, nn.Module):
-        raise TypeError(f"net must be a Module, got {type(net).__name__}")
+    instance("net", net, nn.Module)
+    keep_first_block = flag("keep_first_block", keep_first_block)
+    if init_velocity is not None and not callable(init_velocity):
+        raise TypeError(f"init_velocity must be callable or None, got {type(init_velocity).__name__}")
     if layers is None and not hasattr(net, "stages"):
         raise ValueError(f"layers must be given for {type(net).__name__}, which does not name its stages")
-    if isinstance(layers, str):
-        raise TypeError(f"layers must be a sequence of names, got the string {layers!r}")
+    if layers is not None and not isinstance(layers, (tuple, list)):
+        raise TypeError(f"layers must be a sequence of names, got {shown(layers)}")
     backprop = backprop or ("stored" if gamma == 0 else "reversible")
     converted = copy.copy(net)
     for name in net.stages if layers is None else layers:
@@ -67,7 +70,7 @@ def to_momentum(net, gamma, layers=None, keep_first_block=True, init_velocity=No
                     f"{name} has a block that changes the shape, {block.described()}, behind the ones that are kept"
                     + ("" if keep_first_block else ": use keep_first_block=True, or leave it out of layers")
                 )
-        start = init_velocity(blocks[0].out_channels) if init_velocity else None
+        start = init_velocity(_channels(blocks, name)) if init_velocity else None
         momentum_net = MomentumNet(
             blocks[len(first_blocks) :], gamma, start, is_residual=False, arithmetic=arithmetic, backprop=backprop
         )
@@ -88,6 +91,8 @@ def to_residual(net):
     ValueError
         If a stage computes its initial velocity, for which a residual network has no place.
     """
+    if not hasattr(instance("net", net, nn.Module), "stages"):
+        raise ValueError(f"net must name its stages, got {type(net).__name__}")
     converted = copy.copy(net)
     for name in net.stages:
         blocks = []
@@ -100,8 +105,17 @@ def to_residual(net):
     return converted
 
 
+def _channels(blocks, name):
+    """How many channels the momentum layers of a stage have."""
+    if not blocks or not hasattr(blocks[0], "out_channels"):
+        raise ValueError(
+            f"layers must name stages whose blocks have out_channels to go with init_velocity, got {name!r}"
+        )
+    return blocks[0].out_channels
+
+
 def _stage(net, name):
-    stage = getattr(net, name, None)
+    stage = getattr(net, name, None) if isinstance(name, str) else None
     if not isinstance(stage, nn.Sequential):
         found = "nothing" if stage is None else type(stage).__name__
         raise ValueError(f"layers must name Sequential modules of blocks, got {name!r}, which is {found}")

@@ -18,6 +18,7 @@ import numpy as np
 from .. import nn
 from ..autodiff import Tensor
 from ..autodiff import functional as F
+from ..checks import integer, one_of, shown
 
 
 def residual_function(channels):
@@ -191,6 +192,12 @@ class ImageNetResNet(_ResNet):
 
     def __init__(self, block, depths, classes=1000, width=64):
         super().__init__()
+        if block not in (BasicBlock, Bottleneck):
+            raise ValueError(f"block must be BasicBlock or Bottleneck, got {shown(block)}")
+        if not isinstance(depths, (tuple, list)) or len(depths) != 4:
+            raise ValueError(f"depths must be four integers, got {shown(depths)}")
+        depths = [integer("depths", depth, 1) for depth in depths]
+        width, classes = integer("width", width, 1), integer("classes", classes, 1)
         self.conv1 = nn.Conv2d(3, width, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         channels = self._add_stages(block, depths, (width, 2 * width, 4 * width, 8 * width), width, "B")
@@ -218,8 +225,8 @@ class CifarResNet(_ResNet):
 
     def __init__(self, depth, classes=10, shortcut="A", width=16):
         super().__init__()
-        if shortcut not in ("A", "B"):
-            raise ValueError(f"shortcut must be 'A' or 'B', got {shortcut!r}")
+        depth, width, classes = integer("depth", depth, 1), integer("width", width, 1), integer("classes", classes, 1)
+        one_of("shortcut", shortcut, ("A", "B"))
         self.conv1 = nn.Conv2d(3, width, 3, 1, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         channels = self._add_stages(CifarBlock, (depth,) * 3, (width, 2 * width, 4 * width), width, shortcut)

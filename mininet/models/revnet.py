@@ -6,6 +6,7 @@ one cannot be used in the other.
 """
 
 from .. import nn
+from ..checks import integer
 from ..reversible import RevNet
 from .resnet import CifarBlock, _ResNet, residual_function
 
@@ -28,6 +29,7 @@ class CifarRevNet(_ResNet):
 
     def __init__(self, depth, classes=10, width=20, arithmetic="exact", backprop="reversible"):
         super().__init__()
+        depth, width, classes = integer("depth", depth, 1), integer("width", width, 1), integer("classes", classes, 1)
         if width % 2:
             raise ValueError(f"width must be even, as the channels are halved, got {width}")
         self.conv1 = nn.Conv2d(3, width, 3, 1, 1, bias=False)

@@ -19,6 +19,7 @@ import numpy as np
 from .. import nn
 from ..autodiff import Tensor
 from ..autodiff import functional as F
+from ..checks import array, instance, integer, number, one_of, shown
 from ..reversible import MomentumNet, ResidualNet, RevNet
 
 
@@ -49,8 +50,9 @@ class IstaFunction(nn.Module):
 
     def __init__(self, dictionary, penalty, step=None):
         super().__init__()
-        step = 1 / np.linalg.norm(dictionary, 2) ** 2 if step is None else step
-        self.penalty = penalty
+        dictionary = _matrix(dictionary)
+        step = 1 / np.linalg.norm(dictionary, 2) ** 2 if step is None else number("step", step, above=0)
+        self.penalty = number("penalty", penalty, 0)
         self.register_buffer("dictionary", np.array(dictionary, np.float32))
         self.weight = nn.Parameter((step * dictionary).astype(np.float32))
         self.step = nn.Parameter(np.array(step, np.float32))
@@ -84,17 +86,17 @@ class UnrolledIsta(nn.Module):
 
     def __init__(self, kind, dictionary, penalty, depth, gamma=0.5, step=None):
         super().__init__()
-        self.atoms = dictionary.shape[1]
+        one_of("kind", kind, ("resnet", "momentum", "revnet"))
+        depth = integer("depth", depth, 0)
+        self.atoms = _matrix(dictionary).shape[1]
         self.streams = 2 if kind == "revnet" else 1
         functions = [IstaFunction(dictionary, penalty, step) for _ in range(self.streams * depth)]
         if kind == "resnet":
             self.net = ResidualNet(functions)
         elif kind == "momentum":
             self.net = MomentumNet(functions, gamma)
-        elif kind == "revnet":
-            self.net = RevNet(functions, arithmetic="float", backprop="stored")
         else:
-            raise ValueError(f"kind must be one of resnet, momentum, revnet, got {kind!r}")
+            self.net = RevNet(functions, arithmetic="float", backprop="stored")
 
     def forward(self, y):
         """The code z of each y."""
@@ -105,4 +107,15 @@ class UnrolledIsta(nn.Module):
         return self.net.trajectory(self._start(y), y)[:: self.streams, :, -self.atoms :]
 
     def _start(self, y):
+        if instance("y", y, Tensor, np.ndarray).ndim != 2:
+            raise ValueError(f"y must have 2 axes (n, measurements), got shape {y.shape}")
         return np.zeros((len(y), self.streams * self.atoms), y.dtype)
+
+
+def _matrix(dictionary):
+    dictionary = array("dictionary", dictionary)
+    if dictionary.ndim != 2 or 0 in dictionary.shape or dictionary.dtype.kind not in "iuf":
+        raise ValueError(f"dictionary must be an array (measurements, atoms) of numbers, got {shown(dictionary)}")
+    if not np.isfinite(dictionary).all() or not dictionary.any():
+        raise ValueError("dictionary must be finite and not all 0")
+    return dictionary

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from .. import nn
+from ..checks import array as array_of
+from ..checks import instance
+from ..checks import path as path_of
 from ..files import read_npz, written_atomically
 from . import safetensors
 
@@ -29,7 +32,7 @@ def pytorch_state_dict(net):
         Contiguous copies; ``torch.from_numpy`` makes tensors of them, and ``load_state_dict`` of a PyTorch network of
         the same structure takes these.
     """
-    transposed = _transposed(net)
+    transposed = _transposed(instance("net", net, nn.Module))
     return {
         name: np.array(array.transpose(transposed[name]) if name in transposed else array, order="C")
         for name, array in net.state_dict().items()
@@ -41,7 +44,7 @@ def save_pytorch_state_dict(net, path):
 
     path : of an ``.npz`` file, for ``np.load``, or a ``.safetensors`` file, for ``safetensors.torch.load_file``
     """
-    path = pathlib.Path(path)
+    path = path_of("path", path)
     if path.suffix not in (".npz", ".safetensors"):
         raise ValueError(f"path must end in .npz or .safetensors, got {str(path)!r}")
     state = pytorch_state_dict(net)
@@ -68,8 +71,21 @@ def load_pytorch_state_dict(net, source):
     ValueError
         Listing every missing, unexpected and misshapen entry, or saying why the file cannot be read; nothing is changed
         then.
+    OSError
+        If the file cannot be opened.
     """
-    given = {name: _array(name, value) for name, value in _entries(source).items()}
+    instance("net", net, nn.Module)
+    entries = _entries(source)
+    try:
+        _load(net, entries)
+    except ValueError as error:
+        if entries is source:
+            raise
+        raise ValueError(f"{source}: {error}") from None
+
+
+def _load(net, entries):
+    given = {name: _array(name, value) for name, value in entries.items()}
     expected = pytorch_state_dict(net)
     counters = {f"{name}{_COUNTER}" for name, module in net.named_modules() if isinstance(module, nn.BatchNorm2d)}
     given = {name: array for name, array in given.items() if name not in counters}
@@ -116,7 +132,7 @@ def _entries(source):
 
 
 def _array(name, value):
-    array = np.asarray(value)
+    array = array_of(name, value)
     if array.dtype.kind not in "fiu":
         raise ValueError(f"{name} must hold numbers, got {array.dtype}")
     return array

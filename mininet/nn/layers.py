@@ -2,24 +2,14 @@
 
 import itertools
 import math
-import operator
 
 import numpy as np
 
 from .. import seeding
 from ..autodiff import functional as F
 from ..autodiff import is_replaying
+from ..checks import flag, integer, number, pair
 from .module import Module, Parameter
-
-
-def _size(name, value, lowest=1):
-    try:
-        size = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer, got {value!r}") from None
-    if size < lowest:
-        raise ValueError(f"{name} must be at least {lowest}, got {size}")
-    return size
 
 
 def _uniform(shape, bound):
@@ -45,10 +35,11 @@ class Linear(Module):
 
     def __init__(self, in_features, out_features, bias=True):
         super().__init__()
-        self.in_features, self.out_features = _size("in_features", in_features), _size("out_features", out_features)
+        self.in_features = integer("in_features", in_features, 1)
+        self.out_features = integer("out_features", out_features, 1)
         bound = 1 / math.sqrt(in_features)
         self.weight = _uniform((in_features, out_features), bound)
-        self.bias = _uniform((out_features,), bound) if bias else None
+        self.bias = _uniform((out_features,), bound) if flag("bias", bias) else None
 
     def forward(self, x):
         return F.linear(x, self.weight, self.bias)
@@ -76,14 +67,14 @@ class Conv2d(Module):
 
     def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, bias=True):
         super().__init__()
-        in_channels, out_channels = _size("in_channels", in_channels), _size("out_channels", out_channels)
-        self.stride, self.padding = F.pair("stride", stride, 1), F.pair("padding", padding, 0)
-        height, width = F.pair("kernel_size", kernel_size, 1)
+        in_channels, out_channels = integer("in_channels", in_channels, 1), integer("out_channels", out_channels, 1)
+        self.stride, self.padding = pair("stride", stride, 1), pair("padding", padding, 0)
+        height, width = pair("kernel_size", kernel_size, 1)
         deviation = math.sqrt(2 / (height * width * out_channels))
         random = seeding.generator_for(*seeding.next_draw())
         weight = deviation * random.standard_normal((height, width, in_channels, out_channels))
         self.weight = Parameter(weight.astype(np.float32))
-        self.bias = Parameter(np.zeros(out_channels, np.float32)) if bias else None
+        self.bias = Parameter(np.zeros(out_channels, np.float32)) if flag("bias", bias) else None
 
     def forward(self, x):
         return F.conv2d(x, self.weight, self.bias, self.stride, self.padding)
@@ -117,12 +108,8 @@ class BatchNorm2d(Module):
 
     def __init__(self, num_features, eps=1e-5, momentum=0.1):
         super().__init__()
-        num_features = _size("num_features", num_features)
-        if not isinstance(eps, (int, float)) or not eps >= 0:
-            raise ValueError(f"eps must be at least 0, got {eps!r}")
-        if not isinstance(momentum, (int, float)) or not 0 <= momentum <= 1:
-            raise ValueError(f"momentum must be from 0 to 1, got {momentum!r}")
-        self.eps, self.momentum = eps, momentum
+        num_features = integer("num_features", num_features, 1)
+        self.eps, self.momentum = number("eps", eps, 0), number("momentum", momentum, 0, 1)
         self.weight = Parameter(np.ones(num_features, np.float32))
         self.bias = Parameter(np.zeros(num_features, np.float32))
         self.register_buffer("running_mean", np.zeros(num_features, np.float32))
@@ -164,6 +151,7 @@ class Tanh(Module):
 class _Pool2d(Module):
     def __init__(self, size, stride=None, padding=0):
         super().__init__()
+        F.pool_window(size, stride, padding)  # raises if they are wrong
         self.size, self.stride, self.padding = size, stride, padding
 
     def described(self):
@@ -203,9 +191,7 @@ class Dropout(Module):
 
     def __init__(self, p=0.5):
         super().__init__()
-        if not isinstance(p, (int, float)) or not 0 <= p < 1:
-            raise ValueError(f"p must be at least 0 and below 1, got {p!r}")
-        self.p = p
+        self.p = number("p", p, 0, below=1)
 
     def forward(self, x):
         return F.dropout(x, self.p, self.training)
@@ -223,6 +209,10 @@ class Sequential(Module):
     def __init__(self, *modules):
         super().__init__()
         for module in modules:
+            if isinstance(module, type):
+                raise TypeError(
+                    f"Sequential takes modules, got the class {module.__name__}: {module.__name__}() makes one"
+                )
             if not callable(module):
                 raise TypeError(f"Sequential takes modules, got {type(module).__name__}")
         self._modules = list(modules)

@@ -6,6 +6,8 @@ import numpy as np
 
 from .. import memory
 from ..autodiff import Tensor
+from ..checks import array as array_of
+from ..checks import flag, instance, shown
 
 
 class Parameter(Tensor):
@@ -45,6 +47,9 @@ class Module:
 
     def register_buffer(self, name, array):
         """Make `array` an attribute that `state_dict` and `to` know: state that is not trained."""
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ValueError(f"name must be that of an attribute, got {shown(name)}")
+        instance("array", array, np.ndarray)
         memory.note(array, "parameters")
         self._buffers.append(name)
         setattr(self, name, array)
@@ -112,7 +117,7 @@ class Module:
         if not isinstance(state, Mapping):
             raise TypeError(f"state must be a mapping of names to arrays, got {type(state).__name__}")
         own = {name: parameter.data for name, parameter in self.named_parameters()} | dict(self.named_buffers())
-        given = {name: np.asarray(array) for name, array in state.items()}
+        given = {name: array_of(f"state[{name!r}]", array) for name, array in state.items()}
         problems = [f"missing {name}" for name in own if name not in given]
         problems += [f"unexpected {name}" for name in given if name not in own]
         for name in own.keys() & given.keys():
@@ -134,8 +139,9 @@ class Module:
 
     def train(self, mode=True):
         """Switch this module and all below it to training; returns it."""
+        mode = flag("mode", mode)
         for module in self.modules():
-            module.training = bool(mode)
+            module.training = mode
         return self
 
     def eval(self):
@@ -149,9 +155,13 @@ class Module:
 
     def to(self, dtype):
         """Convert all parameters and buffers to float32 or float64, dropping gradients; returns the module."""
+        try:
+            is_float = dtype is not None and np.dtype(dtype) in (np.float32, np.float64)  # None would be float64
+        except TypeError:
+            is_float = False
+        if not is_float:
+            raise TypeError(f"dtype must be float32 or float64, got {getattr(dtype, '__name__', shown(dtype))}")
         dtype = np.dtype(dtype)
-        if dtype not in (np.float32, np.float64):
-            raise TypeError(f"dtype must be float32 or float64, got {dtype}")
         self.zero_grad()
         for parameter in self.parameters():
             parameter.data = parameter.data.astype(dtype)

@@ -22,33 +22,15 @@ class Replay:
         self.net = net
         self._settings = {}
 
-    @contextlib.contextmanager
     def evaluating(self, layer, function, again):
         """The block evaluates the `function` of `layer`: the first time, or `again`, silently, with the same result."""
         if not again:
             is_module = isinstance(function, Module)
-            modules = [(module, module.training) for module in function.modules()] if is_module else []
-            slots = [(parameter, parameter.slot) for parameter in function.parameters()] if is_module else []
-            self._settings[layer] = seeding.position(), modules, slots
-            yield
-            return
-        position, modules, slots = self._settings[layer]
-        with set_to("training", modules), set_to("slot", slots), replaying(position):
-            yield
-
-
-@contextlib.contextmanager
-def set_to(name, values):
-    """Inside the block, the attribute `name` is as `values`, a list of (object, value), says; afterwards as before."""
-    before = [(owner, getattr(owner, name)) for owner, _ in values]
-    changed = [(owner, old, new) for (owner, old), (_, new) in zip(before, values, strict=True) if old is not new]
-    for owner, _, new in changed:
-        setattr(owner, name, new)
-    try:
-        yield
-    finally:
-        for owner, old, _ in changed:
-            setattr(owner, name, old)
+            modules = [(module, "training", module.training) for module in function.modules()] if is_module else []
+            slots = [(parameter, "slot", parameter.slot) for parameter in function.parameters()] if is_module else []
+            self._settings[layer] = seeding.position(), modules + slots
+            return contextlib.nullcontext()
+        return replaying(*self._settings[layer])
 
 
 class Evaluation:

@@ -9,11 +9,10 @@ and looks for the largest stretch among all combinations of the x so far, which 
 """
 
 import math
-import numbers
 
 import numpy as np
 
-from ..autodiff import functional as F
+from ..checks import instance, number, pair
 from ..kernels.convolution import convolve, convolve_input_gradient
 from ..nn import Conv2d, Linear, Module
 
@@ -43,7 +42,10 @@ def spectral_norm(layer, size=None):
     convolutions as linear maps of images, Gouk, Frank, Pfahringer, Cree, "Regularisation of Neural Networks by
     Enforcing Lipschitz Continuity", Machine Learning 110, 2021.
     """
+    instance("layer", layer, Linear, Conv2d)
     largest = float(np.abs(layer.weight.data).max())
+    if not math.isfinite(largest):
+        raise ValueError("weights must be finite, got NaN or infinity")
     if largest == 0:
         return 0.0
     weight = layer.weight.data / layer.weight.dtype.type(largest)  # so that no square under- or overflows
@@ -52,8 +54,10 @@ def spectral_norm(layer, size=None):
         return largest * _largest_singular_value(lambda x: x @ weight, lambda y: y @ weight.T, shape, weight.dtype)
     if size is None:
         raise ValueError("size must be the (height, width) of the images that a Conv2d gets, got None")
-    shape = (1, *F.pair("size", size, 1), weight.shape[2])
-    settings = layer.stride, layer.padding
+    size, settings = pair("size", size, 1), (layer.stride, layer.padding)
+    if any(size[i] + 2 * layer.padding[i] < weight.shape[i] for i in (0, 1)):
+        raise ValueError(f"size must be at least that of the window {weight.shape[:2]}, got {size}")
+    shape = (1, *size, weight.shape[2])
     return largest * _largest_singular_value(
         lambda x: convolve(x, weight, *settings),
         lambda y: convolve_input_gradient(y, weight, shape, *settings),
@@ -93,11 +97,8 @@ def limit_lipschitz(module, coefficient=0.9, size=None):
     ----------
     Behrmann, Grathwohl, Chen, Duvenaud, Jacobsen, "Invertible Residual Networks", ICML 2019.
     """
-    if not isinstance(module, Module):
-        raise TypeError(f"module must be a Module, got {type(module).__name__}")
-    is_number = isinstance(coefficient, numbers.Real) and not isinstance(coefficient, bool)
-    if not is_number or not 0 < coefficient < 1:
-        raise ValueError(f"coefficient must be a number above 0 and below 1, got {coefficient!r}")
+    instance("module", module, Module)
+    coefficient = number("coefficient", coefficient, above=0, below=1)
     layers = [(name, layer) for name, layer in module.named_modules() if isinstance(layer, (Linear, Conv2d))]
     for name, layer in layers:
         if not np.isfinite(layer.weight.data).all():

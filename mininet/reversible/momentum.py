@@ -13,6 +13,7 @@ in `states`; here are the network's settings and the adjoint of its rule.
 
 import numbers
 
+from ..checks import shown
 from ..kernels import buffers, exact
 from ..kernels.momentum import add, adjoint_step
 from .network import LayeredNet, network_operation
@@ -71,8 +72,10 @@ class MomentumNet(LayeredNet):
         super()._check_settings()
         if self.init_velocity is not None and not callable(self.init_velocity):
             raise ValueError(f"init_velocity must be None or a callable, got {type(self.init_velocity).__name__}")
+        if isinstance(self.init_velocity, type):
+            raise ValueError(f"init_velocity must be None or a callable, got the class {self.init_velocity.__name__}")
         if not isinstance(self.gamma, numbers.Real) or isinstance(self.gamma, bool) or not 0 <= self.gamma < 1:
-            raise ValueError(f"gamma must be a number of at least 0 and below 1, got {self.gamma!r}")
+            raise ValueError(f"gamma must be a number of at least 0 and below 1, got {shown(self.gamma)}")
         if self.gamma == 0 and self.backprop != "stored":
             raise ValueError(
                 f"gamma must be above 0 for backprop={self.backprop!r}, got 0: a plain residual network "

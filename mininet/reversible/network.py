@@ -13,6 +13,8 @@ from .. import seeding
 from ..autodiff import as_tensor, is_recording, replaying
 from ..autodiff.tape import GradientSums, Operation
 from ..autodiff.tensor import apply
+from ..changes import takes_back
+from ..checks import flag, one_of
 from ..nn import Module
 from ..profiling import measured
 from .evaluation import START, Evaluation
@@ -47,7 +49,7 @@ class LayeredNet(Module):
         if callable(functions) or not isinstance(functions, Iterable):
             raise ValueError(f"functions must be a sequence of callables, got {type(functions).__name__}")
         self.functions = list(functions)
-        self.is_residual = bool(is_residual)
+        self.is_residual = flag("is_residual", is_residual)
         self.arithmetic, self.backprop = arithmetic, backprop
 
     def rule(self):
@@ -56,15 +58,16 @@ class LayeredNet(Module):
 
     def _check_settings(self):
         for number, function in enumerate(self.functions):
-            if not callable(function):
-                raise ValueError(f"functions must be callables, got {type(function).__name__} at {number}")
-        for name, allowed in (("arithmetic", self.ARITHMETICS), ("backprop", self.WAYS)):
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+            if not callable(function) or isinstance(function, type):
+                found = f"the class {function.__name__}" if isinstance(function, type) else type(function).__name__
+                raise ValueError(f"functions must be callables, got {found} at {number}")
+        one_of("arithmetic", self.arithmetic, self.ARITHMETICS)
+        one_of("backprop", self.backprop, self.WAYS)
 
     def _require_invertible(self):
         """Raise ValueError if this network, with its settings, cannot be run back."""
 
+    @takes_back
     def forward(self, x, /, *inputs, **keywords):
         """x_N, from x_0 = x.
 
@@ -84,6 +87,7 @@ class LayeredNet(Module):
                      way=WAYS[self.backprop] if needs_tape else None,
                      slots=[tensor.slot for tensor in others])  # fmt: skip
 
+    @takes_back
     def run(self, x, /, *inputs, **keywords):
         """Run the layers without a tape, and return the final state.
 
@@ -98,6 +102,7 @@ class LayeredNet(Module):
         state.replay = evaluation.replay
         return state
 
+    @takes_back
     def invert(self, state, /, *inputs, **keywords):
         """Run a state from `run` back to layer 0, overwriting it.
 
@@ -115,6 +120,7 @@ class LayeredNet(Module):
             pass
         return state.values()
 
+    @takes_back
     def inverse_trajectory(self, state, /, *inputs, **keywords):
         """As `invert`, but tells where x passes through on the way back, x_N, ..., x_0.
 
@@ -142,6 +148,7 @@ class LayeredNet(Module):
             evaluation.undo(state)
             yield
 
+    @takes_back
     def trajectory(self, x, /, *inputs, **keywords):
         """Where x passes through: x_0, ..., x_N, without a tape, leaving running statistics and random numbers alone.
 
@@ -161,6 +168,7 @@ class LayeredNet(Module):
                 positions.append(state.output())
         return np.stack(positions)
 
+    @takes_back
     def check_inversion(self, x, /, *inputs, **keywords):
         """Run forward and back, and report how far every layer's state comes back from where it was.
 

@@ -10,6 +10,7 @@ import fractions
 import numpy as np
 
 from .. import memory
+from ..checks import float_array, number, shown
 from ..kernels import buffers, exact, momentum
 from ..profiling import measured_as
 from .protocol import IntegerState, State, not_repeated, require_in_range, to_units
@@ -24,6 +25,17 @@ class MomentumState(State):
     """
 
     parts = "x and v"
+
+    def _require_like_position(self, name, array, dtype):
+        """Raise unless the argument `name` is an array like the position: kernels do not look."""
+        if float_array(name, array).shape != self.position.shape or array.dtype != dtype:
+            raise ValueError(f"{name} must have shape {self.position.shape} and dtype {dtype}, got {shown(array)}")
+
+    def _require_way_back(self, residual, dtype):
+        """Raise unless a layer can be undone with this value of its function."""
+        if self.gamma == 0:
+            raise ValueError("gamma must be above 0 to invert, got 0")
+        self._require_like_position("residual", residual, dtype)
 
     def arrays(self):
         """(position, velocity) themselves."""
@@ -61,13 +73,14 @@ class FloatState(MomentumState):
     """
 
     def __init__(self, position, gamma):
-        self.position = np.array(position, order="C")
+        self.position = np.array(float_array("position", position), order="C")
         self.velocity = np.zeros_like(self.position)
-        self.gamma = gamma
+        self.gamma = number("gamma", gamma, 0, below=1)
         self._note("state")
 
     def set_velocity(self, velocity):
         """Start from another velocity than 0."""
+        self._require_like_position("velocity", velocity, self.position.dtype)
         self.velocity[...] = velocity
 
     def value(self):
@@ -81,6 +94,7 @@ class FloatState(MomentumState):
     @measured_as("float momentum step")
     def step(self, residual):
         """Run one layer, given the residual function's value at x."""
+        self._require_like_position("residual", residual, self.position.dtype)
         momentum.step(self.position, self.velocity, residual, self.gamma)
         self.layer += 1
 
@@ -93,6 +107,7 @@ class FloatState(MomentumState):
     @measured_as("float step undone")
     def undo_velocity(self, residual, go_on=False):
         """Second half of undoing a layer, given the residual function's value at x; `go_on` makes no difference."""
+        self._require_way_back(residual, self.position.dtype)
         momentum.undo_velocity(self.velocity, residual, self.gamma)
 
     def _copy_arrays(self):
@@ -133,7 +148,7 @@ class ExactState(IntegerState, MomentumState):
     def __init__(self, position, gamma, invertible=True):
         self.fraction = gamma if isinstance(gamma, fractions.Fraction) else exact.as_fraction(gamma)
         self.gamma = float(self.fraction)
-        self._dtype = position.dtype
+        self._dtype = float_array("position", position).dtype
         self.position = to_units("x", position)
         self.velocity = buffers.zeros(position.shape, np.int64)
         self.buffer = buffers.zeros(position.shape, np.uint32)
@@ -144,6 +159,7 @@ class ExactState(IntegerState, MomentumState):
 
     def set_velocity(self, velocity):
         """Start from another velocity than 0."""
+        self._require_like_position("velocity", velocity, self._dtype)
         self.velocity[...] = to_units("the initial velocity", velocity)
 
     def _note(self, kind):
@@ -169,6 +185,7 @@ class ExactState(IntegerState, MomentumState):
         OverflowError
             If it is infinite, or x or v leave the range of 64-bit integers.
         """
+        self._require_like_position("residual", residual, self._dtype)
         if self.fraction:
             for _ in range(exact.spill_schedule(self.fraction).spills_before(self.layer)):
                 low = exact.spill(self.buffer)
@@ -193,6 +210,7 @@ class ExactState(IntegerState, MomentumState):
 
         go_on : whether the next layer is undone at once, and its first half can be done in the same pass over memory
         """
+        self._require_way_back(residual, self._dtype)
         if go_on:
             self._value = exact.undo_velocity_and_position(
                 self.position, self.velocity, self.buffer, residual, self.fraction
@@ -210,11 +228,11 @@ class ExactState(IntegerState, MomentumState):
         self.spilled = None if self.spilled is None else list(self.spilled)  # what is in it never changes: shared
         self._value = None
 
-    def verify_start(self, velocity):
+    def verify_start(self, start_value):
         """Raise RuntimeError unless the state, run back to layer 0, is one that a run can have started from.
 
-        velocity : ndarray of floats, or None for 0
+        start_value : ndarray of floats, the initial velocity, or None for 0
         """
-        expected = 0 if velocity is None else to_units("the initial velocity", velocity)
+        expected = 0 if start_value is None else to_units("the initial velocity", start_value)
         if self.buffer.any() or (self.velocity != expected).any():
             raise not_repeated("running back did not end where the run began")

@@ -55,7 +55,7 @@ def test_the_residual_network_is_eulers_method():
 
 def test_a_step_of_eps_makes_the_momentum_network_residual():
     depth = 5
-    with pytest.raises(ValueError, match="gamma must be above 0"):
+    with pytest.raises(ValueError, match=r"epsilon must be a finite number above 0\.2, got 0\.2"):
         momentum_net(pulled, 1 / depth, depth)
     nearly = momentum_net(pulled, 1 / depth + 1e-9, depth).trajectory(X0)
     # u differs by gamma = 5e-9 times its size, at most 10

@@ -131,12 +131,6 @@ def test_gradients_against_finite_differences():
         assert_within(found, (weight.grad * direction).sum(), 1e-6 * max(1, abs(found)))
 
 
-@pytest.mark.parametrize("shortcut", ["C", None, 1])
-def test_unknown_shortcut(shortcut):
-    with pytest.raises(ValueError, match="shortcut must be 'A' or 'B'"):
-        models.resnet20(shortcut=shortcut)
-
-
 def test_wrong_images_are_named():
     with pytest.raises(ValueError, match="3 channels"):
         models.resnet20()(Tensor(np.zeros((1, 32, 32, 1), np.float32)))

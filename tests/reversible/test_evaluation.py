@@ -8,22 +8,8 @@ from reversible_support import every_mode, momentum_net
 
 from mininet import MomentumNet, Tensor, nn, track_memory
 from mininet.kernels import buffers
-from mininet.reversible.evaluation import set_to
 
 X = np.random.default_rng(5).standard_normal((5, 4)).astype(np.float32)
-
-
-@pytest.mark.parametrize("error", [None, KeyboardInterrupt])
-def test_attributes_are_put_back(error):
-    first, second = nn.Tanh(), nn.Tanh().eval()
-    try:
-        with set_to("training", [(first, False), (second, True)]):
-            assert (first.training, second.training) == (False, True)
-            if error:
-                raise error
-    except KeyboardInterrupt:
-        pass
-    assert (first.training, second.training) == (True, False)
 
 
 @every_mode

@@ -74,6 +74,13 @@ def test_float_unit_is_the_spacing_at_the_largest_position():
     assert report.is_exact
 
 
+def test_the_largest_position_is_looked_for_in_all_layers():
+    """x goes from 1 to 6 and back to 2.25."""
+    to_six, to_two = (lambda x: 0 * x + 10), (lambda x: 0 * x - 12.5)
+    report = MomentumNet([to_six, to_two], 0.5, arithmetic="float").check_inversion(np.ones(3, np.float32))
+    assert report.unit == 2.0**-21
+
+
 @every_arithmetic
 @pytest.mark.parametrize("block", [dropout_block, conv_block])
 def test_no_side_effects(block, arithmetic):
@@ -161,3 +168,4 @@ def test_drift_beyond_all_floats_is_infinite_and_gives_no_warning():
     report = momentum_net(100, gamma=0.1, arithmetic="float").check_inversion(batch(5, 4))
     assert report.bits == math.inf
     assert report.largest_error == math.inf
+    assert np.isfinite(report.position_units[-5:]).all(), "layers that came back before are not affected"

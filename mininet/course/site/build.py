@@ -21,6 +21,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from ...experiments.reproduce import EXPERIMENTS
+from ...files import naming
 from ..contents import CHAPTERS
 from . import notebook
 from .markdown import Renderer, highlighted, plain, render, slug
@@ -70,7 +71,8 @@ def _written_as_a_whole(output):
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as temporary:
         new, old = pathlib.Path(temporary, "new"), pathlib.Path(temporary, "old")
         new.mkdir()
-        yield new
+        with naming(output):
+            yield new
         if output.exists():
             os.replace(output, old)
         os.replace(new, output)

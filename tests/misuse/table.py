@@ -1,0 +1,84 @@
+"""What a row of the tables is, and small arrays for them."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from mininet import Tensor, nn
+
+NAN, INF = float("nan"), float("inf")
+
+
+class Case(NamedTuple):
+    """A use of a public callable that is refused with an error, or that works though it is unusual."""
+
+    of: object
+    what: str
+    call: Callable
+    error: type | None = None
+    message: str = ""
+    expected: Callable | None = None
+
+    def __str__(self):
+        return f"{self.of.__module__.removeprefix('mininet.')}.{self.of.__qualname__}: {self.what}"
+
+
+def case(of, what, call, error, message):
+    """``call(of)`` raises `error`, whose text has `message` in it."""
+    return Case(of, what, call, error, message)
+
+
+def works(of, what, call, expected):
+    """``call(of)`` gives what ``expected()`` gives, exactly."""
+    return Case(of, what, call, expected=expected)
+
+
+def each(of, name, values, call, error, message):
+    """A `case` for each of `values`, which stands in the place of the argument `name`: ``call(of, value)``."""
+    return [case(of, f"{name} = {_short(value)}", lambda f, v=value: call(f, v), error, message) for value in values]
+
+
+def _short(value):
+    text = f"array{value.shape} {value.dtype}" if isinstance(value, np.ndarray) else repr(value)
+    return text if len(text) < 40 else type(value).__name__
+
+
+# Values that are no integers, no numbers from 0 on, ...: what every argument of that kind must refuse
+
+NO_INTEGERS = (1.5, 2.0, "2", None, True, [2], NAN, np.ones(2, int), 1j)
+NO_NUMBERS = (NAN, INF, -INF, "0.1", None, True, [0.1], 1j, np.ones(2), 10**400)
+NO_FLAGS = ("no", None, 2, 0.5, [], np.ones(2, bool))
+NO_NAMES = ("", "unknown", None, 3, ["exact"], b"exact")
+NO_ARRAYS = (None, "text", 1j, object(), [[1.0], [1.0, 2.0]])
+
+
+def zeros(*shape, dtype=np.float32):
+    return np.zeros(shape, dtype)
+
+
+def random(*shape, dtype=np.float32, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+
+
+def leaf(*shape):
+    return Tensor(random(*shape), requires_grad=True)
+
+
+def read_only(array):
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+def dense(features=4):
+    """A small layer, the same each time."""
+    layer = nn.Linear(features, features)
+    layer.weight.data[...], layer.bias.data[...] = np.eye(features), 0
+    return nn.Sequential(layer, nn.Tanh())
+
+
+def entered(context):
+    """What entering a context and leaving it again gives."""
+    with context as inside:
+        return inside
