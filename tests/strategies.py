@@ -112,6 +112,17 @@ def _conv_with_dropout(channels):
     return nn.Sequential(conv_block(channels), nn.Dropout(0.2))
 
 
+class Shift(nn.Module):
+    """tanh(x) / 2 + shift: the gradient of the shift is that of the output, for one row the very same array."""
+
+    def __init__(self, features):
+        super().__init__()
+        self.shift = nn.Parameter(np.linspace(-0.5, 0.5, features, dtype=np.float32))
+
+    def forward(self, x):
+        return F.tanh(x) * 0.5 + self.shift
+
+
 def _half_tanh(features):
     """A plain function, without parameters."""
     return lambda x: F.tanh(x) * 0.5
@@ -122,6 +133,7 @@ ROWS = {
     "tanh MLP": _tanh_mlp,
     "dropout": _with_dropout,
     "no parameters": _half_tanh,
+    "shift": Shift,
     "two inputs": TwoInputs,
 }
 IMAGES = {"conv, batch norm": conv_block, "conv, batch norm, dropout": _conv_with_dropout}

@@ -6,6 +6,7 @@ Each is a pair of functions on arrays, forward and vjp side by side, and a publi
 import numpy as np
 
 from ..kernels.elementwise import gradient_where_positive, in_shares, positive_part
+from ..kernels.matrix import matmul as array_matmul
 from ..kernels.matrix import matrix_product
 from .tape import Operation
 from .tensor import apply
@@ -242,7 +243,7 @@ def sigmoid(a):
 
 
 def _product(a, b):
-    return matrix_product(a, b) if a.ndim == b.ndim == 2 else np.matmul(a, b)
+    return matrix_product(a, b) if a.ndim == b.ndim == 2 else array_matmul(a, b)
 
 
 def _matmul(a, b):
@@ -261,7 +262,7 @@ def _matmul_vjp(saved, gradient, needs):
         return by_a, a[:, None] * rows if needs[1] else None
     if b.ndim == 1:  # a column vector
         columns = gradient[..., None]
-        by_b = np.matmul(a.swapaxes(-1, -2), columns)[..., 0] if needs[1] else None
+        by_b = array_matmul(a.swapaxes(-1, -2), columns)[..., 0] if needs[1] else None
         return columns * b if needs[0] else None, by_b
     by_a = _product(gradient, b.swapaxes(-1, -2)) if needs[0] else None
     return by_a, _product(a.swapaxes(-1, -2), gradient) if needs[1] else None

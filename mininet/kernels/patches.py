@@ -13,6 +13,7 @@ import numpy as np
 
 from . import buffers
 from .jit import kernel
+from .matrix import matmul
 from .shapes import require_convolution
 from .threads import for_each_share
 
@@ -31,7 +32,7 @@ def convolve(x, w, stride, padding, out_shape):
     def work(first, last):
         for piece in _pieces(first, last, images):
             patches = _gather(x[piece], w.shape, out.shape, stride, padding)
-            np.matmul(patches, weights, out=_as_matrix(out[piece]))
+            matmul(patches, weights, out=_as_matrix(out[piece]))
 
     for_each_share(work, -(-len(x) // images))
     return out
@@ -48,7 +49,7 @@ def input_gradient(gradient, w, x_shape, stride, padding):
         for piece in _pieces(first, last, images):
             rows = _as_matrix(gradient[piece])
             patches = buffers.empty((len(rows), transposed.shape[1]), dx.dtype, "workspace")
-            np.matmul(rows, transposed, out=patches)
+            matmul(rows, transposed, out=patches)
             shape = (len(gradient[piece]), *gradient.shape[1:3], *w.shape[:3])
             _scatter_patches(patches.reshape(shape), dx[piece], *stride, *padding)
 
@@ -64,7 +65,7 @@ def weight_gradient(x, gradient, w_shape, stride, padding):
     def work(first, last):
         for number, piece in enumerate(_pieces(first, last, images), first):
             patches = _gather(x[piece], w_shape, gradient.shape, stride, padding)
-            np.matmul(patches.T, _as_matrix(gradient[piece]), out=partial[number])
+            matmul(patches.T, _as_matrix(gradient[piece]), out=partial[number])
 
     for_each_share(work, len(partial))
     return partial.sum(axis=0).reshape(w_shape)

@@ -33,6 +33,14 @@ def test_tiny_product(monkeypatch, sizes, operations, dtype):
     check(normal((rows, inner), dtype, 1), normal((inner, columns), dtype, 2))
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_tiny_an_invalid_product_is_nan_without_a_warning(dtype):
+    """BLAS may note an invalid value where there is none: what it computes with and does not use."""
+    rows, columns = np.array([[np.inf, 1, 1, 1, 1], [1, 1, 1, 1, 1]], dtype), np.array([[0, 1, 1, 1, 1]], dtype).T
+    for product in (matrix_product(rows, columns), transposed_product(rows.T.copy(), columns)):
+        assert np.array_equal(product, [[np.nan], [4]], equal_nan=True)
+
+
 def test_tiny_product_over_nothing_is_zero():
     assert np.array_equal(matrix_product(np.ones((3, 0)), np.ones((0, 2))), np.zeros((3, 2)))
     assert np.array_equal(transposed_product(np.ones((0, 3)), np.ones((0, 2))), np.zeros((3, 2)))
