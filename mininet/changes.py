@@ -1,8 +1,8 @@
 """Changes for a while, which are taken back whatever happens.
 
-A ``with`` block alone cannot promise this: Ctrl-C may come just when Python begins to call ``__exit__``, which then does
-nothing.  So a change that is made stays on a list until it has been taken back, and functions that users call take back
-what is left over when an exception leaves them.
+A ``with`` block alone cannot promise this: Ctrl-C may come just when Python begins to call ``__exit__``, which then
+does nothing.  So a change that is made stays on a list until it has been taken back, and functions that users call take
+back what is left over when an exception leaves them.
 """
 
 import contextlib
@@ -35,13 +35,11 @@ class changed(contextlib.ContextDecorator):
         return changed(self._attributes)  # a decorated function may call itself
 
     def __enter__(self):
-        different = [entry for entry in self._attributes if getattr(entry[0], entry[1]) is not entry[2]]
-        before = [(owner, name, getattr(owner, name)) for owner, name, _ in different]
+        before = [(owner, name, getattr(owner, name)) for owner, name, _ in self._attributes]
         self._level = len(_open.blocks)
         try:
             _open.blocks.append(before)
-            for owner, name, value in different:
-                setattr(owner, name, value)
+            _set(self._attributes)
         except BaseException:
             _take_back(self._level)
             raise
@@ -50,13 +48,17 @@ class changed(contextlib.ContextDecorator):
         _take_back(self._level)
 
 
+def _set(attributes):
+    for owner, name, value in attributes:
+        if getattr(owner, name) is not value:
+            setattr(owner, name, value)
+
+
 def _take_back(level):
     """Take back all blocks but the first so many, the last one first; if interrupted, it can be done again."""
     blocks = _open.blocks
     while len(blocks) > level:
-        for owner, name, value in blocks[-1]:
-            if getattr(owner, name) is not value:
-                setattr(owner, name, value)
+        _set(blocks[-1])
         del blocks[-1]
 
 

@@ -12,6 +12,7 @@ reported, made or used by an operation, until NumPy frees it; once, however many
 
 import _thread
 import os
+import signal
 import threading
 import weakref
 
@@ -64,9 +65,16 @@ if hasattr(os, "register_at_fork"):
 
 def interrupt_soon():
     """Press Ctrl-C once more in a moment, for one that came while an object was being freed: Python drops those."""
-    again = threading.Timer(0.002, _thread.interrupt_main)
+    again = threading.Timer(0.002, _interrupt)
     again.daemon = True
     again.start()
+
+
+def _interrupt():
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+    else:
+        _thread.interrupt_main()  # on Windows; this does not wake anybody up
 
 
 class _Buffer:

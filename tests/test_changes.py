@@ -34,6 +34,13 @@ def test_what_is_the_same_is_not_touched():
         pass
 
 
+def test_what_is_changed_inside_is_put_back_too():
+    thing = Thing(a=1)
+    with changed([(thing, "a", 1)]):
+        thing.a = 2
+    assert thing.a == 1
+
+
 def test_nested_and_as_a_decorator_of_a_function_that_calls_itself():
     thing = Thing(a=0)
 
