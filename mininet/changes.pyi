@@ -1,0 +1,13 @@
+from collections.abc import Callable, Iterable
+from contextlib import ContextDecorator
+from typing import Any, ParamSpec, TypeVar
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+class changed(ContextDecorator):
+    def __init__(self, attributes: Iterable[tuple[Any, str, Any]]) -> None: ...
+    def __enter__(self) -> None: ...
+    def __exit__(self, *exception: object) -> None: ...
+
+def takes_back(function: Callable[_P, _R]) -> Callable[_P, _R]: ...

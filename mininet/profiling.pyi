@@ -1,0 +1,19 @@
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import ParamSpec, TypeVar
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+class Profile:
+    seconds: dict[str, float]
+    calls: dict[str, int]
+    def __init__(self) -> None: ...
+
+class profile:
+    def __init__(self) -> None: ...
+    def __enter__(self) -> Profile: ...
+    def __exit__(self, *exception: object) -> None: ...
+
+def measured(name: str) -> AbstractContextManager[None]: ...
+def measured_as(name: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]: ...

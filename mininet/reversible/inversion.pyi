@@ -1,0 +1,29 @@
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+@dataclasses.dataclass(frozen=True)
+class InversionReport:
+    unit: float
+    position_units: NDArray[np.float64]
+    velocity_units: NDArray[np.float64] | None = None
+    @property
+    def position_errors(self) -> NDArray[np.float64]: ...
+    @property
+    def velocity_errors(self) -> NDArray[np.float64] | None: ...
+    @property
+    def largest_error(self) -> float: ...
+    @property
+    def largest_units(self) -> float: ...
+    @property
+    def position_bits(self) -> NDArray[np.float64]: ...
+    @property
+    def velocity_bits(self) -> NDArray[np.float64] | None: ...
+    @property
+    def bits(self) -> int | float: ...
+    @property
+    def is_exact(self) -> bool: ...
+
+def measure_inversion(evaluation: Any) -> InversionReport: ...
