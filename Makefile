@@ -28,13 +28,16 @@ test-bounds: $(READY)  ## the tests of compiled kernels and their callers, with 
 coverage: $(READY)  ## statements and branches of mininet that the tests pass through, kernels as plain Python, half an hour
 	mkdir -p build
 	NUMBA_DISABLE_JIT=1 $(RUN) -m coverage run -m pytest -m "not slow"
+	$(RUN) -m coverage run --append -m pytest -m "not slow" --too-slow-without-jit
 	$(RUN) -m coverage report
 
 mutants: $(READY)  ## change the code in small ways and see whether a test fails each time, some hours; results/mutants
 	NUMBA_DISABLE_JIT=1 $(RUN) -m tests.mutation mininet/kernels/momentum.py mininet/kernels/exact.py \
-		--tests tests/kernels -k "test_tiny and (exact or momentum)" --few 12
+		--tests tests/kernels -k "test_tiny and (exact or momentum or prefetch)"
+	$(RUN) -m tests.mutation mininet/kernels/momentum.py mininet/kernels/exact.py --again \
+		--tests tests/kernels tests/reversible tests/misuse -k "exact or prefetch or revnet or states or misuse" --longest 60
 	$(RUN) -m tests.mutation mininet/reversible mininet/autodiff \
-		--tests tests/reversible tests/autodiff tests/misuse tests/test_memory.py --few 3
+		--tests tests/reversible tests/autodiff tests/misuse tests/test_memory.py
 
 course: $(READY)  ## open the course in JupyterLab, at its first notebook
 	$(RUN) -m jupyter lab --ServerApp.root_dir=. tutorials/01_momentum_resnets_in_ten_minutes.ipynb

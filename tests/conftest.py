@@ -21,6 +21,9 @@ def pytest_addoption(parser):
         "--few", type=int, metavar="N", help="run at most N cases of each parametrised test, spread evenly"
     )
     parser.addoption(
+        "--too-slow-without-jit", action="store_true", help="run what `make coverage` cannot run with the JIT off"
+    )
+    parser.addoption(
         "--least-examples", type=int, default=0, metavar="N", help="fail if fewer than N generated examples were tried"
     )
 
@@ -31,7 +34,7 @@ def pytest_ignore_collect(collection_path, config):
 
 
 def pytest_collection_modifyitems(config, items):
-    _keep(config, items, [item for item in items if not without_jit.is_too_slow(item)])
+    _keep(config, items, without_jit.chosen(items, only_slow=config.getoption("too_slow_without_jit")))
     limit = config.getoption("few")
     if limit is None:
         return

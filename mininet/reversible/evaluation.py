@@ -73,7 +73,7 @@ class Evaluation:
 
     # States
 
-    def at_rest(self, invertible=True):
+    def at_rest(self, invertible):
         """The state at layer 0, before the start function is evaluated: with v_0 = 0."""
         x, self._x = self._x, None  # held by nobody from here on: only the state is needed
         return self.rule.state(x, invertible)

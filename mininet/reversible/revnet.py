@@ -154,7 +154,7 @@ class ExactCoupledState(IntegerState, CoupledState):
     def __init__(self, x, invertible=True):
         self._dtype = x.dtype
         self.first, self.second = _halves(to_units("x", x))
-        self._value = self._first_value = None  # of b, and of a, as floats, where they are at hand
+        self._first_value = None  # of a as floats, where they are at hand, as `_value` of b
         self._checksum = self._sum() if invertible else None
         self._note("state")
 

@@ -152,7 +152,6 @@ class ExactState(IntegerState, MomentumState):
         self.position = to_units("x", position)
         self.velocity = buffers.zeros(position.shape, np.int64)
         self.buffer = buffers.zeros(position.shape, np.uint32)
-        self._value = None
         self._is_ahead = False
         self.spilled = [] if invertible else None
         self._note("state")

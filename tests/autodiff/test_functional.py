@@ -304,3 +304,10 @@ def test_nothing_is_recorded_without_leaves_or_within_no_grad():
 def test_public_names():
     assert mininet.functional is F
     assert F.__all__ == sorted(F.__all__)
+
+
+@pytest.mark.parametrize("pool", [F.max_pool2d, F.avg_pool2d])
+def test_pools_may_be_padded_by_half_of_their_size(pool):
+    x = np.array([[1.0, 2], [3, 4]]).reshape(1, 2, 2, 1)
+    share = 1 if pool is F.max_pool2d else 1 / 4  # each window has one pixel and three of padding, which count
+    assert np.array_equal(pool(x, 2, padding=1).data, share * x)

@@ -56,6 +56,12 @@ def test_right_vjps_pass(operation, check):
 
 
 @by_checker
+def test_differences_are_as_good_as_float64_allows(check):
+    """exp has all derivatives equal to its value: eps^(2/3) / 6 from truncation, as much and more from rounding."""
+    check(functional.exp, normal((2, 3)), tolerance=20 * np.finfo(np.float64).eps ** (2 / 3))
+
+
+@by_checker
 @by_operation
 @pytest.mark.parametrize("factor", [1.001, 0.999, -1, 0])
 def test_a_vjp_wrong_by_a_thousandth_fails(operation, factor, check):

@@ -5,7 +5,7 @@ import math
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from exact_support import KINDS_OF_GAMMA, F, as_rows, largest_buffer
+from exact_support import KINDS_OF_GAMMA, NEAR_ONE, F, as_rows, largest_buffer
 from hypothesis import given, settings
 
 from mininet.kernels import exact
@@ -87,6 +87,8 @@ def test_tiny_products_of_the_largest_velocities_that_floats_can_divide(gamma):
             near = [sign * (middle + offset) for offset in range(-20, 21) for sign in (1, -1)]
             near = [v for v in near if abs(times(v, 0, factor, divisor)[0]) < 2**63]
             pairs = [(v, b) for v in near for b in (0, largest_buffer(gamma) // divisor)]
+            # and the b that brings the largest remainder, factor - 1
+            pairs += [(v, (factor - 1 - v) * pow(divisor, -1, factor) % factor) for v in near]
             for some in ([pair for pair in pairs if abs(pair[0]) <= largest], pairs):
                 v, b = np.array([v for v, _ in some]), np.array([b for _, b in some], np.uint32)
                 exact._multiply(v, b, ratio, np.uint64(0), np.uint64(len(v)))
@@ -100,6 +102,17 @@ def test_tiny_product_of_single_numbers(gamma):
         one_v, one_b = np.array([v]), np.array([b], np.uint32)
         exact._multiply(one_v, one_b, exact._ratio(n, d), np.uint64(0), np.uint64(1))
         assert (int(one_v[0]), int(one_b[0])) == times(v, b, n, d)
+
+
+@pytest.mark.parametrize("gamma", [NEAR_ONE, F(1, MAX_DENOMINATOR), F(1048572, 1048573)], ids=str)
+def test_tiny_carries_just_below_a_multiple_on_the_way_back(gamma):
+    """k d - 1 for the largest k: the quotient k - 1 / d must not be rounded up to k."""
+    n, d = gamma.numerator, gamma.denominator
+    largest = 2**32 * n // d - 1
+    carries = [(largest - i) * d - 1 for i in range(0, min(largest, 2**20), 2**12 + 1)]
+    v, b = np.array([carry % n for carry in carries]), np.array([carry // n for carry in carries], np.uint32)
+    undo_velocity(v, b, np.zeros(len(carries)), gamma)
+    assert as_rows(v, b) == [(d - 1, carry // d) for carry in carries]
 
 
 @pytest.mark.parametrize("gamma", KINDS_OF_GAMMA, ids=str)

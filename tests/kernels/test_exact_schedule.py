@@ -160,6 +160,21 @@ def test_fractions_with_small_denominators_are_found(denominator):
         assert as_fraction(numerator / denominator) == F(numerator, denominator)
 
 
+@pytest.mark.parametrize("gamma", [F(0), F(1), F(-1, 2), F(3, 2)])
+def test_fractions_that_have_no_schedule(gamma):
+    with pytest.raises(ValueError, match="gamma must be a fraction above 0 and below 1"):
+        spill_schedule(gamma)
+
+
+@pytest.mark.parametrize("off", [4.5e-10, -4.5e-10])
+def test_a_small_denominator_is_preferred_to_a_nearer_fraction(off):
+    """2^-30 of 1 - gamma is 4.65e-10, and fractions with denominators up to 2^20 come nearer to gamma than that."""
+    gamma = 2501 / 5000 + off
+    assert F(gamma).limit_denominator(MAX_DENOMINATOR) != F(2501, 5000)
+    assert as_fraction(gamma) == F(2501, 5000)
+    assert as_fraction(1 - gamma) == F(2499, 5000)
+
+
 @given(st.floats(2.0**-20, 1 - 2.0**-20))
 @settings(deadline=None, max_examples=300, derandomize=True)
 def test_fraction_is_near_gamma(gamma):

@@ -24,10 +24,17 @@ def test_tiny_any_range_may_be_asked_for_and_nothing_changes(dtype, start, count
 
 @pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="looks at compiled code")
 @pytest.mark.parametrize("function", [exact._step, exact._undo_both])
-def test_exact_steps_ask_for_all_of_their_arrays(function):
+def test_exact_steps_ask_for_memory(function):
     x, v, b, f = np.zeros(4, np.int64), np.zeros(4, np.int64), np.zeros(4, np.uint32), np.zeros(4, np.float32)
     compiled = numba.njit(function.py_func)
     bad = (np.zeros(1, np.int64),) if function is exact._step else ()
     compiled(x, v, b, f, f.copy(), exact._ratio(9, 10), 1.0, *bad, 0, 4)
     (code,) = compiled.inspect_llvm().values()
     assert "llvm.prefetch" in code
+
+
+def test_tiny_every_array_is_asked_for(monkeypatch):
+    asked = []
+    monkeypatch.setattr(exact, "prefetch", lambda *arguments: asked.append(arguments))
+    getattr(exact._prefetch_block, "py_func", exact._prefetch_block)("x", "v", "b", "f", "values", 512)
+    assert asked == [(array, 512, exact.BLOCK) for array in ("x", "v", "b", "f", "values")]

@@ -28,7 +28,11 @@ CASES = [
     *each(seeding.generator_for, "seed", NO_SEEDS, lambda f, v: f(v, 0), TypeError, "seed must be an integer, got"),
     *each(seeding.generator_for, "number", NO_SEEDS, lambda f, v: f(0, v), TypeError, "number must be an integer, got"),
     *each(seeding.generator_for, "number", (-1, 2**64), lambda f, v: f(0, v), ValueError, "number must be at least 0 and below 2**64, got"),
-    *(row for f, call in ((seeding.restore, lambda f, v: f(v)), (seeding.rewound, lambda f, v: entered(f(v)))) for row in (
+    *(row for f, call in (
+        (seeding.restore, lambda f, v: f(v)),
+        (seeding.at_position, lambda f, v: f(v)),
+        (seeding.rewound, lambda f, v: entered(f(v))),
+    ) for row in (
         *each(f, "to", (None, 3, (1,), (1, 2, 3), "ab", {1, 2}), call, TypeError, "position must be a pair (seed, number), as position() gives it, got"),
         *each(f, "to", ((-1, 0), (2**64, 0)), call, ValueError, "seed must be at least 0 and below 2**64, got"),
         *each(f, "to", ((0, "1"), (0, None), (0, 1.5)), call, TypeError, "number must be an integer, got"),

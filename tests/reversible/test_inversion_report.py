@@ -148,6 +148,26 @@ def test_a_wrong_way_back_is_measured():
         assert report.largest_error > 1e-3
 
 
+@every_arithmetic
+def test_errors_in_units(arithmetic):
+    """f is 1 on the way there and 1.25 on the way back: v_1 = 1/2, and v_0 = (1/2 - 1.25/2) / (1/2) = -1/4, not 0."""
+    values = iter([1.0, 1.25])
+    net = MomentumNet([lambda x: 0 * x + next(values)], 0.5, arithmetic=arithmetic)
+    report = net.check_inversion(np.zeros(3, np.float32))
+    unit = 2.0**-40 if arithmetic == "exact" else 2.0**-24  # floats from 1/2 to 1 are 2^(-1 - 23) apart
+    assert report.unit == unit
+    assert report.position_units.tolist() == [0, 0]
+    assert report.velocity_units.tolist() == [0.25 / unit, 0]
+    assert report.largest_error == 0.25
+
+
+def test_functions_that_overflow_on_the_way_back_give_no_warning():
+    """x comes to rest at 0.79; on the way back it leaves that, until it is infinite, and then x - x is not a number."""
+    net = MomentumNet([lambda x: 0.5 - x * x * x + (x - x)] * 100, 0.1, arithmetic="float")
+    report = net.check_inversion(np.full(3, 0.5))
+    assert report.largest_error == math.inf
+
+
 @pytest.mark.parametrize("settings", [{"backprop": "stored"}, {"backprop": "stored", "arithmetic": "float"}])
 def test_gamma_zero_is_refused(settings):
     with pytest.raises(ValueError, match="gamma must be above 0"):

@@ -1,0 +1,65 @@
+"""Change the code in small ways, one at a time, and see whether a test fails each time."""
+
+import argparse
+import json
+import pathlib
+import random
+import time
+
+import numba
+
+from .operators import mutants
+from .report import accepted, is_alive, table, write_survivors
+from .runner import Selection, judge, watch
+
+EQUIVALENT = pathlib.Path(__file__).with_name("equivalent.txt")
+
+
+def main():
+    """See `python -m tests.mutation --help`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("targets", nargs="+", type=pathlib.Path, help="files or folders of mininet")
+    parser.add_argument("--tests", nargs="+", default=["tests"], help="where to look for tests")
+    parser.add_argument("-k", default="", help="only tests with this in their names, as in pytest")
+    parser.add_argument("--longest", type=float, default=10, help="leave tests out that take more seconds")
+    parser.add_argument("--share", type=float, default=1, help="only this share of the mutants, drawn at random")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--cases", type=int, default=4, help="of those of a parametrised test that pass there")
+    parser.add_argument("--again", action="store_true", help="only those that survived the last time, not the accepted")
+    parser.add_argument("--keep-map", action="store_true", help="which test passes where is as the last time")
+    parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("results/mutants"))
+    options = parser.parse_args()
+    options.output.mkdir(parents=True, exist_ok=True)
+
+    map_file = options.output / f"map{'_plain' * bool(numba.config.DISABLE_JIT)}.json"
+    if not (options.keep_map and map_file.exists()):
+        arguments = [*options.tests, "-k", options.k]
+        map_file.write_text(json.dumps(watch(arguments, pathlib.Path("mininet").resolve(), options.longest)))
+    watched = json.loads(map_file.read_text())
+    print(f"{len(watched['seconds'])} tests, {len(watched['failed'])} of them left out", flush=True)
+
+    files = [file for target in options.targets for file in (sorted(target.rglob("*.py")) or [target])]
+    verdict_file = options.output / "verdicts.json"
+    verdicts = json.loads(verdict_file.read_text()) if verdict_file.exists() else {}
+    reasons = accepted(EQUIVALENT)
+    for file in files:
+        found = mutants(file.read_text(), str(file))
+        chosen = random.Random(options.seed).sample(found, round(len(found) * options.share))
+        if options.again:
+            left = {text for text, verdict in verdicts.items() if is_alive(verdict)} - reasons.keys()
+            chosen = [mutant for mutant in found if mutant.text in left]
+        begin = time.monotonic()
+        judged = judge(chosen, Selection(watched, options.cases), options.processes)
+        seconds = (time.monotonic() - begin) / max(1, len(judged))
+        texts = {mutant.text for mutant in found} if options.again or options.share < 1 else ()
+        verdicts = {text: known for text, known in verdicts.items() if text in texts or not text.startswith(f"{file} ")}
+        verdicts |= {mutant.text: verdict for mutant, verdict in judged}
+        verdict_file.write_text(json.dumps(verdicts, indent=1))
+        print(f"{file}: {len(judged)} of {len(found)}, {seconds:.2f} s each", flush=True)
+    print(table(verdicts, reasons))
+    write_survivors(options.output / "survivors.txt", verdicts, reasons)
+
+
+if __name__ == "__main__":
+    main()
