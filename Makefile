@@ -6,6 +6,7 @@ READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.ready-bench
 ROUNDS ?= 5
 RUN := $(VENV)/bin/python
+TEST := $(RUN) -m pytest --numprocesses 2 --dist worksteal
 PYTHONS ?= $(RUN)
 
 .PHONY: demo test test-fast test-bounds fuzz mutants coverage course site bench lint types format notebooks packages test-requirements clean
@@ -14,16 +15,16 @@ demo: $(READY)  ## train on digits, with stored activations and without, and com
 	$(RUN) -m mininet compare
 
 test: $(READY)  ## all tests, notebooks included
-	$(RUN) -m pytest
+	$(TEST)
 
 test-fast: $(READY)  ## up to two cases of each test that takes no more than a few seconds, under a minute
-	$(RUN) -m pytest -m "not slow" --few 2
+	$(TEST) -m "not slow" --few 2
 
 fuzz: $(READY)  ## the generated tests in their long form: at least 20,000 examples, others each time
-	$(RUN) -m pytest tests/generated --hypothesis-profile=long --least-examples 20000
+	$(TEST) tests/generated --hypothesis-profile=long --least-examples 20000
 
 test-bounds: $(READY)  ## the tests of compiled kernels and their callers, with every index checked, a quarter of an hour
-	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(CURDIR)/build/bounds $(RUN) -m pytest tests/kernels tests/nn tests/reversible tests/misuse
+	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(CURDIR)/build/bounds $(TEST) tests/kernels tests/nn tests/reversible tests/misuse
 
 coverage: $(READY)  ## statements and branches of mininet that the tests pass through, kernels as plain Python, half an hour
 	mkdir -p build

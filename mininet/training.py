@@ -22,8 +22,9 @@ from .autodiff import functional as F
 from .checks import flag, instance, integer, number
 from .checks import path as path_of
 from .datasets import Batches
-from .files import read_npz, written_atomically
+from .files import written_atomically
 from .nn import Module
+from .npz import read_npz
 from .optim import Optimizer, Schedule
 
 CHECKPOINT, CURVES, FIGURE = "checkpoint.npz", "curves.csv", "curves.png"

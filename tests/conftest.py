@@ -55,8 +55,16 @@ def _test(item):
     return item.nodeid.partition("[")[0]
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    """A process of pytest-xdist (-n) has ended: count its examples as well."""
+    examples.TRIED.update(getattr(node, "workeroutput", {}).get("tried", {}))
+
+
 def pytest_sessionfinish(session, exitstatus):
-    if sum(examples.TRIED.values()) < session.config.getoption("least_examples") and exitstatus == 0:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["tried"] = dict(examples.TRIED)
+    elif sum(examples.TRIED.values()) < session.config.getoption("least_examples") and exitstatus == 0:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -64,6 +72,6 @@ def pytest_terminal_summary(terminalreporter, config):
     least, tried = config.getoption("least_examples"), sum(examples.TRIED.values())
     if tried or least:
         terminalreporter.section("generated examples")
-        for name, count in examples.TRIED.items():
+        for name, count in sorted(examples.TRIED.items()):
             terminalreporter.write_line(f"{count:8,}  {name}")
         terminalreporter.write_line(f"{tried:8,}  in all" + f", at least {least:,} are wanted" * bool(least))

@@ -1,4 +1,4 @@
-"""How many examples the generated tests try, and how many they have tried.
+"""How many examples the generated tests try, and how many they, and the tests of hostile files, have tried.
 
 `pytest` runs the profile "suite": few examples, always the same.  `make fuzz` runs "long": many, and others each time.
 What fails is printed in its smallest form, with a line ``@reproduce_failure(...)`` that repeats it when it is put above
@@ -7,6 +7,8 @@ the test; the long form also keeps it in ``.hypothesis``, and tries it first the
 
 import collections
 import functools
+import os
+import pathlib
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis.stateful import run_state_machine_as_test
@@ -16,6 +18,11 @@ LONG = 25
 
 TRIED = collections.Counter()
 """Examples that ran to their end, by the file of the test."""
+
+
+def count(tried=1):
+    """Of the test that runs now."""
+    TRIED[pathlib.Path(os.environ["PYTEST_CURRENT_TEST"].partition("::")[0]).stem] += tried
 
 
 def register_profiles():
@@ -39,7 +46,7 @@ def generated(share=1, **strategies):
         @functools.wraps(test)
         def counted(*arguments, **keywords):
             test(*arguments, **keywords)
-            TRIED[test.__module__.rpartition(".")[-1]] += 1
+            count()
 
         return counted
 
@@ -52,7 +59,7 @@ def stateful(machine, share=1, steps=30):
     class Counted(machine):
         def teardown(self):
             super().teardown()
-            TRIED[machine.__module__.rpartition(".")[-1]] += 1
+            count()
 
     Counted.__name__ = Counted.__qualname__ = machine.__name__
 

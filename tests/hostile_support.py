@@ -6,6 +6,7 @@ import pathlib
 import pickle
 import signal
 
+import examples
 import numpy as np
 
 try:
@@ -157,6 +158,7 @@ def face(path, cases, read, right, kinds=(ValueError, OSError), least=LEAST, mem
                 wrong.append(f"{what}: read, but wrongly")
         if listing(path.parent) != before:
             wrong.append(f"{what}: the folder has changed")
+    examples.count(tried)
     assert not wrong, f"{len(wrong)} of {tried}, such as\n" + "\n".join(wrong[:20])
     assert tried >= least
     return read_well, tried

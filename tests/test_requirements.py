@@ -9,7 +9,7 @@ import pytest
 from support import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-REQUIREMENT = re.compile(r"([a-z]+)>=([\d.]+),<([\d.]+)")
+REQUIREMENT = re.compile(r"([a-z-]+)>=([\d.]+),<([\d.]+)")
 
 
 def numbers(version):

@@ -5,7 +5,7 @@ import importlib.resources
 import numpy as np
 
 from .. import seeding
-from ..files import read_npz
+from ..npz import read_npz
 from .split import Split
 
 IMAGES, TEST_IMAGES = 1797, 360

@@ -9,7 +9,8 @@ import json
 
 import numpy as np
 
-from ..files import array_of, open_regular
+from ..files import open_regular
+from ..npz import array_of
 
 _DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1",

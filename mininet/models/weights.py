@@ -13,7 +13,8 @@ from .. import nn
 from ..checks import array as array_of
 from ..checks import instance
 from ..checks import path as path_of
-from ..files import read_npz, written_atomically
+from ..files import written_atomically
+from ..npz import read_npz
 from . import safetensors
 
 _TO_PYTORCH = {nn.Conv2d: (3, 2, 0, 1), nn.Linear: (1, 0)}

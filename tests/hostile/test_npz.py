@@ -13,7 +13,7 @@ import pytest
 from hostile_support import Harmful, disguised, face, limits, listing, mutants, same
 from support import normal
 
-from mininet.files import AT_LEAST, MOST_TIMES, read_npz
+from mininet.npz import AT_LEAST, MOST_TIMES, read_npz
 
 ARRAYS = {
     "layer.weight": normal((3, 4), np.float32), "layer.bias": normal((4,)), "half": normal((5,), np.float16),

@@ -41,7 +41,8 @@ def each(of, name, values, call, error, message):
 
 def _short(value):
     text = f"array{value.shape} {value.dtype}" if isinstance(value, np.ndarray) else repr(value)
-    return text if len(text) < 40 else type(value).__name__
+    # names with addresses in them would be others in each process of pytest-xdist
+    return text if len(text) < 40 and " at 0x" not in text else type(value).__name__
 
 
 # Values that are no integers, no numbers from 0 on, ...: what every argument of that kind must refuse

@@ -8,7 +8,7 @@ from misuse.table import INF, NAN, NO_INTEGERS, NO_NUMBERS, case, each, entered,
 from support import strided
 
 import mininet
-from mininet import Tensor, files, memory, plotting, precision, profiling, seeding
+from mininet import Tensor, files, memory, npz, plotting, precision, profiling, seeding
 from mininet.kernels import buffers, convolution, direct, exact, patches, winograd
 
 ONES = np.ones(3)
@@ -73,7 +73,7 @@ CASES = [
     *each(plotting.bytes_upwards, "axes", (None, plt, ONES), lambda f, v: f(v), TypeError, "axes must be an Axes, got"),
     works(plotting.readable_bytes, "below 0", lambda f: f(-1536), lambda: "-1.5 KiB"),
     # Files; damaged ones are in tests/hostile
-    *(case(f, "a file that is not there", lambda f: f("nowhere"), FileNotFoundError, "nowhere") for f in (files.read_npz, files.read_json, files.open_regular)),
+    *(case(f, "a file that is not there", lambda f: f("nowhere"), FileNotFoundError, "nowhere") for f in (npz.read_npz, files.read_json, files.open_regular)),
     case(files.written_atomically, "a folder that is not there", lambda f: entered(f("nowhere/file")), FileNotFoundError, "nowhere"),
     # Kernels that the course calls
     *each(exact.as_fraction, "gamma", (NAN, INF, -0.1, 1, 1.5, 1e-9), lambda f, v: f(v), ValueError, "gamma must be 0 or at least 2^-20 away from 0 and 1 in exact arithmetic, got"),
