@@ -174,6 +174,24 @@ def test_ctrl_c_while_an_array_is_counted_out_is_raised_a_moment_later(monkeypat
         assert tracker._buffers == {}
 
 
+@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
+def test_ctrl_c_comes_again_only_when_the_finaliser_has_ended():
+    """However slow it is: within it, Python would drop it once more."""
+    ended = []
+
+    def finaliser():
+        memory.interrupt_soon()
+        end = time.monotonic() + 0.1
+        while time.monotonic() < end:
+            pass
+        ended.append(True)
+
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012
+        finaliser()
+        time.sleep(30)
+    assert ended
+
+
 def test_a_count_that_was_dropped_is_made_good_when_its_place_is_used_again():
     """Ctrl-C at the very start of a finaliser, where nothing can be done about it: the array stays on the list."""
     with track_memory() as tracker:
