@@ -19,7 +19,7 @@ import tempfile
 import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-QUICK = ["-m", "not slow", "--few", "2"]
+QUICK = ["-m", "not slow", "--few", "2", "--numprocesses", "2"]
 
 
 def run(*command, **options):

@@ -197,10 +197,15 @@ class Selection:
 
     def _few(self, tests):
         """Some cases of each parametrised test, spread evenly."""
-        for _, cases in itertools.groupby(sorted(tests), key=lambda test: test.partition("[")[0]):
+        for _, cases in itertools.groupby(sorted(tests, key=self._group), key=self._group):
             cases = list(cases)
             limit = min(len(cases), self._cases)
             yield from (cases[len(cases) * i // limit] for i in range(limit))
+
+    @staticmethod
+    def _group(test):
+        """The test without its case; in the tables of misuse, which are one test, with function and argument."""
+        return test.partition(" = " if " = " in test else "[")[0]
 
     @staticmethod
     def _is_compiled(mutant):

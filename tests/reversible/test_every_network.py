@@ -28,7 +28,7 @@ from reversible_support import (
     train_step,
 )
 
-from mininet import Tensor, check_gradient, manual_seed, nn, no_grad
+from mininet import IResNet, MomentumNet, ResidualNet, RevNet, Tensor, check_gradient, manual_seed, nn, no_grad
 from mininet import functional as F
 from mininet.autodiff import is_recording, is_replaying
 from mininet.seeding import position
@@ -466,3 +466,12 @@ def test_the_iterated_networks_functions_are_contractions():
     net = network("IResNet", DEPTH, dtype=np.float64)
     norms = [np.linalg.norm(function[0].weight.data, 2) for function in net.functions]
     assert max(norms) == pytest.approx(CONTRACTION, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(MomentumNet, "momentum_net"), (RevNet, "rev_net"), (IResNet, "i_res_net"), (ResidualNet, "residual_net")],
+)
+def test_name_on_the_tape(kind, name):
+    output = kind([nn.Tanh()])(Tensor(X, requires_grad=True))
+    assert f" {name} ->" in repr(output.tape()[-1])

@@ -71,6 +71,15 @@ def test_values_beyond_all_floats_are_an_error():
         net.invert(net.run(X))
 
 
+def test_infinite_values_are_an_error_without_a_warning():
+    """Infinity less infinity is not a number: NumPy would say so before mininet does."""
+    net = IResNet([lambda x: x])
+    with np.errstate(over="ignore"):
+        state = net.run(np.full(3, 1e308))
+    with pytest.raises(RuntimeError, match="after 1 of 500 iterations x still moves by nan"):
+        net.invert(state)
+
+
 @pytest.mark.parametrize("slope", [-1.0001, 1.0001, 1.0])
 def test_an_iteration_that_grows_slowly_has_not_converged(slope):
     """Steps are as large as y; next to an x that grows and grows, they would seem small."""
