@@ -475,3 +475,14 @@ def test_the_iterated_networks_functions_are_contractions():
 def test_name_on_the_tape(kind, name):
     output = kind([nn.Tanh()])(Tensor(X, requires_grad=True))
     assert f" {name} ->" in repr(output.tape()[-1])
+
+
+def test_a_residual_net_adds_what_its_functions_return():
+    block = nn.Tanh()
+    assert np.array_equal(ResidualNet([block])(X).data, X + np.tanh(X))
+
+
+@every_network
+def test_states_do_not_keep_the_memory_order_of_x(kind, arithmetic, backprop):
+    state = network(kind, 2, arithmetic=arithmetic, backprop=backprop).run(np.asfortranarray(X, np.float32))
+    assert all(array.flags.c_contiguous for array in state.arrays())

@@ -63,7 +63,7 @@ def test_a_residual_net_has_no_reversible_way():
 
 
 @every_kind
-@pytest.mark.parametrize("use", ["__call__", "run"])
+@pytest.mark.parametrize("use", ["__call__", "run", "trajectory"])
 def test_settings_made_wrong_later_are_seen_at_the_next_use(use, kind):
     for name, wrong in (("arithmetic", "real"), ("backprop", "none"), ("functions", [None])):
         net = network(kind, 3)

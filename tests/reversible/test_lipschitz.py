@@ -104,6 +104,14 @@ def test_all_layers_of_a_module_and_nothing_else():
     assert_same_bits({name: before[name] for name in others}, {name: module.state_dict()[name] for name in others})
 
 
+@pytest.mark.parametrize("scales", [(3, 2), (2, 3)])
+def test_the_largest_norm_is_returned(scales):
+    module = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    for layer, scale in zip(module, scales, strict=True):
+        layer.weight.data[...] = scale * np.eye(2)
+    assert limit_lipschitz(module, 0.5) == pytest.approx(3, rel=SHARE)
+
+
 def test_a_limited_function_is_a_contraction():
     module = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.ReLU(), nn.Conv2d(3, 3, 3, padding=1), nn.Tanh())
     module = module.to(np.float64)
@@ -142,6 +150,9 @@ def test_images_smaller_than_the_window(size):
     with pytest.raises(ValueError, match=r"size must be at least that of the window \(3, 3\)"):
         spectral_norm(nn.Conv2d(2, 2, 3), size)
     assert spectral_norm(nn.Conv2d(2, 2, 3, padding=1), size) > 0
+    layer = nn.Conv2d(2, 2, 3)  # just as large is large enough: then the convolution is one product
+    matrix = layer.weight.data.reshape(-1, 2)
+    assert spectral_norm(layer, (3, 3)) == pytest.approx(np.linalg.norm(matrix, 2), rel=SHARE)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

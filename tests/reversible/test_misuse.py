@@ -66,6 +66,7 @@ def test_gamma_of_any_real_type(gamma, arithmetic, backprop):
     nets = [MomentumNet([nn.Tanh()] * 3, g, arithmetic=arithmetic, backprop=backprop) for g in (gamma, 0.5)]
     assert_same_bits(*(train_step(net, X) for net in nets))
     assert train_step(nets[0], X)["y"].dtype == np.float32
+    assert repr(nets[0]) == repr(nets[1])
 
 
 @pytest.mark.parametrize("backprop", ["reversible", "checkpointed"])
@@ -116,7 +117,7 @@ WRONG_LATER = {
 
 
 @pytest.mark.parametrize("name", WRONG_LATER)
-@pytest.mark.parametrize("use", ["__call__", "run", "check_inversion"])
+@pytest.mark.parametrize("use", ["__call__", "run", "check_inversion", "trajectory"])
 def test_settings_made_wrong_later_are_seen_at_the_next_use(use, name):
     net = momentum_net(3)
     wrong, message = WRONG_LATER[name]

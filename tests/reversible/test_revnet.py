@@ -8,7 +8,7 @@ from reversible_support import batch, dense_block, every_arithmetic, network
 
 from mininet import MomentumNet, RevNet, Tensor, get_num_threads, manual_seed, set_num_threads, track_memory
 from mininet.kernels import exact
-from mininet.reversible.revnet import ExactCoupledState
+from mininet.reversible.revnet import CoupledAdjoint, ExactCoupledState
 
 FLOATS = [0.0, 1.0, -1.0, 0.3, -(2.0**-41), 3 * 2.0**-41, -3 * 2.0**-41, 1e-30, 12345.678, -(2.0**19)]
 
@@ -205,3 +205,14 @@ def test_adding_on_several_threads():
     finally:
         set_num_threads(count)
     assert all(np.array_equal(ours, theirs) for ours, theirs in zip(*found, strict=True))
+
+
+def test_both_halves_of_the_gradient_are_counted():
+    half = 100 * np.dtype(np.float32).itemsize
+    with track_memory() as memory:
+        adjoint = CoupledAdjoint(np.ones((1, 200), np.float32))
+        assert memory.current_by_kind["gradients"] == 2 * half
+        handed_out = adjoint.by_residual()
+        adjoint.add(np.ones((1, 100), np.float32))
+        assert memory.current_by_kind["gradients"] == 2 * half + handed_out.nbytes - half
+        assert memory.current_bytes == 2 * half
