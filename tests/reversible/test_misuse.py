@@ -368,8 +368,20 @@ def test_a_state_that_no_net_has_run_cannot_be_inverted(kind):
 @every_arithmetic
 def test_gamma_zero_cannot_be_inverted(arithmetic):
     net = momentum_net(3, gamma=0, arithmetic=arithmetic, backprop="stored")
+    state = net.run(X)
+    before = [array.copy() for array in state.arrays()]
     with pytest.raises(ValueError, match="gamma must be above 0 to invert"):
-        net.invert(net.run(X))
+        net.invert(state)
+    assert all(np.array_equal(a, b) for a, b in zip(state.arrays(), before, strict=True))  # nothing is begun
+    state.undo_input(None)
+    with pytest.raises(ValueError, match="gamma must be above 0 to invert"):  # nor by who goes back by hand
+        state.undo_velocity(np.zeros_like(X))
+
+
+def test_gamma_zero_is_refused_before_anything_is_computed():
+    net = MomentumNet([lambda x: pytest.fail("called")], gamma=0, backprop="stored")
+    with pytest.raises(ValueError, match="gamma must be above 0 to invert"):
+        net.check_inversion(X)
 
 
 # Interruptions
