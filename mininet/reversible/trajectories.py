@@ -42,7 +42,7 @@ class Checkpointed:
 
     def __init__(self, evaluation):
         self._evaluation = evaluation
-        self._interval = max(1, math.isqrt(max(0, evaluation.depth - 1)) + 1)
+        self._interval = math.isqrt(max(0, evaluation.depth - 1)) + 1
         self._checkpoints = []
         state = evaluation.start(invertible=False)
         self._start_value = state.kept_value() if evaluation.has_start_function else None
