@@ -311,3 +311,17 @@ def test_pools_may_be_padded_by_half_of_their_size(pool):
     x = np.array([[1.0, 2], [3, 4]]).reshape(1, 2, 2, 1)
     share = 1 if pool is F.max_pool2d else 1 / 4  # each window has one pixel and three of padding, which count
     assert np.array_equal(pool(x, 2, padding=1).data, share * x)
+
+
+@pytest.mark.parametrize("pool", [F.max_pool2d, F.avg_pool2d])
+def test_pools_by_default_have_windows_side_by_side_and_no_padding(pool):
+    x = normal((1, 5, 4, 2))
+    assert np.array_equal(pool(x, 2).data, pool(x, (2, 2), stride=(2, 2), padding=(0, 0)).data)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_two_values_of_a_channel_have_statistics(channels):
+    x = np.array([[1.0] * channels, [3.0] * channels])  # mean 2, variance 1: they become -1 and 1
+    one, zero = np.ones(channels), np.zeros(channels)
+    out = F.batch_norm(x, one, zero, zero.copy(), one.copy(), training=True, eps=1e-12)
+    np.testing.assert_allclose(out.data, [[-1.0] * channels, [1.0] * channels], rtol=1e-11)

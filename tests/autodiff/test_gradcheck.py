@@ -184,3 +184,8 @@ def test_a_slightly_wrong_vjp_is_rejected_at_any_scale(scale):
         check(small(1.0), x)
         with pytest.raises(GradientError):
             check(small(1.001), x)
+
+
+@by_checker
+def test_an_empty_output_has_right_gradients(check):
+    check(lambda x: functional.tanh(x), np.zeros((0, 3)))
