@@ -481,3 +481,28 @@ def test_backpropagate_returns_and_leaves_leaves_alone():
     assert list(sums.slots()) == [x.slot]
     assert sums.pop(x.slot).tolist() == [3, 3]
     assert x.grad is None
+
+
+def test_after_the_second_gradient_the_sum_has_an_array_of_its_own():
+    slot, sums = Slot(np.zeros(3)), GradientSums()
+    assert [sums.add(slot, np.ones(3)) for _ in range(2)] == [True, False]
+    own = sums._sums[slot]
+    assert sums.add(slot, np.ones(3)) is False
+    assert sums.pop(slot) is own
+    assert own.tolist() == [3, 3, 3]
+
+
+def test_records_that_were_passed_let_go_of_those_before_them():
+    y = F.tanh(F.tanh(Tensor(normal(3), requires_grad=True)))
+    assert len(y.tape()) == 2
+    backpropagate(y.slot, np.ones(3))
+    assert len(y.tape()) == 1
+    with pytest.raises(RuntimeError, match="already used"):
+        backpropagate(y.slot, np.ones(3))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3, 1), (2, 1, 1), (3, 1), (1,)])
+def test_stretched_axes_are_summed_whatever_stands_beside_them(shape):
+    a, b = Tensor(np.ones(shape), requires_grad=True), np.ones((2, 3, 1))
+    (a * b).sum().backward()
+    assert np.array_equal(a.grad, np.full(shape, 6 / a.size))
