@@ -71,6 +71,7 @@ TOO_SLOW = {
     "tests/trust/test_at_once.py": ALL,
     "tests/trust/test_ctrl_c.py": ALL,
     "tests/trust/test_determinism.py": ALL,
+    "tests/trust/test_full_disk.py": ALL,
     "tests/trust/test_no_cache.py": ALL,
 }
 
