@@ -26,6 +26,7 @@ TOO_SLOW = {
     "tests/experiments/test_rings.py": ("test_a_few_steps_of_training_separate_two_rings_better_than_a_line",),
     "tests/experiments/test_table_one.py": ("test_costs",),
     "tests/grader/test_promises.py": ALL,
+    "tests/grader/test_report.py": ("test_pytest_runs_the_suite_on_a_file", "test_pytest_says_what_cannot_be_loaded"),
     "tests/kernels/test_simd.py": (
         "test_a_row_does_not_depend_on_the_tile_it_is_in",
         "test_products_are_added_in_order_each_with_one_rounding",
