@@ -140,7 +140,8 @@ def with_a_number(draw, name):
     """A binary operation with a Python number on one side."""
     case = next(case for case in CASES if case.name == name and case.elementwise)
     array = np.asarray(case.domain(draw(shapes()), 0, draw(seeds)))
-    number, is_first = draw(st.sampled_from([2, -3, 0.75, 0.515625])), draw(st.booleans())
+    # floats exactly, and not near a value of `apart`, where the maximum has its kink
+    number, is_first = draw(st.sampled_from([2, -3, 0.78125, 0.515625])), draw(st.booleans())
     return Call(
         f"{name} with {number} {'first' if is_first else 'last'}",
         (array,),
