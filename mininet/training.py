@@ -213,8 +213,9 @@ class Training:
             If it cannot be opened.
         """
         self._require_folder()
-        for path in self.folder.glob(f".{pathlib.Path(CHECKPOINT).stem}-*"):
-            path.unlink(missing_ok=True)  # half-written when the process was killed
+        for name in map(pathlib.Path, (CHECKPOINT, CURVES, FIGURE)):
+            for path in self.folder.glob(f".{name.stem}-*{name.suffix}"):
+                path.unlink(missing_ok=True)  # half-written when the process was killed
         path = self.folder / CHECKPOINT
         if not path.exists():
             return False

@@ -156,9 +156,12 @@ def test_damaged_checkpoints_are_refused(tmp_path):
 
 
 def test_what_a_killed_process_left_half_written_is_removed(tmp_path):
-    (tmp_path / ".checkpoint-abc.npz").write_bytes(b"half")
+    for name in (".checkpoint-abc.npz", ".curves-abc.csv", ".curves-abc.png"):
+        (tmp_path / name).write_bytes(b"half")
+    mine = tmp_path / ".curves-of-mine.txt"
+    mine.write_text("whole")
     assert not small_training(tmp_path).resume()
-    assert not list(tmp_path.iterdir())
+    assert list(tmp_path.iterdir()) == [mine]
 
 
 def test_divergence_is_reported_and_the_checkpoint_is_from_before(tmp_path):
