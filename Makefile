@@ -39,6 +39,8 @@ mutants: $(READY)  ## change the code in small ways and see whether a test fails
 		--tests tests/kernels tests/reversible tests/misuse -k "exact or prefetch or revnet or states or misuse" --longest 60
 	$(RUN) -m tests.mutation mininet/reversible mininet/autodiff \
 		--tests tests/reversible tests/autodiff tests/misuse tests/test_memory.py
+	$(RUN) -m tests.mutation mininet/reversible mininet/autodiff --again --cases 1000 \
+		--tests tests/reversible tests/autodiff tests/misuse tests/test_memory.py
 
 course: $(READY)  ## open the course in JupyterLab, at its first notebook
 	$(RUN) -m jupyter lab --ServerApp.root_dir=. tutorials/01_momentum_resnets_in_ten_minutes.ipynb
