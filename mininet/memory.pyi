@@ -8,8 +8,6 @@ KINDS: tuple[str, ...]
 KEPT_FOR_BACKWARD: tuple[str, ...]
 lock: threading.RLock
 
-def interrupt_soon() -> None: ...
-
 class MemoryTracker:
     current_bytes: int
     peak_bytes: int

@@ -1,11 +1,13 @@
 """The tool that asks whether tests would notice: `python -m tests.mutation`."""
 
 import ast
+import importlib.util
 import subprocess
 import sys
 import textwrap
 
 import pytest
+from mutation.exchange import exchange, exchanges, functions_of
 from mutation.operators import mutants
 from mutation.report import accepted, table, write_survivors
 from support import ROOT
@@ -85,6 +87,81 @@ def test_a_mutant_differs_in_one_place_and_knows_which():
 def test_what_is_cached_concerns_all_tests():
     code = "@functools.cache\ndef f(a):\n    return a + 1\n"
     assert {mutant.lines for mutant in mutants(code)} == {range(2, 3)}
+
+
+LIVING = """
+import functools
+
+def twice(function):
+    @functools.wraps(function)
+    def wrapped(a, by=2):
+        return function(a) * 2 + by - 2
+    return wrapped
+
+@twice
+def plus(a):
+    return a + 1
+
+class Sum:
+    start = 7
+    def of(self, values):
+        return self.start + sum(value * 3 for value in values)
+
+def adder(a):
+    def add(b):
+        return a + b + 0
+    return add
+
+add_five = adder(5)
+"""
+
+
+@pytest.fixture
+def living(tmp_path):
+    """A module whose functions exist, and a function that puts a mutant, known by its new code, in their place."""
+    path = tmp_path / "living.py"
+    path.write_text(LIVING)
+    spec = importlib.util.spec_from_file_location("living", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def put(after):
+        (mutant,) = [mutant for mutant in mutants(LIVING, str(path)) if mutant.after == after]
+        pairs = exchanges(mutant)
+        return pairs and exchange(pairs, functions_of(tmp_path)[str(path)])
+
+    return module, put
+
+
+@pytest.mark.parametrize(
+    ("after", "call", "value", "changed"),
+    [
+        ("return a - 1", lambda module: module.plus(10), 22, 18),
+        ("return function(a) / 2 + by - 2", lambda module: module.plus(11), 24, 6),
+        ("return self.start - sum((value * 3 for value in values))", lambda module: module.Sum().of([1, 2]), 16, -2),
+        ("return self.start + sum((value / 3 for value in values))", lambda module: module.Sum().of([3, 6]), 34, 10),
+        ("return a - b + 0", lambda module: module.add_five(3), 8, 2),
+        ("return a - b + 0", lambda module: module.adder(1)(3), 4, -2),
+    ],
+)
+def test_a_mutant_takes_the_place_of_functions_that_exist(living, after, call, value, changed):
+    """Under a decorator, in it, in a method, a generator expression, a closure made before and one made later."""
+    module, put = living
+    assert call(module) == value
+    assert put(after)
+    assert call(module) == changed
+
+
+@pytest.mark.parametrize(
+    "after", ["start = 8", "@functools.wraps(function) def wrapped(a, by=3)", "add_five = adder(6)"]
+)
+def test_what_has_run_already_is_not_exchanged(living, after):
+    module, put = living
+    if "wrapped" in after:  # a default value of a function that the decorator has made already
+        assert put(after)
+        assert module.plus(10) == 22
+    else:
+        assert put(after) is None
 
 
 @pytest.fixture

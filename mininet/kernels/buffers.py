@@ -18,6 +18,7 @@ import numpy as np
 
 from .. import memory
 from ..checks import integer
+from ..interrupts import interrupt_soon
 
 ALIGNMENT = 64
 """Blocks begin at multiples of a cache line, so that no vector lies across two."""
@@ -107,7 +108,7 @@ class _Loan:
                 memory.forget_owner(self.owner)  # NumPy 2.5 lets go of the loan before it tells that the array is gone
                 _put(self._block)
         except KeyboardInterrupt:  # at worst the block is freed
-            memory.interrupt_soon()
+            interrupt_soon()
 
 
 def _take(nbytes):

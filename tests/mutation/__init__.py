@@ -2,6 +2,7 @@
 
     python -m tests.mutation mininet/reversible mininet/autodiff
 
-`operators` makes the changed programs, mutants; `runner` runs tests on each in a forked process; `report` prints how
-many were killed and compares the survivors with those accepted in `equivalent.txt`.
+`operators` makes the changed programs, mutants; `selection` knows which tests pass through which lines; `runner` runs
+them on each mutant, which `exchange` puts in place, in one of the `processes`; `report` prints how many were killed and
+compares the survivors with those accepted in `equivalent.txt`.
 """

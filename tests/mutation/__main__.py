@@ -10,7 +10,8 @@ import numba
 
 from .operators import mutants
 from .report import accepted, is_alive, table, write_survivors
-from .runner import Selection, judge, watch
+from .runner import judge_imported, judge_in_place
+from .selection import Selection, watch
 
 EQUIVALENT = pathlib.Path(__file__).with_name("equivalent.txt")
 
@@ -33,8 +34,8 @@ def main():
     options.output.mkdir(parents=True, exist_ok=True)
 
     map_file = options.output / f"map{'_plain' * bool(numba.config.DISABLE_JIT)}.json"
+    arguments = [*options.tests, "-k", options.k]
     if not (options.keep_map and map_file.exists()):
-        arguments = [*options.tests, "-k", options.k]
         map_file.write_text(json.dumps(watch(arguments, pathlib.Path("mininet").resolve(), options.longest)))
     watched = json.loads(map_file.read_text())
     print(f"{len(watched['seconds'])} tests, {len(watched['failed'])} of them left out", flush=True)
@@ -43,22 +44,38 @@ def main():
     verdict_file = options.output / "verdicts.json"
     verdicts = json.loads(verdict_file.read_text()) if verdict_file.exists() else {}
     reasons = accepted(EQUIVALENT)
+    selection = Selection(watched, options.cases)
+
+    chosen = []
     for file in files:
         found = mutants(file.read_text(), str(file))
-        chosen = random.Random(options.seed).sample(found, round(len(found) * options.share))
+        drawn = random.Random(options.seed).sample(found, round(len(found) * options.share))
         if options.again:
             left = {text for text, verdict in verdicts.items() if is_alive(verdict)} - reasons.keys()
-            chosen = [mutant for mutant in found if mutant.text in left]
-        begin = time.monotonic()
-        judged = judge(chosen, Selection(watched, options.cases), options.processes)
-        seconds = (time.monotonic() - begin) / max(1, len(judged))
+            drawn = [mutant for mutant in found if mutant.text in left]
         texts = {mutant.text for mutant in found} if options.again or options.share < 1 else ()
         verdicts = {text: known for text, known in verdicts.items() if text in texts or not text.startswith(f"{file} ")}
-        verdicts |= {mutant.text: verdict for mutant, verdict in judged}
+        chosen += drawn
+
+    def keep(judged, way, begin):
+        verdicts.update(judged)
         verdict_file.write_text(json.dumps(verdicts, indent=1))
-        print(f"{file}: {len(judged)} of {len(found)}, {seconds:.2f} s each", flush=True)
+        seconds = time.monotonic() - begin
+        print(f"{len(judged)} of {len(chosen)} judged {way} in {seconds:.0f} s", flush=True)
+
+    begin = time.monotonic()
+    if not options.again:
+        keep(judge_in_place(chosen, selection, arguments, options.processes, reasons.keys()), "in place", begin)
+        chosen = [mutant for mutant in chosen if not _is_done(verdicts.get(mutant.text, ""), mutant.text in reasons)]
+    begin = time.monotonic()
+    keep(judge_imported(chosen, selection, options.processes), "imported", begin)
     print(table(verdicts, reasons))
     write_survivors(options.output / "survivors.txt", verdicts, reasons)
+
+
+def _is_done(verdict, is_accepted):
+    """Whether a mutant need not be judged another time, by tests that import it."""
+    return verdict.startswith("killed") or verdict == "no test passes here" or (is_accepted and verdict == "survived")
 
 
 if __name__ == "__main__":

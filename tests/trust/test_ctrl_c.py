@@ -18,7 +18,7 @@ from jupyter_client.manager import start_new_kernel
 from support import ROOT
 from trust_support import HANG, TRUST, environment, run_script
 
-from mininet import memory, track_memory
+from mininet import interrupts, memory, track_memory
 from mininet.kernels import buffers
 
 SETUP = """
@@ -180,7 +180,7 @@ def test_ctrl_c_comes_again_only_when_the_finaliser_has_ended():
     ended = []
 
     def finaliser():
-        memory.interrupt_soon()
+        interrupts.interrupt_soon()
         end = time.monotonic() + 0.1
         while time.monotonic() < end:
             pass
