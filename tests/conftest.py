@@ -1,5 +1,6 @@
 """A quick look, at a few cases of each test; generated examples; the grader alone; Ctrl-C, which some tests press."""
 
+import gc
 import itertools
 import signal
 
@@ -53,6 +54,12 @@ def _keep(config, items, chosen):
 
 def _test(item):
     return item.nodeid.partition("[")[0]
+
+
+def pytest_collection_finish(session):
+    """The thousands of tests are there to stay; without this, every collection of garbage would look at them all."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -162,7 +162,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=0):
 
 def _require_window(name, shape, size, stride, padding):
     for axis, direction in enumerate(("height", "width")):
-        if size[axis] < 1 or shape[1 + axis] + 2 * padding[axis] < size[axis]:
+        if shape[1 + axis] + 2 * padding[axis] < size[axis]:
             raise ValueError(
                 f"{name}: a window of {direction} {size[axis]} does not fit into {shape[1 + axis]} pixels "
                 f"with padding {padding[axis]}"

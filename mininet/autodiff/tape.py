@@ -217,7 +217,6 @@ def backpropagate(slot, gradient, keep_tape=False, since=-1):
             heapq.heappush(queue, (-slot.record.number, slot))
 
     deliver(slot, gradient)
-    del gradient
     while queue:
         _, slot = heapq.heappop(queue)
         record = slot.record
@@ -250,14 +249,13 @@ def _fitted(gradient, slot, operation):
         raise TypeError(f"the vjp of {operation.name!r} returned {gradient.dtype} for an input of {slot.dtype}")
     if gradient.shape == slot.shape:
         return gradient
-    if not operation.broadcasts:
-        raise ValueError(f"the vjp of {operation.name!r} returned shape {gradient.shape} for an input of {slot.shape}")
     extra = gradient.ndim - len(slot.shape)
-    stretched = tuple(i + extra for i, size in enumerate(slot.shape) if size == 1 and gradient.shape[i + extra] != 1)
-    total = np.asarray(gradient.sum(axis=(*range(extra), *stretched), keepdims=True))
-    if extra < 0 or total.shape[extra:] != slot.shape:
-        raise ValueError(f"the vjp of {operation.name!r} returned shape {gradient.shape} for an input of {slot.shape}")
-    return total.reshape(slot.shape)
+    if operation.broadcasts and extra >= 0:
+        stretched = (i + extra for i, size in enumerate(slot.shape) if size == 1)
+        total = np.asarray(gradient.sum(axis=(*range(extra), *stretched), keepdims=True))
+        if total.shape[extra:] == slot.shape:
+            return total.reshape(slot.shape)
+    raise ValueError(f"the vjp of {operation.name!r} returned shape {gradient.shape} for an input of {slot.shape}")
 
 
 def records_behind(slot):

@@ -107,7 +107,6 @@ class PlainAdjoint(Adjoint):
 
     def __init__(self, gradient):
         self._p = gradient
-        memory.note(self._p, "gradients")
 
     def by_residual(self):
         """dL/df = p, which is never overwritten."""

@@ -44,6 +44,22 @@ def test_batch_norm_refuses_other_shapes(arguments, training):
         norm(**arguments, training=training)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), ()])
+def test_batch_norm_of_one_channel_refuses_other_shapes(shape):
+    weight = np.ones(shape)
+    with pytest.raises(ValueError, match="x, weight and bias must have shapes"):
+        norm(x=normal((4, 1)), weight=weight, bias=weight, mean=weight, variance=weight)
+
+
+@pytest.mark.parametrize("name", ["weight", "bias"])
+def test_batch_norm_of_mixed_dtypes_moves_no_statistics(name):
+    mean, variance, arrays = np.ones(3), np.ones(3), {"weight": ONES, "bias": ONES}
+    arrays[name] = arrays[name].astype(np.float32)
+    with pytest.raises(TypeError, match=r"batch_norm got .*float32"):
+        F.batch_norm(normal((4, 3)), *arrays.values(), mean, variance, True)
+    assert mean.tolist() == variance.tolist() == [1, 1, 1]
+
+
 @pytest.mark.parametrize("shape", [(1, 3), (0, 3), (1, 1, 1, 3)])
 def test_batch_norm_needs_two_values_to_train(shape):
     mean, variance = np.ones(3), np.ones(3)
@@ -268,6 +284,19 @@ def test_indexing_adds_up_where_an_element_is_taken_several_times(index):
     seed = np.round(4 * normal(y.shape, seed=1))  # integers, so that the order of additions does not matter
     y.backward(seed)
     assert np.array_equal(x.grad.ravel(), np.bincount(np.ravel(places), np.ravel(seed), minlength=12))
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 0, 3)])
+def test_softmax_is_over_the_last_axis_alone(shape):
+    x = normal(shape)
+    np.testing.assert_allclose(F.softmax(x).data.sum(axis=-1), 1, rtol=4 * np.finfo(float).eps)
+    assert F.log_softmax(x).shape == shape
+
+
+@pytest.mark.parametrize("shape", [(0,), (2, 0), (2, 3, 0)])
+def test_softmax_of_nothing_is_refused(shape):
+    with pytest.raises(ValueError, match="x must have at least one element on its last axis"):
+        F.log_softmax(np.zeros(shape))
 
 
 def test_labels_may_be_any_integers():

@@ -6,6 +6,7 @@ from operation_table import CASES
 from support import normal
 
 from mininet import Tensor, check_gradient, check_jacobian
+from mininet import functional as F
 from mininet.autodiff import GradientError, elementary, functional
 from mininet.autodiff.tape import Operation
 from mininet.autodiff.tensor import apply
@@ -115,6 +116,14 @@ def test_nan_fails(check):
     forward, vjp, inputs = OPERATIONS["square"]
     with pytest.raises(GradientError):
         check(distorted(forward, vjp, scaled(0, np.nan)), *inputs)
+
+
+def test_nan_is_the_worst_error():
+    forward, vjp, _ = OPERATIONS["square"]
+    wrong = distorted(forward, vjp, scaled(0, 1.5))
+    nan = distorted(forward, vjp, lambda gradients: [np.where(gradients[0] == 0, 0, np.nan)])
+    with pytest.raises(GradientError, match=r"d output\[1\] / d input 0 \[0\]: backward gives nan"):
+        check_jacobian(lambda a: F.concatenate([wrong(a), nan(a), wrong(a)]), np.ones(1))
 
 
 @by_checker

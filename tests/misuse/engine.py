@@ -97,6 +97,7 @@ CASES = [
     )),
     *each(check_gradient, "directions", NO_INTEGERS, lambda f, v: f(square, ONES, directions=v), TypeError, "directions must be an integer, got"),
     *each(check_gradient, "directions", (0, -1), lambda f, v: f(square, ONES, directions=v), ValueError, "directions must be at least 1, got"),
+    case(check_gradient, "seed = -1", lambda f: f(square, ONES, seed=-1), ValueError, "seed must be at least 0, got -1"),
     *each(check_gradient, "seed", ("0", None, 1.5), lambda f, v: f(square, ONES, seed=v), TypeError, "seed must be an integer, got"),
     # Modes
     *each(replaying, "random_position", (None, 3, (1,), (1, 2, 3), "ab"), lambda f, v: entered(f(v)), TypeError, "position must be a pair (seed, number), as position() gives it, got"),

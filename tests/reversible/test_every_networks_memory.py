@@ -20,6 +20,7 @@ from reversible_support import (
 
 from mininet import Tensor, get_num_threads, nn, set_num_threads, track_memory
 from mininet.kernels import buffers
+from mininet.reversible.residual import PlainAdjoint
 
 SHAPE = (64, 16)
 SIZE = math.prod(SHAPE)
@@ -100,6 +101,13 @@ def test_nothing_is_alive_after_backward_but_gradients(kind, arithmetic, backpro
         "parameters": sum(parameter.data.nbytes for parameter in net.parameters()),
         "gradients": leaf.grad.nbytes + sum(parameter.grad.nbytes for parameter in net.parameters()),
     }
+
+
+def test_an_adjoint_that_has_grown_is_counted_as_a_gradient():
+    adjoint = PlainAdjoint(np.zeros(1000))
+    with track_memory() as memory:
+        adjoint.add(np.ones(1000))
+        assert memory.current_by_kind["gradients"] == 8000
 
 
 @every_network

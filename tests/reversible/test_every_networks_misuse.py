@@ -219,6 +219,16 @@ def test_a_state_cannot_be_inverted_twice(kind, arithmetic):
 
 
 @every_invertible
+@pytest.mark.parametrize("use", ["invert", "inverse_trajectory"])
+def test_settings_made_wrong_after_the_run_are_seen_on_the_way_back(use, kind, arithmetic):
+    net = network(kind, 3, arithmetic=arithmetic)
+    state = net.run(X)
+    net.backprop = "wrong"
+    with pytest.raises(ValueError, match="backprop must be one of"):
+        getattr(net, use)(state)
+
+
+@every_invertible
 def test_what_is_no_state_of_this_net_cannot_be_inverted(kind, arithmetic):
     net = network(kind, 3, arithmetic=arithmetic)
     others = [network(other, 3, arithmetic=way, seed=8) for other, way in {mode[:2] for mode in NETWORK_MODES}]

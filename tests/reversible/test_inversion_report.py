@@ -113,6 +113,7 @@ def test_depth_zero_and_an_empty_batch(arithmetic):
     report = momentum_net(3, arithmetic=arithmetic).check_inversion(batch(0, 4))
     assert report.is_exact
     assert report.bits == 0
+    assert report.unit == (2.0**-40 if arithmetic == "exact" else np.spacing(np.float32(0)))  # as of positions of 0
 
 
 def test_nothing_is_kept():

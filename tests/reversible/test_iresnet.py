@@ -117,6 +117,11 @@ def test_too_few_iterations_are_an_error():
     np.testing.assert_allclose(net.invert(net.run(X)), X, rtol=0, atol=1e-11)
 
 
+def test_one_iteration_may_be_enough():
+    net = IResNet([lambda x: 0 * x + 0.5], iterations=1, tolerance=0.9)  # a scale of 1.5, and a step of 0.5
+    assert np.array_equal(net.invert(net.run(np.ones(3))), np.ones(3))
+
+
 def test_nan_is_an_error_at_once():
     net = IResNet([linear(0.5)])
     state = net.run(np.array([1.0, np.nan]))

@@ -131,6 +131,14 @@ def test_a_dropped_output_frees_everything_at_once(arithmetic, backprop):
 
 
 @every_arithmetic
+def test_a_trajectory_spills_nothing(arithmetic):
+    net, x = momentum_net(50, gamma=0.5, arithmetic=arithmetic), batch(5, 4)
+    with track_memory() as memory:
+        net.trajectory(x)
+    assert memory.by_kind["side information"] == (BUFFER_BYTES * x.size if arithmetic == "exact" else 0)
+
+
+@every_arithmetic
 def test_the_input_is_not_kept_by_reversible_backprop(arithmetic):
     net = nn.Sequential(momentum_net(4, wide_block, arithmetic=arithmetic))
     with track_memory() as memory:

@@ -140,6 +140,19 @@ def test_reseeding_changes_nothing(arithmetic, backprop):
 
 
 @every_mode
+def test_backward_within_no_grad_changes_nothing(arithmetic, backprop):
+    net = prepared(arithmetic, backprop)
+    expected = step_with(net, X, lambda: None)
+    net = prepared(arithmetic, backprop)
+    manual_seed(2)
+    leaf = Tensor(X, requires_grad=True)
+    y = net(leaf)
+    with no_grad():
+        y.backward(batch(*y.shape, dtype=y.dtype, seed=2))
+    assert_same_bits(outcome(net, y, x=leaf), expected)
+
+
+@every_mode
 def test_drawing_changes_nothing(arithmetic, backprop):
     net = prepared(arithmetic, backprop)
     expected = train_step(prepared(arithmetic, backprop), X)
@@ -410,6 +423,16 @@ def test_a_captured_tensor_is_noticed_even_if_nothing_else_needs_a_gradient(arit
     other = Tensor(np.ones((5, 4)), requires_grad=True)
     with pytest.raises(RuntimeError, match="pass it as an extra input"):
         (net(X) * other).sum().backward()
+
+
+@every_mode
+def test_a_captured_tensor_is_noticed_beside_frozen_parameters(arithmetic, backprop):
+    captured, layer = Tensor(np.ones(4), requires_grad=True), nn.Linear(4, 4).to(np.float64)
+    for parameter in layer.parameters():
+        parameter.requires_grad = False
+    net = MomentumNet([layer, lambda x: x * captured], arithmetic=arithmetic, backprop=backprop)
+    with pytest.raises(RuntimeError, match="pass it as an extra input"):
+        net(X)
 
 
 @every_mode

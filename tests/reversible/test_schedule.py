@@ -11,7 +11,7 @@ from mininet.autodiff import is_recording, is_replaying
 from mininet.autodiff.tape import Operation
 from mininet.autodiff.tensor import apply
 
-DEPTHS = [0, 1, 2, 3, 10]
+DEPTHS = [0, 1, 2, 3, 4, 10]
 
 
 class Logged(nn.Module):

@@ -1,8 +1,9 @@
-"""Does anything grow?  ``python leaks.py train WAY`` trains for 5,000 steps; ``python leaks.py leak KIND`` leaks.
+"""Does anything grow?  ``python leaks.py train WAY`` trains for 5,000 steps, ``python leaks.py leak KIND`` leaks.
 
 Prints, as JSON, what was counted before and after.
 """
 
+import argparse
 import ctypes
 import gc
 import json
@@ -21,6 +22,7 @@ from mininet.experiments import image_training
 from mininet.kernels import buffers
 
 STEPS, WARM_UP = 5000, 300
+"""Between the two countings, and before the first."""
 
 
 def census(tracker):
@@ -45,14 +47,14 @@ def census(tracker):
     }
 
 
-def watch(step):
-    """The census after a warm-up and after `STEPS` more steps."""
+def watch(step, steps=STEPS):
+    """The census after a warm-up and after so many more steps."""
     with track_memory() as tracker:
         for _ in range(WARM_UP):
             step()
         census(tracker)  # the first one makes its own
         before = census(tracker)
-        for _ in range(STEPS):
+        for _ in range(steps):
             step()
         return before, census(tracker)
 
@@ -126,6 +128,10 @@ def leaking_step(kind):
 
 
 if __name__ == "__main__":
-    job, names = sys.argv[1], sys.argv[2:]
-    make = {"train": training_step, "leak": leaking_step}[job]
-    json.dump({name: watch(make(name)) for name in names}, sys.stdout)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("job", choices=("train", "leak"))
+    parser.add_argument("names", nargs="+", help="ways of backpropagation, or kinds of leaks")
+    parser.add_argument("--steps", type=int, default=STEPS)
+    options = parser.parse_args()
+    make = {"train": training_step, "leak": leaking_step}[options.job]
+    json.dump({name: watch(make(name), options.steps) for name in options.names}, sys.stdout)

@@ -32,7 +32,7 @@ manual_seed(0)
 def block():
     return nn.Sequential(nn.Conv2d(16, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.Dropout(0.2))
 
-net = MomentumNet([block() for _ in range(60)], gamma=0.9, backprop=BACKPROP)
+net = MomentumNet([block() for _ in range(30)], gamma=0.9, backprop=BACKPROP)
 x = np.random.default_rng(0).standard_normal((128, 8, 8, 16)).astype(np.float32)
 counting = track_memory()
 tracker = counting.__enter__()
@@ -133,7 +133,7 @@ def test_at_every_moment_that_changes_a_mode_and_many_others():
     total, dangerous, interrupted = map(int, run_script(TRUST / "interrupted.py").stdout.split())
     assert total > 5000
     assert dangerous > 100
-    assert interrupted > 0.95 * (min(dangerous, 400) + 400)  # the others came within finalisers of Python's own
+    assert interrupted > 0.95 * (dangerous + 200)  # the others came within finalisers of Python's own
 
 
 class Freed(Exception):

@@ -1,7 +1,7 @@
 """Promise: training for long takes no more memory than training for a while.
 
 After 300 steps, 5,000 more leave the number of live tensors, arrays, tape records and slots, the bytes in them, in idle
-buffers and of the whole process within 1 % of what they were, with every way of backpropagation.
+buffers and of the whole process within 1 % of what they were.  So do 1,000 with the other ways of backpropagation.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason=
 
 
 def grown(before, after):
-    """What has become more than 1 % more; of objects, where 1 % is many, also one in ten steps more."""
+    """What has become more than 1 % more; of objects, where 1 % is many, also 500 more."""
     assert before.keys() == after.keys()
     return {name for name in before if after[name] > most(name, before[name])}
 
@@ -25,22 +25,25 @@ def most(name, count):
     return min(1.01 * count, count + 500) if name in ("tracked objects", "blocks of memory") else 1.01 * count
 
 
-WAYS = ("reversible", "stored", "checkpointed")
+STEPS = {"reversible": 5000, "stored": 1000, "checkpointed": 1000}
 
 
 @pytest.fixture(scope="module")
 def trained():
     """What was counted, by way of backpropagation; they are trained at the same time."""
     with contextlib.ExitStack() as stack:
-        running = {way: stack.enter_context(started_script(SCRIPT, "train", way)) for way in WAYS}
+        running = {
+            way: stack.enter_context(started_script(SCRIPT, "train", way, "--steps", steps))
+            for way, steps in STEPS.items()
+        }
         outputs = {way: process.communicate(timeout=3 * HANG) for way, process in running.items()}
     assert all(process.returncode == 0 for process in running.values()), outputs
     return {way: json.loads(output)[way] for way, (output, _) in outputs.items()}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", WAYS)
-def test_nothing_grows_in_5000_steps(trained, way):
+@pytest.mark.parametrize("way", STEPS)
+def test_nothing_grows_over_thousands_of_steps(trained, way):
     before, after = trained[way]
     assert grown(before, after) == set(), (before, after)
     for exact in ("tensors", "records", "slots"):
