@@ -58,7 +58,7 @@ class LocalTape:
         output, self._output = self._output, None
         return output
 
-    def pull_back(self, gradient, sums, parameters, keep_tape=False):
+    def pull_back(self, gradient, sums, parameters, keep_tape):
         """Take the vector-Jacobian product with `gradient`.
 
         Adds the gradients of the extra inputs and parameters to `sums`, a `GradientSums`, and returns that of x, or

@@ -9,6 +9,7 @@ from support import DTYPES, assert_within, normal
 import mininet
 from mininet import Tensor, check_gradient, check_jacobian, manual_seed, no_grad, seeding
 from mininet import functional as F
+from mininet.autodiff.tape import Operation
 
 X = np.zeros((2, 4, 5, 3))
 W = np.zeros((3, 3, 3, 2))
@@ -320,6 +321,16 @@ def test_linear_gives_the_same_bits_however_arrays_lie_in_memory(dtype, layout):
 
     for ours, theirs in zip(step(layout), step("C"), strict=True):
         assert np.array_equal(ours, theirs)
+
+
+def test_defaults():
+    x, w = normal((1, 4, 4, 2), seed=1), normal((3, 3, 2, 2), seed=2)
+    assert np.array_equal(F.conv2d(x, w).data, F.conv2d(x, w, None, 1, 0).data)
+    assert F.concatenate([x, x]).shape == (2, 4, 4, 2)
+    manual_seed(0)
+    dropped = F.dropout(np.ones(1000))
+    assert set(np.unique(dropped.data)) == {0, 2}  # kept: half of them, and so doubled
+    assert not Operation("plain", None, None).broadcasts
 
 
 def test_nothing_is_recorded_without_leaves_or_within_no_grad():

@@ -162,6 +162,12 @@ def test_inputs_stay_as_they_are(check):
     assert all(np.array_equal(array, copy) for array, copy in zip(arrays, copies, strict=True))
 
 
+def test_three_directions_unless_said_otherwise():
+    calls = []
+    check_gradient(lambda a: calls.append(a) or a * 2, np.ones(3))
+    assert len(calls) == 3 * 3  # backward, and a value on either side
+
+
 def test_directions_and_seed():
     calls = []
 
