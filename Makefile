@@ -32,7 +32,7 @@ coverage: $(READY)  ## statements and branches of mininet that the tests pass th
 	$(RUN) -m coverage run --append -m pytest -m "not slow" --too-slow-without-jit
 	$(RUN) -m coverage report
 
-mutants: $(READY)  ## change the code in small ways and see whether a test fails each time, some hours; results/mutants
+mutants: $(READY)  ## change the code in small ways and see whether a test fails each time, an hour or two; results/mutants
 	NUMBA_DISABLE_JIT=1 $(RUN) -m tests.mutation mininet/kernels/momentum.py mininet/kernels/exact.py \
 		--tests tests/kernels -k "test_tiny and (exact or momentum or prefetch)"
 	$(RUN) -m tests.mutation mininet/kernels/momentum.py mininet/kernels/exact.py --again \
