@@ -5,6 +5,7 @@ import importlib.util
 import subprocess
 import sys
 import textwrap
+import weakref
 
 import pytest
 from mutation.exchange import exchange, exchanges, functions_of
@@ -162,6 +163,17 @@ def test_what_has_run_already_is_not_exchanged(living, after):
         assert module.plus(10) == 22
     else:
         assert put(after) is None
+
+
+def test_functions_are_found_among_proxies_of_what_is_gone(living):
+    _, put = living
+    gone = [weakref.proxy(Gone())]
+    assert put("return a - 1")
+    assert len(gone) == 1
+
+
+class Gone:
+    pass
 
 
 @pytest.fixture

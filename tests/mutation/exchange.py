@@ -51,9 +51,9 @@ def _without_inner(code):
 
 def functions_of(folder):
     """All functions that exist now and stand in the folder's files, by file."""
-    found = {}
+    found = {}  # by type(), since isinstance() asks the object, and a weak proxy may have lost what it stands for
     for thing in gc.get_objects():
-        if isinstance(thing, types.FunctionType) and thing.__code__.co_filename.startswith(f"{folder}/"):
+        if type(thing) is types.FunctionType and thing.__code__.co_filename.startswith(f"{folder}/"):
             found.setdefault(thing.__code__.co_filename, []).append(thing)
     return found
 
