@@ -103,6 +103,14 @@ def test_going_on_makes_no_difference_in_floats():
         assert_same_bits(contents(one), contents(other))
 
 
+def test_unless_told_to_go_on_a_state_stands_at_its_layer():
+    state = momentum_net(3).run(batch(5, 4))
+    state.undo_position()
+    position = state.position.copy()
+    state.undo_velocity(batch(5, 4, seed=2))
+    assert np.array_equal(state.position, position)
+
+
 def test_the_last_layer_of_a_run_stays_ahead_of_nothing():
     """After a walk that went on wherever it could, the state is one to run forward and back again."""
     state = state_at_start(0.9)
