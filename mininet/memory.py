@@ -10,6 +10,7 @@ reported, made or used by an operation, until NumPy frees it; once, however many
 >>> memory.peak_bytes, memory.by_kind["activations"]
 """
 
+import gc
 import os
 import threading
 import weakref
@@ -171,13 +172,15 @@ class track_memory:
     Every array that outlives an operation is counted, and so is the workspace of convolutions; what is not are the
     temporaries of user code, and of some elementwise operations while they run (a mask, an intermediate product).
     Tests pin the total to `tracemalloc` within 4 %.  Trackers may be nested; each counts what is reported while it is
-    open.
+    open.  Cyclic garbage is collected first, so that arrays left in it (by an error's traceback, say) do not come back
+    as idle buffers at some moment in the block: what is counted is the same from run to run.
     """
 
     def __init__(self):
         self._entered = []
 
     def __enter__(self):
+        gc.collect()
         tracker = MemoryTracker()
         self._entered.append(tracker)
         with lock:

@@ -114,6 +114,15 @@ def test_the_collector_frees_cycles(tracker):
     assert current(tracker) == {}
 
 
+def test_garbage_from_before_is_not_counted():
+    cycle = [buffers.empty((MIB,), np.uint8)]
+    cycle.append(cycle)
+    del cycle
+    with track_memory() as tracker:
+        gc.collect()
+        assert tracker.peak_bytes == 0
+
+
 def test_an_unknown_kind_is_an_error_and_leaves_nothing_behind(tracker):
     a = array(10)
     with pytest.raises((KeyError, ValueError)):

@@ -22,15 +22,6 @@ from mininet.kernels import buffers
 from mininet.kernels.buffers import ALIGNMENT, SMALLEST, clear, empty, get_limit, idle_bytes, set_limit, zeros
 
 
-@pytest.fixture(autouse=True, scope="module")
-def quick_collections():
-    """The collector need not look at what was there before."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 @pytest.fixture(autouse=True)
 def nothing_idle():
     before = get_limit()
