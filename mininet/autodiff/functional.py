@@ -45,7 +45,9 @@ __all__ = [
 
 def _rows(array):
     """All axes but the last as one; contiguous and aligned, so that results do not depend on how it lies in memory."""
-    return np.require(array, requirements="CA").reshape(-1, array.shape[-1])
+    if not array.flags.carray:
+        array = np.require(array, requirements="CA")
+    return array.reshape(-1, array.shape[-1])
 
 
 def _linear(x, weight, bias=None):

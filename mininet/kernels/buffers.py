@@ -33,20 +33,25 @@ _idle = collections.OrderedDict()  # blocks by size, the sizes asked for last at
 
 
 def empty(shape, dtype, kind="transient"):
-    """An array with arbitrary content, C-contiguous and aligned; like `np.empty`, but from idle memory if possible.
+    """An array with arbitrary content, C-contiguous; unless it is small, aligned, and from idle memory if possible.
 
     kind : what `track_memory` counts it as, one of `mininet.memory.KINDS`
     """
     dtype = np.dtype(dtype)
     shape = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     nbytes = dtype.itemsize * math.prod(shape)
-    is_reused = nbytes >= SMALLEST and _limit > 0
+    array = np.empty(shape, dtype) if nbytes < SMALLEST else _lent(nbytes).view(dtype).reshape(shape)
+    memory.note(array, kind)
+    return array
+
+
+def _lent(nbytes):
+    """The bytes of a block, which comes back when nobody looks at them any more."""
+    is_reused = _limit > 0
     loan = _Loan(_take(nbytes) if is_reused else _Block(nbytes), is_reused)
     owner = np.asarray(loan)
     loan.owner = id(owner)
-    array = owner.view(dtype).reshape(shape)
-    memory.note(array, kind)
-    return array
+    return owner
 
 
 def zeros(shape, dtype, kind="transient"):

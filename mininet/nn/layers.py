@@ -217,8 +217,8 @@ class Sequential(Module):
                 raise TypeError(f"Sequential takes modules, got {type(module).__name__}")
         self._modules = list(modules)
 
-    def named_children(self):
-        return ((str(i), module) for i, module in enumerate(self._modules) if isinstance(module, Module))
+    def _members(self):
+        return [(name.removeprefix("_modules."), value) for name, value in super()._members()]
 
     def forward(self, x):
         modules = iter(itertools.zip_longest(self._modules, self._modules[1:]))

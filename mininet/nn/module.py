@@ -58,27 +58,21 @@ class Module:
 
     def named_children(self):
         """(name, module) for the modules directly inside this one."""
-        return ((name, value) for name, value in _attributes(self) if isinstance(value, Module))
+        return ((name, value) for name, value in self._members() if isinstance(value, Module))
 
-    def named_modules(self, prefix="", seen=None):
+    def named_modules(self):
         """(dotted name, module) for this module and all below it, each module once."""
-        seen = set() if seen is None else seen
-        if self in seen:
-            return
-        seen.add(self)
-        yield prefix, self
-        for name, child in self.named_children():
-            yield from child.named_modules(_joined(prefix, name), seen)
+        return ((prefix, module) for prefix, module, _ in self._walk())
 
     def modules(self):
         """This module and all below it, each once."""
-        return (module for _, module in self.named_modules())
+        return (module for _, module, _ in self._walk())
 
     def named_parameters(self):
         """(dotted name, parameter), each parameter once, under the first of its names."""
         seen = set()
-        for prefix, module in self.named_modules():
-            for name, value in _attributes(module):
+        for prefix, _, members in self._walk():
+            for name, value in members:
                 if isinstance(value, Parameter) and value not in seen:
                     seen.add(value)
                     yield _joined(prefix, name), value
@@ -86,6 +80,25 @@ class Module:
     def parameters(self):
         """All parameters, each once."""
         return (parameter for _, parameter in self.named_parameters())
+
+    def _members(self):
+        """(name, value) for the modules and tensors among the attributes and in lists and dicts there: functions.0."""
+        members = []
+        for name, value in vars(self).items():
+            _add(members, name, value)
+        return members
+
+    def _walk(self):
+        """(dotted name, module, its members) for this module and all below it, each module once."""
+        seen, waiting = set(), [("", self)]
+        while waiting:
+            prefix, module = waiting.pop()
+            if module not in seen:
+                seen.add(module)
+                members = module._members()
+                yield prefix, module, members
+                children = [(_joined(prefix, name), value) for name, value in members if isinstance(value, Module)]
+                waiting.extend(reversed(children))
 
     def named_buffers(self):
         """(dotted name, array) for the arrays that belong to the state but are not trained."""
@@ -181,21 +194,13 @@ class Module:
         return ""
 
 
-def _attributes(module):
-    """(name, value) for the modules and tensors among the attributes and in lists and dicts there: ``functions.0``."""
-    for name, value in vars(module).items():
-        if isinstance(value, (Module, Tensor)):
-            yield name, value
-        elif isinstance(value, (list, tuple, dict)):
-            yield from _entries(name, value)
-
-
-def _entries(name, value):
-    if isinstance(value, (list, tuple, dict)):
+def _add(members, name, value):
+    """Add (name, value) to `members`, or what is in `value`."""
+    if isinstance(value, (Module, Tensor)):
+        members.append((name, value))
+    elif isinstance(value, (list, tuple, dict)):
         for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _entries(f"{name}.{key}", entry)
-    elif isinstance(value, (Module, Tensor)):
-        yield name, value
+            _add(members, f"{name}.{key}", entry)
 
 
 def _joined(prefix, name):

@@ -49,10 +49,9 @@ class Evaluation:
     Attributes
     ----------
     depth : int
+    arguments : Arguments
     rule : Rule
         The net's, as it was when the evaluation began.
-    parameters : set of Slot
-        Of the parameters that gradients are wanted for.
     """
 
     def __init__(self, net, x, arguments, replay=None):
@@ -61,10 +60,9 @@ class Evaluation:
         self.rule = net.rule()
         self._x = x
         self._expects_no_gradient = False
-        self._layer_arguments = arguments
+        self.arguments = arguments
         self.replay = replay or Replay(net)
         self.depth = len(self._functions)
-        self.parameters = {parameter.slot for parameter in net.parameters() if parameter.requires_grad}
 
     @property
     def has_start_function(self):
@@ -133,7 +131,7 @@ class Evaluation:
         return self.rule.start_function if layer == START else self._functions[layer]
 
     def _arguments(self, layer):
-        return Arguments((), {}) if layer == START else self._layer_arguments
+        return Arguments((), {}) if layer == START else self.arguments
 
     def _checked(self, layer):
         """The function of a layer that checks what it returns; of a whole block, the residual function."""

@@ -200,11 +200,12 @@ def _vjp(saved, gradient, needs, keep_tape):
     """Walk back layer by layer: the adjoint gives dL/df, the local tape turns it into the gradients of f's inputs."""
     evaluation, trajectory, slots = saved
     sums = GradientSums()
+    parameters = set(slots[len(evaluation.arguments.tensors) :])
     adjoint = evaluation.rule.adjoint(gradient)
     for layer, tape in trajectory.tapes_backwards(keep_tape):
         with measured("adjoint step"):
             by_output = adjoint.by_start() if layer == START else adjoint.by_residual()
-        by_x = tape.pull_back(by_output, sums, evaluation.parameters, keep_tape)
+        by_x = tape.pull_back(by_output, sums, parameters, keep_tape)
         if by_x is not None:
             with measured("adjoint step"):
                 adjoint.add(by_x)

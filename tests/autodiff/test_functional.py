@@ -307,13 +307,14 @@ def test_labels_may_be_any_integers():
         assert F.cross_entropy(logits, labels).item() == expected
 
 
+@pytest.mark.parametrize("rows, inside, outside", [(40, 64, 6), (24, 37, 1), (1, 55, 64)])
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_linear_gives_the_same_bits_however_arrays_lie_in_memory(dtype, layout):
+def test_linear_gives_the_same_bits_however_arrays_lie_in_memory(dtype, layout, rows, inside, outside):
+    shapes = [(rows, inside), (inside, outside), (rows, outside)]
+
     def step(layout):
-        arrays = [
-            laid_out(normal(shape, dtype, seed), layout) for seed, shape in enumerate([(40, 64), (64, 6), (40, 6)])
-        ]
+        arrays = [laid_out(normal(shape, dtype, seed), layout) for seed, shape in enumerate(shapes)]
         x, weight = (Tensor(array, requires_grad=True) for array in arrays[:2])
         y = F.linear(x, weight)
         y.backward(arrays[2])

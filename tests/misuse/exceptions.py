@@ -13,7 +13,6 @@ EXCEPTIONS = {
         "mininet.memory.forget", "mininet.memory.forget_owner", "mininet.memory.hold", "mininet.memory.let_go",
         "mininet.profiling.measured", "mininet.profiling.measured_as", "mininet.reversible.protocol.State.copy",
     ),
-    "its arguments are for its own recursion": ("mininet.nn.module.Module.named_modules",),
     "needs a folder of images: tests/datasets/test_image_folder.py": ("mininet.datasets.image_folder.ImageFolder.path",),
     "needs a running notebook: tests/course/test_controls.py": ("mininet.course.explore",),
     "take what grade makes of its argument": ("mininet.grader.promises_for", "mininet.grader.try_promise"),

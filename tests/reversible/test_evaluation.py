@@ -56,9 +56,14 @@ def test_the_cost_of_remembering_settings_grows_with_depth_only():
     looked_at = []
 
     class Counting(nn.Module):
-        def named_children(self):
-            looked_at.append(self)
-            return ()
+        def __init__(self):
+            super().__init__()
+            self.function = nn.Linear(2, 2)
+
+        def __getattribute__(self, name):
+            if name == "__dict__":
+                looked_at.append(self)
+            return super().__getattribute__(name)
 
         def forward(self, x):
             return x * -0.5

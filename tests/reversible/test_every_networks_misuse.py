@@ -181,6 +181,16 @@ def test_a_captured_tensor_that_requires_a_gradient_is_refused(is_leaf, kind, ar
     assert outside.grad is None
 
 
+@every_network
+def test_capturing_what_is_an_extra_input_too_is_refused(kind, arithmetic, backprop):
+    extra = Tensor(np.full(1, 0.5, np.float32), requires_grad=True)
+    net = NETWORKS[kind]([lambda x, given: x * extra * given] * 2, backprop=backprop)
+    net.arithmetic = arithmetic
+    y = net(Tensor(X, requires_grad=True), extra)
+    with pytest.raises(RuntimeError, match="pass it as an extra input"):
+        y.sum().backward()
+
+
 @pytest.mark.parametrize("backprop", RevNet.WAYS)
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 3e6])
 def test_values_out_of_the_range_of_exact_arithmetic(bad, backprop):
