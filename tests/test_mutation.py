@@ -2,6 +2,9 @@
 
 import ast
 import importlib.util
+import json
+import re
+import signal
 import subprocess
 import sys
 import textwrap
@@ -214,11 +217,19 @@ def tiny_package(tmp_path):
 
 @pytest.mark.slow
 def test_what_tests_notice_and_what_not(tiny_package):
-    """Run on a package whose tests pass through `return -1` never, and do not see where 0 belongs."""
+    """Run on a package whose tests pass through `return -1` never, and do not see where 0 belongs; stopped once."""
+    command = [sys.executable, "-m", "tests.mutation", "mininet/steps.py", "--output", "out"]
+    with subprocess.Popen(command, cwd=tiny_package, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as stopped:
+        shown = b""
+        while not re.search(rb" [1-9][0-9]*/[0-9]+ ", shown):
+            shown += stopped.stderr.read(1) or pytest.fail(shown.decode())
+        stopped.send_signal(signal.SIGINT)
+        stopped.communicate(timeout=300)
+    first = json.loads(tiny_package.joinpath("out/verdicts.json").read_text())
+    assert len(first) > 0
     process = subprocess.run(
-        [sys.executable, "-m", "tests.mutation", "mininet/steps.py", "--output", "out"],
-        cwd=tiny_package, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+        [*command, "--again", "--keep-map"], cwd=tiny_package, capture_output=True, text=True, timeout=300
+    )
     assert process.returncode == 0, process.stderr
     survivors = tiny_package.joinpath("out/survivors.txt").read_text()
     assert "- if a > 0\n  + if a >= 0" in survivors

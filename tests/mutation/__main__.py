@@ -2,11 +2,12 @@
 
 import argparse
 import json
+import os
 import pathlib
 import random
-import time
 
 import numba
+from tqdm import tqdm
 
 from .operators import mutants
 from .report import accepted, is_alive, table, write_survivors
@@ -27,7 +28,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--cases", type=int, default=4, help="of those of a parametrised test that pass there")
-    parser.add_argument("--again", action="store_true", help="only those that survived the last time, not the accepted")
+    parser.add_argument("--again", action="store_true", help="only those that survived the last time or were not judged")
     parser.add_argument("--keep-map", action="store_true", help="which test passes where is as the last time")
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("results/mutants"))
     options = parser.parse_args()
@@ -51,26 +52,37 @@ def main():
         found = mutants(file.read_text(), str(file))
         drawn = random.Random(options.seed).sample(found, round(len(found) * options.share))
         if options.again:
-            left = {text for text, verdict in verdicts.items() if is_alive(verdict)} - reasons.keys()
-            drawn = [mutant for mutant in found if mutant.text in left]
+            judged = {text for text, verdict in verdicts.items() if not is_alive(verdict) or text in reasons}
+            drawn = [mutant for mutant in drawn if mutant.text not in judged]
         texts = {mutant.text for mutant in found} if options.again or options.share < 1 else ()
         verdicts = {text: known for text, known in verdicts.items() if text in texts or not text.startswith(f"{file} ")}
         chosen += drawn
 
-    def keep(judged, way, begin):
-        verdicts.update(judged)
-        verdict_file.write_text(json.dumps(verdicts, indent=1))
-        seconds = time.monotonic() - begin
-        print(f"{len(judged)} of {len(chosen)} judged {way} in {seconds:.0f} s", flush=True)
+    def judge(way, judging, mutants, *arguments):
+        with tqdm(total=len(mutants), desc=way, unit="mutant") as bar:
 
-    begin = time.monotonic()
-    if not options.again:
-        keep(judge_in_place(chosen, selection, arguments, options.processes, reasons.keys()), "in place", begin)
-        chosen = [mutant for mutant in chosen if not _is_done(verdicts.get(mutant.text, ""), mutant.text in reasons)]
-    begin = time.monotonic()
-    keep(judge_imported(chosen, selection, options.processes), "imported", begin)
+            def told(text, verdict):
+                verdicts[text] = verdict
+                bar.update()
+
+            try:
+                judging(mutants, selection, *arguments, options.processes, told)
+            finally:
+                keep(verdict_file, verdicts)
+
+    judge("in place", judge_in_place, [mutant for mutant in chosen if mutant.text not in verdicts],
+          arguments, reasons.keys())  # fmt: skip
+    judge("imported", judge_imported,
+          [mutant for mutant in chosen if not _is_done(verdicts.get(mutant.text, ""), mutant.text in reasons)])
     print(table(verdicts, reasons))
     write_survivors(options.output / "survivors.txt", verdicts, reasons)
+
+
+def keep(file, verdicts):
+    """Write all verdicts down, or leave the file as it was."""
+    written = file.with_suffix(".writing")
+    written.write_text(json.dumps(verdicts, indent=1))
+    os.replace(written, file)
 
 
 def _is_done(verdict, is_accepted):

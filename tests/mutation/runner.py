@@ -15,8 +15,8 @@ import importlib.util
 import json
 import os
 import pathlib
+import signal
 import sys
-import tempfile
 
 import matplotlib.pyplot  # noqa: F401 - the tests import it, which takes long
 import numba
@@ -31,19 +31,28 @@ FIRST = 25
 NOT_IN_PLACE = 64
 
 
-def judge_in_place(mutants, selection, arguments, processes=2, accepted=()):
+def judge_in_place(mutants, selection, arguments, accepted, processes, told):
     """Judge those that change functions; of others the verdict is "not judged".
 
     arguments : of pytest, to collect tests
     accepted : texts of mutants that meet few cases of each test, not all
+    told : callable(text, verdict)
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        answer = pathlib.Path(scratch, "verdicts")
-        answer.touch()
-        judging = Judging([mutant for mutant in mutants if not is_compiled(mutant)], selection, processes, accepted,
-                          answer)  # fmt: skip
-        os.waitpid(in_child(lambda: run_pytest(arguments, judging)), 0)
-        return dict(json.loads(line) for line in answer.read_text().splitlines())
+    mutants = [mutant for mutant in mutants if not is_compiled(mutant)]
+    if not mutants:
+        return
+    reading, writing = os.pipe()
+    child = in_child(lambda: run_pytest(arguments, Judging(mutants, selection, processes, accepted, writing)))
+    os.close(writing)
+    try:
+        with open(reading) as answers:
+            for line in answers:
+                told(*json.loads(line))
+    except BaseException:
+        os.killpg(child, signal.SIGKILL)
+        raise
+    finally:
+        os.waitpid(child, 0)
 
 
 class Judging:
@@ -51,14 +60,14 @@ class Judging:
 
     def __init__(self, mutants, selection, processes, accepted, answer):
         self.mutants, self.selection, self.processes, self.accepted = mutants, selection, processes, accepted
-        self.answer, self.has_failed = answer, False
+        self.answer, self.has_failed = answer, False  # the end of a pipe
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session):
         """Judge all."""
         self.items = {item.nodeid: item for item in session.items}
         self.functions = functions_of(pathlib.Path("mininet").resolve())
-        with self.answer.open("w") as answer:
+        with open(self.answer, "w") as answer:
 
             def told(mutant, verdict):
                 print(json.dumps([mutant.text, verdict]), file=answer, flush=True)
@@ -87,9 +96,8 @@ class Judging:
         return 0
 
 
-def judge_imported(mutants, selection, processes=2):
-    """A verdict on each, by text."""
-    verdicts = {}
+def judge_imported(mutants, selection, processes, told):
+    """Judge all; `told` is called with the text of each and the verdict."""
 
     def batches(mutant):
         few, _ = selection.few_and_others(mutant)
@@ -98,11 +106,7 @@ def judge_imported(mutants, selection, processes=2):
         rest = [test for test in few if test not in set(first)]
         return [batch for batch in (first, rest) if batch]
 
-    def told(mutant, verdict):
-        verdicts[mutant.text] = verdict
-
-    judge(mutants, batches, _run_imported, selection, processes, told)
-    return verdicts
+    judge(mutants, batches, _run_imported, selection, processes, lambda mutant, verdict: told(mutant.text, verdict))
 
 
 def _run_imported(mutant, tests, alarm):
