@@ -1,6 +1,7 @@
 """The tool that asks whether tests would notice: `python -m tests.mutation`."""
 
 import ast
+import gc
 import importlib.util
 import json
 import re
@@ -173,6 +174,13 @@ def test_functions_are_found_among_proxies_of_what_is_gone(living):
     gone = [weakref.proxy(Gone())]
     assert put("return a - 1")
     assert len(gone) == 1
+
+
+def test_functions_are_found_though_the_collector_looks_at_them_no_more(living):
+    _, put = living
+    gc.freeze()
+    assert put("return a - 1")
+    gc.freeze()  # as after collection
 
 
 class Gone:

@@ -307,7 +307,7 @@ def test_labels_may_be_any_integers():
         assert F.cross_entropy(logits, labels).item() == expected
 
 
-@pytest.mark.parametrize("rows, inside, outside", [(40, 64, 6), (24, 37, 1), (1, 55, 64)])
+@pytest.mark.parametrize(("rows", "inside", "outside"), [(40, 64, 6), (24, 37, 1), (1, 55, 64)])
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_linear_gives_the_same_bits_however_arrays_lie_in_memory(dtype, layout, rows, inside, outside):

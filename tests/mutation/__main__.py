@@ -28,7 +28,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--cases", type=int, default=4, help="of those of a parametrised test that pass there")
-    parser.add_argument("--again", action="store_true", help="only those that survived the last time or were not judged")
+    parser.add_argument("--again", action="store_true", help="only what survived the last time or was not judged")
     parser.add_argument("--keep-map", action="store_true", help="which test passes where is as the last time")
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("results/mutants"))
     options = parser.parse_args()
@@ -70,10 +70,13 @@ def main():
             finally:
                 keep(verdict_file, verdicts)
 
-    judge("in place", judge_in_place, [mutant for mutant in chosen if mutant.text not in verdicts],
-          arguments, reasons.keys())  # fmt: skip
-    judge("imported", judge_imported,
-          [mutant for mutant in chosen if not _is_done(verdicts.get(mutant.text, ""), mutant.text in reasons)])
+    new = [mutant for mutant in chosen if verdicts.get(mutant.text, "not judged").startswith("not judged")]
+    judge("in place", judge_in_place, new, arguments, reasons.keys())
+    judge(
+        "imported",
+        judge_imported,
+        [mutant for mutant in chosen if not _is_done(verdicts.get(mutant.text, ""), mutant.text in reasons)],
+    )
     print(table(verdicts, reasons))
     write_survivors(options.output / "survivors.txt", verdicts, reasons)
 
