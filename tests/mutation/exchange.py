@@ -51,7 +51,6 @@ def _without_inner(code):
 
 def functions_of(folder):
     """All functions that exist now and stand in the folder's files, by file."""
-    gc.unfreeze()  # what is frozen would not be among the objects
     found = {}  # by type(), since isinstance() asks the object, and a weak proxy may have lost what it stands for
     for thing in gc.get_objects():
         if type(thing) is types.FunctionType and thing.__code__.co_filename.startswith(f"{folder}/"):
