@@ -20,17 +20,25 @@ class Replay:
 
     def __init__(self, net):
         self.net = net
-        self._settings = {}
+        self._settings, self._contents = {}, {}
 
     def evaluating(self, layer, function, again):
         """The block evaluates the `function` of `layer`: the first time, or `again`, silently, with the same result."""
         if not again:
-            is_module = isinstance(function, Module)
-            modules = [(module, "training", module.training) for module in function.modules()] if is_module else []
-            slots = [(parameter, "slot", parameter.slot) for parameter in function.parameters()] if is_module else []
-            self._settings[layer] = seeding.position(), modules + slots
+            modules, parameters = self._modules_and_parameters(function)
+            training = [(module, "training", module.training) for module in modules]
+            slots = [(parameter, "slot", parameter.slot) for parameter in parameters]
+            self._settings[layer] = seeding.position(), training + slots
             return contextlib.nullcontext()
         return replaying(*self._settings[layer])
+
+    def _modules_and_parameters(self, function):
+        """All of `function`, which is searched once however many layers share it."""
+        if not isinstance(function, Module):
+            return [], []
+        if function not in self._contents:
+            self._contents[function] = list(function.modules()), list(function.parameters())
+        return self._contents[function]
 
 
 class Evaluation:
