@@ -324,6 +324,12 @@ def test_linear_gives_the_same_bits_however_arrays_lie_in_memory(dtype, layout, 
         assert np.array_equal(ours, theirs)
 
 
+def test_dropout_keeps_what_draws_the_very_number_p():
+    manual_seed(0)
+    p = float(seeding.generator_for(*seeding.position()).random(1, dtype=np.float32)[0])
+    assert F.dropout(np.ones(1, np.float32), p).data == np.float32(1 / (1 - p))
+
+
 def test_defaults():
     x, w = normal((1, 4, 4, 2), seed=1), normal((3, 3, 2, 2), seed=2)
     assert np.array_equal(F.conv2d(x, w).data, F.conv2d(x, w, None, 1, 0).data)

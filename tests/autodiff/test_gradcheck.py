@@ -7,7 +7,7 @@ from support import normal
 
 from mininet import Tensor, check_gradient, check_jacobian
 from mininet import functional as F
-from mininet.autodiff import GradientError, elementary, functional
+from mininet.autodiff import GradientError, elementary, functional, is_recording
 from mininet.autodiff.tape import Operation
 from mininet.autodiff.tensor import apply
 
@@ -204,3 +204,9 @@ def test_a_slightly_wrong_vjp_is_rejected_at_any_scale(scale):
 @by_checker
 def test_an_empty_output_has_right_gradients(check):
     check(lambda x: functional.tanh(x), np.zeros((0, 3)))
+
+
+def test_differences_are_taken_without_a_tape():
+    seen = []
+    check_gradient(lambda x: seen.append(is_recording()) or x * 2, np.ones(2), directions=1)
+    assert seen == [True, False, False]

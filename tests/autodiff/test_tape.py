@@ -540,3 +540,9 @@ def test_stretched_axes_are_summed_whatever_stands_beside_them(shape):
     a, b = Tensor(np.ones(shape), requires_grad=True), np.ones((2, 3, 1))
     (a * b).sum().backward()
     assert np.array_equal(a.grad, np.full(shape, 6 / a.size))
+
+
+def test_a_walk_may_reach_the_record_that_it_is_told_to_end_at():
+    x = Tensor(np.ones(2), requires_grad=True)
+    y = x * 3
+    assert (backpropagate(y.slot, np.ones(2), since=y.slot.record.number).pop(x.slot) == 3).all()

@@ -308,3 +308,10 @@ def test_labels_and_indices_may_change_after_forward():
     y.backward()
     assert x.grad.tolist() == [1, 1, 0, 0]
     assert x[[]].shape == (0,)
+
+
+def test_the_array_protocol_asked_directly():
+    tensor = Tensor(np.ones(2, np.float32))
+    assert tensor.__array__(np.float64).dtype == np.float64
+    with pytest.raises(ValueError, match="Unable to avoid copy"):
+        tensor.__array__(np.float64, copy=False)

@@ -179,6 +179,13 @@ def test_tiny_shares_of_the_work():
         x, v, b = zeros(12)
         x[place] = LIMIT + 1
         assert step(x, v, b, np.zeros(12), F(1, 2))[0] == TOO_LARGE
+    x = np.zeros(12, np.int64)
+    status, values = exact.add(x, np.ones(12))
+    assert status == FINE
+    assert (x == 2**40).all()
+    assert (values == 1).all()
+    exact.add(x, np.ones(12), sign=-1)
+    assert not x.any()
 
 
 def test_more_elements_than_one_share():

@@ -1,6 +1,8 @@
 """Which fraction stands for gamma, and when bits are spilled."""
 
 import math
+import threading
+import time
 
 import hypothesis.strategies as st
 import numpy as np
@@ -202,3 +204,23 @@ def test_gamma_not_quite_2_to_the_minus_20_from_0_or_1_is_refused_not_changed(ga
     # 1/2^20 is nearer than 0, but off by two thirds of gamma
     with pytest.raises(ValueError, match="2\\^-20 away from 0 and 1"):
         as_fraction(gamma)
+
+
+class SlowSchedule(SpillSchedule):
+    def _after_step(self, bound):
+        time.sleep(1e-4)
+        return super()._after_step(bound)
+
+
+def test_threads_share_a_schedule():
+    alone, shared = SpillSchedule(F(9, 10)), SlowSchedule(F(9, 10))
+    threads = [threading.Thread(target=shared.spills_before, args=(60,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [shared.spills_before(step) for step in range(61)] == [alone.spills_before(step) for step in range(61)]
+
+
+def test_a_fraction_that_is_off_by_just_the_tolerance_will_do():
+    assert as_fraction(F(998, 2003) * F(2**30, 2**30 + 1)) == F(998, 2003)

@@ -18,7 +18,7 @@ from reversible_support import (
     train_step,
 )
 
-from mininet import IResNet, ResidualNet, RevNet, Tensor, manual_seed, nn, no_grad
+from mininet import IResNet, MomentumNet, ResidualNet, RevNet, Tensor, manual_seed, nn, no_grad
 from mininet.autodiff import is_replaying
 from mininet.seeding import position
 
@@ -321,3 +321,12 @@ def test_what_lies_in_a_used_buffer_does_not_matter(kind, arithmetic, backprop, 
     monkeypatch.setattr(buffers, "empty", used)
     net.load_state_dict(start)
     assert_same_bits(train_step(net, x), expected)
+
+
+@pytest.mark.parametrize(("make", "parts"), [(ResidualNet, "x"), (MomentumNet, "x and v")])
+def test_what_does_not_come_back_is_named(make, parts):
+    functions = [nn.Linear(2, 2) for _ in range(4)]
+    loss = make(functions, backprop="checkpointed")(np.ones((1, 2), np.float32)).sum()
+    functions[0].weight.data += 1
+    with pytest.raises(RuntimeError, match=f"did not lead to the same {parts}: parameters"):
+        loss.backward()

@@ -190,3 +190,13 @@ def test_drift_beyond_all_floats_is_infinite_and_gives_no_warning():
     assert report.bits == math.inf
     assert report.largest_error == math.inf
     assert np.isfinite(report.position_units[-5:]).all(), "layers that came back before are not affected"
+
+
+def test_nothing_is_evaluated_where_the_way_back_is_infinite():
+    def refuses(x):
+        if not np.isfinite(x.data).all():
+            raise ArithmeticError
+        return x * -1.5
+
+    net = MomentumNet([refuses, *[lambda x: x * -1.5] * 300], gamma=0.05, arithmetic="float")
+    assert np.isinf(net.check_inversion(np.ones((2, 2), np.float32)).position_units[0])

@@ -187,3 +187,11 @@ def test_it_can_be_trained_within_the_constraint():
         assert max(norms) <= 0.5 * (1 + 1e-3)
     assert losses[-1] < 0.9 * losses[1]
     assert min(found[10:]) > 0.5, "the constraint is of consequence in every step"
+
+
+@pytest.mark.parametrize(("epsilons", "times"), [(63.5, 1), (64.5, 2)])
+def test_the_default_tolerance_is_64_epsilons(epsilons, times):
+    net = IResNet([linear(epsilons * np.finfo(np.float64).eps)])
+    state = net.run(np.ones(1))
+    net.invert(state)
+    assert state.evaluations == [times]

@@ -67,6 +67,49 @@ def test_maps_with_few_stretches_are_soon_exhausted(features, monkeypatch):
     assert len(steps) < 20 * 8  # not all: a step beyond is needed where rounding errors add up
 
 
+def linear(weight):
+    layer = nn.Linear(*weight.shape, bias=False).to(weight.dtype.type)
+    layer.weight.data = weight
+    return layer
+
+
+@pytest.mark.parametrize(("size", "seed"), [(256, 135), (512, 13), (1024, 23), (2**15, 0), (2**15, 7)])
+def test_rounding_errors_do_not_add_up_to_a_larger_norm(size, seed):
+    """Two stretches that are nearly equal: what is left after two steps is little more than rounding errors."""
+    weight = np.sign(np.random.default_rng(seed).standard_normal((2, size))).astype(np.float32)
+    expected = np.linalg.norm(weight.astype(np.float64), 2)
+    assert spectral_norm(linear(weight)) == pytest.approx(expected, rel=SHARE)
+
+
+def test_a_large_norm_is_no_reason_to_stop_early():
+    weight = np.ones((2, 2**14), np.float32)
+    weight[1, ::2] = -1
+    weight[0] *= np.float32(1 - 3.684e-4)
+    assert spectral_norm(linear(weight)) == pytest.approx(128, rel=SHARE)
+
+
+def test_a_matrix_made_so_that_the_iteration_stays_at_the_second_largest_stretch_for_11_steps():
+    size = 48
+    start = np.random.default_rng(0).standard_normal(size)  # where the iteration begins
+    others = np.random.default_rng(7).standard_normal((size, size - 1))
+    q = np.linalg.qr(np.column_stack([start, others]))[0]
+    top = 10**-11.6 * q[:, 0] + q[:, 1]
+    q = np.linalg.qr(np.column_stack([top, np.random.default_rng(8).standard_normal((size, size - 1))]))[0]
+    weight = (q * [1, 0.9, *np.linspace(0.75, 0, size - 2)]) @ q.T
+    assert spectral_norm(linear(weight)) == pytest.approx(1, rel=SHARE)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_norm_of_a_number(dtype):
+    assert spectral_norm(linear(np.array([[-2]], dtype))) == 2
+
+
+def test_a_weight_at_the_limit_is_not_written_to():
+    layer = linear(np.array([[0.5]], np.float32))
+    layer.weight.data.flags.writeable = False
+    assert limit_lipschitz(layer, 0.5) == 0.5
+
+
 @pytest.mark.parametrize("scale", [1e-30, 1e-15, 1e15, 1e30])
 def test_norms_of_any_size(scale):
     layer = nn.Linear(5, 5)

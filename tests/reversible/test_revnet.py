@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from reversible_support import batch, dense_block, every_arithmetic, network
 
-from mininet import MomentumNet, RevNet, Tensor, get_num_threads, manual_seed, set_num_threads, track_memory
-from mininet.kernels import exact
+from mininet import MomentumNet, RevNet, Tensor, get_num_threads, manual_seed, nn, set_num_threads, track_memory
+from mininet.kernels import buffers, exact
 from mininet.reversible.revnet import CoupledAdjoint, ExactCoupledState
 
 FLOATS = [0.0, 1.0, -1.0, 0.3, -(2.0**-41), 3 * 2.0**-41, -3 * 2.0**-41, 1e-30, 12345.678, -(2.0**19)]
@@ -216,3 +216,12 @@ def test_both_halves_of_the_gradient_are_counted():
         adjoint.add(np.ones((1, 100), np.float32))
         assert memory.current_by_kind["gradients"] == 2 * half + handed_out.nbytes - half
         assert memory.current_bytes == 2 * half
+
+
+def test_a_state_that_has_come_back_holds_no_floats_beside_its_integers():
+    buffers.clear()
+    net = RevNet([nn.Linear(32, 32)] * 3)
+    state = net.run(np.ones((1024, 64), np.float32))
+    with track_memory() as memory:
+        net.invert(state)
+    assert memory.current_by_kind["transient"] == 0
