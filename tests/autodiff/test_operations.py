@@ -1,4 +1,4 @@
-"""Every operation of `mininet.functional`, driven by the table in tests/operation_table.py."""
+"""Every operation of `mininet.functional`, driven by the table in tests/support/operation_table.py."""
 
 import numpy as np
 import pytest

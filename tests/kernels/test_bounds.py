@@ -17,7 +17,7 @@ from support import ROOT, run_python
 pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="about compiled kernels")
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="protects pages of memory")
 
-START = f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r})\n"
+START = f"import sys; sys.path[:0] = [{str(ROOT / 'tests')!r}, {str(ROOT / 'tests' / 'support')!r}]\n"
 
 CHECKED = """
 import numpy as np

@@ -12,7 +12,7 @@ import numpy as np
 
 from mininet.kernels import buffers
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 DTYPES = (np.float32, np.float64)
 
 

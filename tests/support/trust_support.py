@@ -8,7 +8,7 @@ import sys
 
 from support import ROOT
 
-TRUST = pathlib.Path(__file__).parent / "trust"
+TRUST = pathlib.Path(__file__).parents[1] / "trust"
 HANG = 300
 """Seconds after which a process that should have ended long ago is taken to hang."""
 
