@@ -23,7 +23,7 @@ import shlex
 import sys
 
 from mininet import plotting
-from mininet.files import written_atomically
+from mininet.base.files import written_atomically
 from mininet.kernels.threads import usable_cores
 
 from . import figures, report

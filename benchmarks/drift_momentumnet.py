@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from momentumnet import MomentumNet
 
-from mininet.experiments import drift
-from mininet.files import written_atomically
+from mininet.base.files import written_atomically
+from mininet.experiments.drift import drift
 
 
 def twin(function):

@@ -4,7 +4,7 @@ import datetime
 import importlib.metadata
 import subprocess
 
-from mininet import machine
+from mininet.experiments import machine
 from mininet.version import VERSION
 
 from .processes import ROOT

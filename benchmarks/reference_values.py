@@ -16,7 +16,7 @@ import torch
 from torch.nn import functional
 
 from mininet import manual_seed, models
-from mininet.files import written_atomically
+from mininet.base.files import written_atomically
 
 GAMMAS = (0.5, 0.9)
 LEARNING_RATE = 0.05

@@ -4,8 +4,8 @@ import pathlib
 import statistics
 import textwrap
 
-from mininet.files import written_atomically
-from mininet.machine import in_words
+from mininet.base.files import written_atomically
+from mininet.experiments.machine import in_words
 
 from .summary import LayerSummary, NetworkSummary, geometric_mean, median, over_rounds, spread
 

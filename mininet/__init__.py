@@ -1,10 +1,13 @@
 """Momentum residual neural networks from scratch, on NumPy and Numba.
 
 After M. E. Sander, P. Ablin, M. Blondel, G. Peyré, *Momentum Residual Neural Networks*, ICML 2021.
+
+The library, each part using only those before it: `base`, `kernels`, `autodiff`, `nn` and `optim`, `reversible` (the
+subject), `models`, `datasets`, `training`.  Built on it: `experiments`, `grader`, `course`.
 """
 
-from . import datasets, models, nn, optim
-from .autodiff import Tensor, check_gradient, check_jacobian, enable_grad, functional, no_grad
+from . import datasets, functional, models, nn, optim
+from .autodiff import Tensor, check_gradient, check_jacobian, enable_grad, no_grad
 from .kernels import get_num_threads, set_num_threads
 from .memory import track_memory
 from .reversible import IResNet, MomentumNet, ResidualNet, RevNet

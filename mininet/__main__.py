@@ -2,19 +2,22 @@
 
 import argparse
 import dataclasses
+import functools
 import json
-import math
 import os
 import pathlib
 import sys
+from collections.abc import Sequence
 
 import numba
 
-from . import get_num_threads, grader, machine, models, plotting
-from .experiments import compare as comparing
-from .experiments import compare_report, image_training, reproduce, step_profile
+from . import get_num_threads, grader, models, plotting
+from .base.files import written_atomically
+from .experiments import machine, reproduce, step_profile
 from .experiments.claim import Options
-from .files import written_atomically
+from .experiments.compare import comparison as comparing
+from .experiments.compare import report
+from .experiments.images import image_training
 from .kernels.exact import as_fraction
 from .training import CHECKPOINT, CURVES, FIGURE
 from .version import VERSION
@@ -23,34 +26,29 @@ RESULTS = ("compare.json", "compare.png")
 WEIGHTS = "weights.npz"
 
 
-def _integer(lowest, highest):
-    """A parser of integers from `lowest` to `highest`."""
+def _parsed(convert, is_allowed, what):
+    """A parser of what `convert` makes of an argument, if it `is_allowed`."""
 
     def parse(text):
         try:
-            value = int(text)
+            value = convert(text)
         except ValueError:
             value = None
-        if value is None or not lowest <= value <= highest:
-            raise argparse.ArgumentTypeError(f"must be an integer from {lowest} to {highest}, got {text!r}")
+        if value is None or not is_allowed(value):
+            raise argparse.ArgumentTypeError(f"must be {what}, got {text!r}")
         return value
 
     return parse
+
+
+def _integer(lowest, highest):
+    return _parsed(int, lambda value: lowest <= value <= highest, f"an integer from {lowest} to {highest}")
 
 
 def _between(lowest, highest):
     """A parser of numbers strictly between `lowest` and `highest`."""
-
-    def parse(text):
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not lowest < value < highest:
-            raise argparse.ArgumentTypeError(f"must be a number above {lowest:g} and below {highest:g}, got {text!r}")
-        return value
-
-    return parse
+    what = f"a number above {lowest:g} and below {highest:g}"
+    return _parsed(float, lambda value: lowest < value < highest, what)
 
 
 def _gamma(text):
@@ -64,18 +62,18 @@ def _gamma(text):
 
 
 def _parser():
-    parser = argparse.ArgumentParser(
-        prog="python -m mininet", description="Momentum residual neural networks, exactly inverted."
-    )
+    about = "Momentum residual neural networks, exactly inverted."
+    parser = argparse.ArgumentParser(prog="python -m mininet", description=about)
     parser.add_argument("--version", action="version", version=f"mininet {VERSION}")
-    commands = parser.add_subparsers(dest="command", required=True)
+    with_defaults = functools.partial(argparse.ArgumentParser, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=with_defaults)
+
     defaults = comparing.Settings()
     command = commands.add_parser(
         "compare",
         help="train on digits with stored activations and without, and compare",
         description="Train the same convolutional momentum network on handwritten digits twice, with stored "
         "activations and memory-free; print a table, and save it (compare.json) with a figure (compare.png).",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     command.add_argument("--depth", type=_integer(1, 1000), default=defaults.depth, help="momentum layers")
     command.add_argument("--width", type=_integer(1, 512), default=defaults.width, help="channels")
@@ -87,28 +85,7 @@ def _parser():
     command.add_argument("--seed", type=_integer(0, 2**63 - 1), default=defaults.seed, help="of weights and batches")
     command.add_argument("--output", type=pathlib.Path, default=pathlib.Path("results"), help="folder for the results")
     command.add_argument("--quiet", action="store_true", help="no progress bars")
-    command.set_defaults(run=_compare)
-    _add_train(commands)
-    _add_evaluate(commands)
-    _add_reproduce(commands)
-    _add_grade(commands)
-    command = commands.add_parser(
-        "info",
-        help="show versions and settings, and where the time of a training step goes",
-        description="Show versions and settings; with --profile, where the time of a training step goes, by operation.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    command.add_argument("--profile", action="store_true", help="profile training steps on random images")
-    command.add_argument("--depth", type=_integer(1, 1000), default=10, help="momentum layers")
-    command.add_argument("--width", type=_integer(1, 512), default=16, help="channels")
-    command.add_argument("--batch-size", type=_integer(2, 4096), default=64, help="images a step")
-    command.add_argument("--size", type=_integer(1, 512), default=32, help="height and width of the images")
-    command.add_argument("--arithmetic", choices=("exact", "float"), default="exact", help="of x and v")
-    command.set_defaults(run=_info)
-    return parser
 
-
-def _add_train(commands):
     defaults = image_training.Settings()
     command = commands.add_parser(
         "train",
@@ -116,7 +93,6 @@ def _add_train(commands):
         description="Train an image classifier; writes a checkpoint, curves.csv and curves.png, and at the end "
         "weights.npz, by PyTorch's names.  Stop it when you like: with --resume it goes on from the last checkpoint, "
         "to the same bits.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     _add_classifier(command)
     command.add_argument("--learned-velocity", action="store_true", help="v_0 as a learned function of x_0, not 0")
@@ -130,20 +106,58 @@ def _add_train(commands):
     command.add_argument("--resume", action="store_true", help="go on from the checkpoint there, if there is one")
     command.add_argument("--checkpoint-seconds", type=_between(-1e-300, 1e9), default=60.0, help="between checkpoints")
     command.add_argument("--quiet", action="store_true", help="no progress bars")
-    command.set_defaults(run=_train)
 
-
-def _add_evaluate(commands):
     command = commands.add_parser(
         "evaluate",
         help="the test accuracy of a network with given weights",
         description="Read weights, of a residual network or what it was trained as, and print the test accuracy.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     _add_classifier(command)
     command.add_argument("--weights", required=True, help="a PyTorch state dict, .npz or .safetensors")
     command.add_argument("--confusion", type=pathlib.Path, help="a file for the counts by true and predicted class")
-    command.set_defaults(run=_evaluate)
+
+    command = commands.add_parser(
+        "reproduce",
+        help="run an experiment of the paper",
+        description="Run an experiment of the paper: print its numbers and save its figure.  Trainings go on where an "
+        "interrupted run left them.",
+    )
+    which = f"which one; all but {' and '.join(reproduce.WITH_DATA)}, which need data and an hour"
+    command.add_argument("experiment", choices=(*reproduce.EXPERIMENTS, "all"), help=which)
+    command.add_argument("--quick", action="store_true", help="a small version, in seconds")
+    command.add_argument("--data", type=pathlib.Path, help="folder of CIFAR-10, else the variable MININET_DATA")
+    command.add_argument("--epochs", type=_integer(1, 10_000), help="of each training, else the experiment's own")
+    command.add_argument("--seeds", type=_integer(1, 100), help="how many, else the experiment's own number")
+    command.add_argument("--weights", help="file of pretrained weights, for fine_tuning")
+    command.add_argument("--output", type=pathlib.Path, default=pathlib.Path("results"), help="folder for the results")
+    command.add_argument("--quiet", action="store_true", help="no progress bars")
+
+    command = commands.add_parser(
+        "grade",
+        help="try out your own implementation of a momentum block",
+        description="Try whether a Python file with forward, invert and backward of a momentum block keeps what it "
+        "promises: the right result, inversion, gradients, memory.  Of a promise that is broken it shows the smallest "
+        "example and the likely cause.  The exit status is 0 if all are kept.",
+        formatter_class=argparse.HelpFormatter,
+    )
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("path", nargs="?", type=pathlib.Path, help="the file")
+    what.add_argument("--template", type=pathlib.Path, metavar="FILE", help="write a file to begin with")
+    when = "grade exact arithmetic also where nothing of it is written yet"
+    command.add_argument("--exact", action="store_true", help=when)
+
+    command = commands.add_parser(
+        "info",
+        help="show versions and settings, and where the time of a training step goes",
+        description="Show versions and settings; with --profile, where the time of a training step goes, by operation.",
+    )
+    command.add_argument("--profile", action="store_true", help="profile training steps on random images")
+    command.add_argument("--depth", type=_integer(1, 1000), default=10, help="momentum layers")
+    command.add_argument("--width", type=_integer(1, 512), default=16, help="channels")
+    command.add_argument("--batch-size", type=_integer(2, 4096), default=64, help="images a step")
+    command.add_argument("--size", type=_integer(1, 512), default=32, help="height and width of the images")
+    command.add_argument("--arithmetic", choices=("exact", "float"), default="exact", help="of x and v")
+    return parser
 
 
 def _add_classifier(command):
@@ -159,45 +173,6 @@ def _add_classifier(command):
         "--normalization", choices=image_training.NORMALIZATIONS, default=defaults.normalization,
         help="whose mean and deviation images are normalised with",
     )  # fmt: skip
-
-
-def _add_reproduce(commands):
-    command = commands.add_parser(
-        "reproduce",
-        help="run an experiment of the paper",
-        description="Run an experiment of the paper: print its numbers and save its figure.  Trainings go on where an "
-        "interrupted run left them.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    command.add_argument(
-        "experiment", choices=(*reproduce.EXPERIMENTS, "all"),
-        help=f"which one; all but {' and '.join(reproduce.WITH_DATA)}, which need data and an hour",
-    )  # fmt: skip
-    command.add_argument("--quick", action="store_true", help="a small version, in seconds")
-    command.add_argument("--data", type=pathlib.Path, help="folder of CIFAR-10, else the variable MININET_DATA")
-    command.add_argument("--epochs", type=_integer(1, 10_000), help="of each training, else the experiment's own")
-    command.add_argument("--seeds", type=_integer(1, 100), help="how many, else the experiment's own number")
-    command.add_argument("--weights", help="file of pretrained weights, for fine_tuning")
-    command.add_argument("--output", type=pathlib.Path, default=pathlib.Path("results"), help="folder for the results")
-    command.add_argument("--quiet", action="store_true", help="no progress bars")
-    command.set_defaults(run=_reproduce)
-
-
-def _add_grade(commands):
-    command = commands.add_parser(
-        "grade",
-        help="try out your own implementation of a momentum block",
-        description="Try whether a Python file with forward, invert and backward of a momentum block keeps what it "
-        "promises: the right result, inversion, gradients, memory.  Of a promise that is broken it shows the smallest "
-        "example and the likely cause.  The exit status is 0 if all are kept.",
-    )
-    what = command.add_mutually_exclusive_group(required=True)
-    what.add_argument("path", nargs="?", type=pathlib.Path, help="the file")
-    what.add_argument("--template", type=pathlib.Path, metavar="FILE", help="write a file to begin with")
-    command.add_argument(
-        "--exact", action="store_true", help="grade exact arithmetic also where nothing of it is written yet"
-    )
-    command.set_defaults(run=_grade)
 
 
 def _output_folder(path):
@@ -222,11 +197,11 @@ def _compare(arguments):
         comparison = comparing.compare(settings, progress=not arguments.quiet)
     except (OverflowError, FloatingPointError) as error:
         raise SystemExit(f"mininet: training diverged, {error}; try a smaller --learning-rate") from None
-    print(compare_report.table(comparison))
+    print(report.table(comparison))
     numbers, figure = (folder / name for name in RESULTS)
     with written_atomically(numbers) as path:
-        path.write_text(json.dumps(compare_report.summary(comparison), indent=1, allow_nan=False))
-        plotting.save(compare_report.draw(comparison), figure)
+        path.write_text(json.dumps(report.summary(comparison), indent=1, allow_nan=False))
+        plotting.save(report.draw(comparison), figure)
     print(f"saved {numbers} and {figure}")
 
 
@@ -313,11 +288,13 @@ def _info(arguments):
     print(f"JIT: {'off (NUMBA_DISABLE_JIT)' if numba.config.DISABLE_JIT else 'on'}")
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     parsed = _parser().parse_args(arguments)
+    runs = {"compare": _compare, "train": _train, "evaluate": _evaluate, "reproduce": _reproduce, "grade": _grade}
+    runs["info"] = _info
     try:
-        return parsed.run(parsed) or 0
+        return runs[parsed.command](parsed) or 0
     except KeyboardInterrupt:
         print("\nmininet: interrupted; no file is half-written", file=sys.stderr)
         return 130

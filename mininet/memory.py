@@ -1,23 +1,26 @@
 """Memory you can see: how many bytes are held, and for what.
 
 Activation memory is what this project is about, so it is counted where it arises: the tape reports the arrays it
-saves, the states of reversible networks report themselves, and so on.  A buffer counts from the moment it is first
+saves, the states of reversible networks report themselves, and so on.  An allocation counts from the moment it is first
 reported, made or used by an operation, until NumPy frees it; once, however many arrays look at it.
 
+>>> net, x = nn.Linear(2, 2), np.ones((3, 2), np.float32)
 >>> with track_memory() as memory:
-...     loss = net(x).sum()
-...     loss.backward()
->>> memory.peak_bytes, memory.by_kind["activations"]
+...     net(x).sum().backward()
+>>> memory.by_kind["gradients"] > 0
+True
 """
 
+import functools
 import gc
-import os
-import threading
+import sys
 import weakref
+from collections.abc import Callable
+from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
-from .interrupts import interrupt_soon
+from .base import instruments
 
 KINDS = (
     "parameters",
@@ -36,7 +39,7 @@ KINDS = (
 parameters        arrays that are trained, and batch-norm's running statistics
 optimizer         what an optimiser remembers between steps
 state             position x and velocity v of a momentum network
-side information  the bits that multiplying by gamma would destroy: buffer words and the stack of spilled bits
+side information  the bits that multiplying by gamma would destroy: the remainders' words and the stack of spilled bits
 checkpoints       copies of the state, kept at some layers to start again from
 gradients         gradients on their way back, and those that have arrived in `.grad`
 activations       arrays that a tape holds for the backward pass
@@ -48,32 +51,17 @@ idle buffers      memory that lies ready for the next array
 KEPT_FOR_BACKWARD = ("state", "side information", "checkpoints", "activations")
 """The kinds that are there because a backward pass is to come."""
 
-_trackers = []
-lock = threading.RLock()
-"""Held by who counts memory or lends it (`mininet.kernels.buffers`).  One for both, because the garbage collector may
-run at any moment, and an array that dies then is both counted and brought back."""
 
-
-def _renew_lock():
-    """A forked child may find the lock held by a thread that it does not have."""
-    global lock
-    lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
-
-
-class _Buffer:
+class _Allocation:
     """One allocation: its size, what it was reported as and is counted as, and on how many tape records it stands."""
 
     __slots__ = ("counted", "kind", "nbytes", "on_tape", "watch")
 
-    def __init__(self, nbytes, kind, watch):
+    def __init__(self, nbytes: int, kind: str, watch: weakref.ref[NDArray[Any]]) -> None:
         self.nbytes, self.kind, self.watch = nbytes, kind, watch
         self.counted, self.on_tape = kind, 0
 
-    def counts_as(self):
+    def counts_as(self) -> str:
         if self.on_tape and self.kind in ("transient", "workspace"):
             return "activations"
         return self.kind
@@ -97,8 +85,8 @@ class MemoryTracker:
         What is held now.
     """
 
-    def __init__(self):
-        self._buffers = {}
+    def __init__(self) -> None:
+        self._allocations: dict[int, _Allocation] = {}
         self.current_bytes = self.peak_bytes = 0
         self.current_by_kind = dict.fromkeys(KINDS, 0)
         self.by_kind = dict.fromkeys(KINDS, 0)
@@ -107,7 +95,7 @@ class MemoryTracker:
 
     # Ctrl-C comes where a function begins or has returned: not between lines that belong together and call nothing
 
-    def _raise_peaks(self, kind):
+    def _raise_peaks(self, kind: str) -> None:
         """After `kind` has grown."""
         self.by_kind[kind] = max(self.by_kind[kind], self.current_by_kind[kind])
         kept = sum(self.current_by_kind[name] for name in KEPT_FOR_BACKWARD)
@@ -116,54 +104,56 @@ class MemoryTracker:
             self.peak_bytes = self.current_bytes
             self.at_peak = dict(self.current_by_kind)
 
-    def _move(self, buffer):
-        old, new = buffer.counted, buffer.counts_as()
+    def _move(self, allocation: _Allocation) -> None:
+        old, new = allocation.counted, allocation.counts_as()
         if new != old:
-            buffer.counted = new
-            self.current_by_kind[old] -= buffer.nbytes
-            self.current_by_kind[new] += buffer.nbytes
+            allocation.counted = new
+            self.current_by_kind[old] -= allocation.nbytes
+            self.current_by_kind[new] += allocation.nbytes
             self._raise_peaks(new)
 
-    def _find(self, owner, kind):
-        """The buffer of the array `owner`, counted from now on if it is new."""
+    def _find(self, owner: NDArray[Any], kind: str) -> _Allocation:
+        """The allocation of the array `owner`, counted from now on if it is new."""
         key = id(owner)
-        buffer = self._buffers.get(key)
-        if buffer is not None and buffer.watch() is not owner:  # Ctrl-C came when that array died
-            self._forget(key)
-            buffer = None
-        if buffer is None:
-            buffer = _Buffer(owner.nbytes, kind, weakref.ref(owner, lambda _: self._forget_dead(key)))
-            self._buffers[key] = buffer
-            self.current_by_kind[kind] += buffer.nbytes
-            self.current_bytes += buffer.nbytes
+        allocation = self._allocations.get(key)
+        if allocation is not None and allocation.watch() is not owner:  # Ctrl-C came when that array died
+            self.forget(key)
+            allocation = None
+        if allocation is None:
+            allocation = _Allocation(owner.nbytes, kind, weakref.ref(owner, functools.partial(self._forget_dead, key)))
+            self._allocations[key] = allocation
+            self.current_by_kind[kind] += allocation.nbytes
+            self.current_bytes += allocation.nbytes
             self._raise_peaks(kind)
-        return buffer
+        return allocation
 
-    def _forget(self, key):
-        with lock:
-            if key in self._buffers:
-                buffer = self._buffers[key]
-                del self._buffers[key]
-                self.current_by_kind[buffer.counted] -= buffer.nbytes
-                self.current_bytes -= buffer.nbytes
+    def _forget_dead(self, key: int, _: object, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        if not is_finalizing():  # then modules have lost their contents
+            self.forget(key)
 
-    def _forget_dead(self, key):
-        try:
-            self._forget(key)
-        except KeyboardInterrupt:
-            interrupt_soon()
-            self._forget(key)
+    def forget(self, key: int) -> None:
+        """Count the array of this `id` no longer."""
+        with instruments.lock:
+            if key in self._allocations:
+                allocation = self._allocations[key]
+                del self._allocations[key]
+                self.current_by_kind[allocation.counted] -= allocation.nbytes
+                self.current_bytes -= allocation.nbytes
 
-    def _note(self, owner, kind):
-        buffer = self._find(owner, kind)
-        if KINDS.index(kind) < KINDS.index(buffer.kind):
-            buffer.kind = kind
-        self._move(buffer)
+    def note(self, owner: NDArray[Any], kind: str) -> None:
+        """Count the array `owner` as held for `kind`, or for what comes first in `KINDS`."""
+        if kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+        allocation = self._find(owner, kind)
+        if KINDS.index(kind) < KINDS.index(allocation.kind):
+            allocation.kind = kind
+        self._move(allocation)
 
-    def _hold_on_tape(self, owner, change):
-        buffer = self._find(owner, "transient")
-        buffer.on_tape = max(0, buffer.on_tape + change)
-        self._move(buffer)
+    def hold_on_tape(self, owner: NDArray[Any], change: int) -> None:
+        """Count the array as standing on so many tape records more."""
+        allocation = self._find(owner, "transient")
+        allocation.on_tape = max(0, allocation.on_tape + change)
+        self._move(allocation)
 
 
 class track_memory:
@@ -176,64 +166,17 @@ class track_memory:
     as idle buffers at some moment in the block: what is counted is the same from run to run.
     """
 
-    def __init__(self):
-        self._entered = []
+    def __init__(self) -> None:
+        self._entered: list[MemoryTracker] = []
 
-    def __enter__(self):
+    def __enter__(self) -> MemoryTracker:
         gc.collect()
         tracker = MemoryTracker()
         self._entered.append(tracker)
-        with lock:
-            _trackers.append(tracker)
+        with instruments.lock:
+            instruments.trackers.append(tracker)
         return tracker
 
-    def __exit__(self, *exception):
-        with lock:
-            _trackers.remove(self._entered.pop())
-
-
-def _owner(array):
-    """The array that owns the memory which `array` looks at."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
-
-
-def note(array, kind):
-    """Report that `array` is held for `kind` (one of `KINDS`); costs nothing while nobody is counting."""
-    if _trackers and array.nbytes:
-        if kind not in KINDS:
-            raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
-        with lock:
-            for tracker in _trackers:
-                tracker._note(_owner(array), kind)
-
-
-def forget(array):
-    """Report that `array` is not held any more, though it still exists."""
-    if _trackers:
-        forget_owner(id(_owner(array)))
-
-
-def forget_owner(key):
-    """The same of an array that is about to go, by the `id` of the one that owns its memory."""
-    for tracker in list(_trackers):
-        tracker._forget(key)
-
-
-def hold(arrays):
-    """Report that a tape record has saved `arrays`."""
-    if _trackers:
-        with lock:
-            for array in arrays:
-                for tracker in _trackers:
-                    tracker._hold_on_tape(_owner(array), +1)
-
-
-def let_go(arrays):
-    """Report that a tape record has released `arrays`."""
-    if _trackers:
-        with lock:
-            for array in arrays:
-                for tracker in _trackers:
-                    tracker._hold_on_tape(_owner(array), -1)
+    def __exit__(self, *exception: object) -> None:
+        with instruments.lock:
+            instruments.trackers.remove(self._entered.pop())

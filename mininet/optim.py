@@ -1,65 +1,66 @@
 """Optimisers, and schedules for their learning rate."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from . import memory
 from .autodiff import Tensor
-from .checks import array as array_of
-from .checks import flag, instance, integer, number, shown
-from .profiling import measured_as
+from .base import instruments
+from .base.checks import array as array_of
+from .base.checks import flag, instance, integer, number, shown
+from .base.interrupts import interruptible_between_operations
+from .base.types import FloatArray, IntegerArray
+
+Memories: TypeAlias = dict[str, Any]
+"""What an optimiser remembers about a parameter, by name."""
 
 
 class Optimizer:
-    """Base class: a list of parameters, a learning rate, and arrays remembered for each parameter.
+    """Base class: parameters, a learning rate `lr`, and arrays remembered for each parameter.
 
-    Parameters
-    ----------
-    parameters : iterable of Tensor
-        Different leaves.  Those without a gradient, frozen or unused, are left as they are by `step`.
-    lr : float
-        Learning rate.
+    `parameters` are different leaves.  `step` leaves those without a gradient as they are.
     """
 
-    def __init__(self, parameters, lr):
+    def __init__(self, parameters: Iterable[Tensor], lr: float) -> None:
         self.parameters = _leaves(parameters)
         self.lr = number("lr", lr, 0)
-        self._memories = [{} for _ in self.parameters]
+        self._memories: list[Memories] = [{} for _ in self.parameters]
 
-    @measured_as("optimizer step")
-    def step(self):
+    @interruptible_between_operations
+    def step(self) -> None:
         """Change every parameter that has a gradient, in place."""
-        for parameter, memories in zip(self.parameters, self._memories, strict=True):
-            if parameter.grad is not None:
-                self._update(parameter.data, parameter.grad, memories)
+        with instruments.measured("optimizer step"):
+            for parameter, memories in zip(self.parameters, self._memories, strict=True):
+                if parameter.grad is not None:
+                    self._update(parameter.data, parameter.grad, memories)
 
-    def zero_grad(self):
+    def zero_grad(self) -> None:
         """Drop the gradients of all parameters."""
         for parameter in self.parameters:
             parameter.grad = None
 
-    def _update(self, value, gradient, memories):
+    def _update(self, value: FloatArray, gradient: FloatArray, memories: Memories) -> None:
         raise NotImplementedError(f"{type(self).__name__} does not define _update; use SGD or Adam")
 
-    def state_dict(self):
-        """{"lr": ..., "0.velocity": ..., ...}: all that `load_state_dict` needs to go on with the same bits."""
-        state = {"lr": self.lr}
+    def state_dict(self) -> dict[str, Any]:
+        """Copy {"lr": ..., "0.velocity": ..., ...}: all that `load_state_dict` needs to continue with the same bits."""
+        state: dict[str, Any] = {"lr": self.lr}
         for place, memories in enumerate(self._memories):
             state.update((f"{place}.{name}", np.copy(value)) for name, value in memories.items())
         return state
 
-    def load_state_dict(self, state):
-        """Take over what `state_dict` of an optimiser of the same kind and parameters gave.
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over the `state_dict` of an optimiser of the same kind and parameters.
 
         Raises
         ------
         ValueError
-            If an entry does not fit; nothing is changed then.
+            If an entry does not fit; then nothing changes.
         """
         _require_mapping(state)
-        memories = [{} for _ in self.parameters]
+        memories: list[Memories] = [{} for _ in self.parameters]
         for key, value in state.items():
             if key == "lr":
                 continue
@@ -82,16 +83,17 @@ class Optimizer:
         self.lr = number("lr in state", _plain(state.get("lr")), 0)
         self._memories = memories
 
-    _memory_names = ()
+    _memory_names: tuple[str, ...] = ()
 
-    def _remembered(self, memories, name, like):
-        """The array remembered under `name`, zeros at first."""
+    def _remembered(self, memories: Memories, name: str, like: FloatArray) -> FloatArray:
+        """Get the array remembered under `name`, which starts as zeros."""
         if name not in memories:
             memories[name] = np.zeros_like(like)
-            memory.note(memories[name], "optimizer")
-        if memories[name].dtype != like.dtype:
+            instruments.note(memories[name], "optimizer")
+        array: FloatArray = memories[name]
+        if array.dtype != like.dtype:
             raise TypeError(f"a parameter has become {like.dtype} since the first step: make a new optimiser for it")
-        return memories[name]
+        return array
 
 
 class SGD(Optimizer):
@@ -103,17 +105,24 @@ class SGD(Optimizer):
 
     Parameters
     ----------
-    parameters : iterable of Tensor
-    lr : float
     momentum : float
         At least 0 and below 1.  Not the gamma of a momentum network, which is part of the network.
-    nesterov : bool
-    weight_decay : float
+
+    Examples
+    --------
+    >>> p = nn.Parameter([1.0, 2.0])
+    >>> (p * p).sum().backward()
+    >>> optim.SGD([p], lr=0.25).step()
+    >>> p.data
+    array([0.5, 1. ], dtype=float32)
     """  # fmt: skip
 
     _memory_names = ("velocity",)
 
-    def __init__(self, parameters, lr, momentum=0.0, nesterov=False, weight_decay=0.0):
+    def __init__(
+        self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.0, nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:  # fmt: skip
         super().__init__(parameters, lr)
         self.momentum = number("momentum", momentum, 0, below=1)
         self.nesterov = flag("nesterov", nesterov)
@@ -121,7 +130,7 @@ class SGD(Optimizer):
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov needs a momentum above 0")
 
-    def _update(self, value, gradient, memories):
+    def _update(self, value: FloatArray, gradient: FloatArray, memories: Memories) -> None:
         if self.weight_decay:
             gradient = gradient + self.weight_decay * value
         if self.momentum:
@@ -137,17 +146,20 @@ class Adam(Optimizer):
 
     Parameters
     ----------
-    parameters : iterable of Tensor
-    lr : float
     betas : (float, float)
         Decay rates of the running means of gradients and squared gradients, at least 0 and below 1.
-    eps : float
-    weight_decay : float
+
+    Examples
+    --------
+    >>> optimizer = optim.Adam(nn.Linear(8, 3).parameters(), lr=1e-3)
     """
 
     _memory_names = ("mean", "square", "steps")
 
-    def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+    def __init__(
+        self, parameters: Iterable[Tensor], lr: float = 1e-3, betas: tuple[float, float] | list[float] = (0.9, 0.999),
+        eps: float = 1e-8, weight_decay: float = 0.0,
+    ) -> None:  # fmt: skip
         super().__init__(parameters, lr)
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
             raise ValueError(f"betas must be two numbers, got {shown(betas)}")
@@ -155,7 +167,7 @@ class Adam(Optimizer):
         self.eps = number("eps", eps, 0)
         self.weight_decay = number("weight_decay", weight_decay, 0)
 
-    def _update(self, value, gradient, memories):
+    def _update(self, value: FloatArray, gradient: FloatArray, memories: Memories) -> None:
         if self.weight_decay:
             gradient = gradient + self.weight_decay * value
         mean, square = (self._remembered(memories, name, value) for name in ("mean", "square"))
@@ -170,42 +182,35 @@ class Adam(Optimizer):
 
 
 class Schedule:
-    """Base class: sets `optimizer.lr` to its initial value times a factor of the number of steps so far.
+    """Base class: sets `optimizer.lr` to its initial value times a factor that depends on the steps so far.
 
-    Parameters
-    ----------
-    optimizer : Optimizer
-
-    Attributes
-    ----------
-    steps : int
-        How often `step` was called.
+    The attribute `steps` counts the calls of `step`.
     """
 
-    def __init__(self, optimizer):
+    def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = instance("optimizer", optimizer, Optimizer)
         self.initial_lr = optimizer.lr
         self.steps = 0
         self._apply()
 
-    def factor(self, steps):
-        """What the initial learning rate is multiplied with after `steps` steps."""
+    def factor(self, steps: int) -> float:
+        """Compute the factor of the initial learning rate after `steps` steps."""
         raise NotImplementedError(f"{type(self).__name__} does not define factor")
 
-    def step(self):
-        """Go on by one step."""
+    def step(self) -> None:
+        """Set the learning rate of the next step."""
         self.steps += 1
         self._apply()
 
-    def _apply(self):
+    def _apply(self) -> None:
         self.optimizer.lr = self.initial_lr * self.factor(self.steps)
 
-    def state_dict(self):
-        """What `load_state_dict` needs."""
+    def state_dict(self) -> dict[str, float]:
+        """Copy what `load_state_dict` needs."""
         return {"initial_lr": self.initial_lr, "steps": self.steps}
 
-    def load_state_dict(self, state):
-        """Take over what `state_dict` gave.
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over a `state_dict`.
 
         Raises
         ------
@@ -222,39 +227,53 @@ class Schedule:
 
 
 class MultiStepDecay(Schedule):
-    """Multiply the learning rate by `decay` at each of the `milestones`, given in steps."""
+    """Multiply the learning rate by `decay` at each of the `milestones`, given in steps.
 
-    def __init__(self, optimizer, milestones, decay=0.1):
+    Examples
+    --------
+    >>> schedule = optim.MultiStepDecay(optim.SGD(nn.Linear(2, 2).parameters(), lr=0.1), milestones=[50, 75])
+    >>> [schedule.factor(steps) for steps in (0, 50, 60)]
+    [1.0, 0.1, 0.1]
+    """
+
+    def __init__(self, optimizer: Optimizer, milestones: Sequence[int] | IntegerArray, decay: float = 0.1) -> None:
         if not isinstance(milestones, (tuple, list, range, np.ndarray)):
             raise TypeError(f"milestones must be a sequence of integers, got {shown(milestones)}")
         self.milestones = sorted(integer("milestones", milestone, 1) for milestone in milestones)
         self.decay = number("decay", decay, 0)
         super().__init__(optimizer)
 
-    def factor(self, steps):
-        """What the initial learning rate is multiplied with after `steps` steps."""
+    def factor(self, steps: int) -> float:
+        """Compute the factor of the initial learning rate after `steps` steps."""
         return self.decay ** sum(milestone <= steps for milestone in self.milestones)
 
 
 class CosineDecay(Schedule):
-    """Rise linearly during `warmup` steps, then fall along half a cosine (Loshchilov and Hutter, ICLR 2017) to 0."""
+    """Rise linearly for `warmup` steps, then fall along half a cosine to 0 (Loshchilov and Hutter, ICLR 2017).
 
-    def __init__(self, optimizer, total, warmup=0):
+    Examples
+    --------
+    >>> schedule = optim.CosineDecay(optim.SGD(nn.Linear(2, 2).parameters(), lr=0.1), total=100)
+    >>> [round(schedule.factor(steps), 3) for steps in (0, 50, 100)]
+    [1.0, 0.5, 0.0]
+    """
+
+    def __init__(self, optimizer: Optimizer, total: int, warmup: int = 0) -> None:
         self.total, self.warmup = integer("total", total, 1), integer("warmup", warmup, 0)
         if self.warmup >= self.total:
             raise ValueError(f"warmup must be below total {self.total}, got {self.warmup}")
         super().__init__(optimizer)
 
-    def factor(self, steps):
-        """What the initial learning rate is multiplied with after `steps` steps."""
+    def factor(self, steps: int) -> float:
+        """Compute the factor of the initial learning rate after `steps` steps."""
         if steps < self.warmup:
             return (steps + 1) / (self.warmup + 1)
         done = min(1.0, (steps - self.warmup) / (self.total - self.warmup))
         return 0.5 * (1 + math.cos(math.pi * done))
 
 
-def _leaves(parameters):
-    """The parameters as a list of different leaves."""
+def _leaves(parameters: Iterable[Tensor]) -> list[Tensor]:
+    """Make a list of the parameters, which must be different leaves."""
     try:
         leaves = None if isinstance(parameters, Tensor) else list(parameters)  # a tensor would be taken row by row
     except TypeError:
@@ -273,11 +292,11 @@ def _leaves(parameters):
     return leaves
 
 
-def _require_mapping(state):
+def _require_mapping(state: object) -> None:
     if not isinstance(state, Mapping):
         raise TypeError(f"state must be a mapping, as state_dict gives it, got {type(state).__name__}")
 
 
-def _plain(value):
-    """An array with one element, as files have them, as a plain number."""
+def _plain(value: Any) -> Any:
+    """Make a plain number of an array with one element, which is how files store numbers."""
     return value.item() if isinstance(value, (np.ndarray, np.generic)) and value.size == 1 else value

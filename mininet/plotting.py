@@ -1,6 +1,8 @@
 """One look for all figures: colours that colour-blind readers can tell apart, and the same one for the same thing."""
 
 import contextlib
+from collections.abc import Iterator
+from typing import Any, Literal
 
 import matplotlib.pyplot as plt
 from matplotlib.animation import Animation
@@ -8,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
-from .checks import instance, integer, number, one_of
-from .files import written_atomically
+from .base.checks import instance, integer, number, one_of
+from .base.files import written_atomically
+from .base.types import PathLike
 
 # Okabe and Ito, *Color Universal Design*, 2008
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
@@ -28,7 +31,7 @@ STYLES = {
 }
 """Keywords for `Axes.plot` by method."""
 
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.grid": True,
     "axes.spines.right": False,
@@ -45,17 +48,25 @@ _SETTINGS = {
 }
 
 
-def style(method, **changes):
-    """Keywords for `Axes.plot`: the look of `method`, a key of `STYLES`, with changes."""
+def style(method: Literal["stored", "checkpointed", "float", "exact", "limit"], **changes: Any) -> dict[str, Any]:
+    """Keywords for `Axes.plot`: the look of `method`, a key of `STYLES`, with changes.
+
+    >>> style("exact", label="loss")["label"]
+    'loss'
+    """
     return STYLES[one_of("method", method, STYLES)] | changes
 
 
 @contextlib.contextmanager
-def figure(columns=1, rows=1, width=4.2, height=3.4, **keywords):
+def figure(
+    columns: int = 1, rows: int = 1, width: float = 4.2, height: float = 3.4, **keywords: Any
+) -> Iterator[tuple[Figure, Any]]:
     """Make a figure in the house style inside a `with` block: yields (figure, axes), as `plt.subplots` does.
 
-    columns, rows : int, number of panels
-    width, height : float, of one panel in inches
+    width, height : of one panel, in inches
+
+    >>> with figure(columns=2) as (made, (left, right)):
+    ...     line = left.plot([1, 2], **style("exact"))
     """
     columns, rows = integer("columns", columns, 1), integer("rows", rows, 1)
     width, height = number("width", width, above=0), number("height", height, above=0)
@@ -67,7 +78,7 @@ def figure(columns=1, rows=1, width=4.2, height=3.4, **keywords):
         yield made, axes
 
 
-def save(made, path):
+def save(made: Figure, path: PathLike) -> None:
     """Write a figure to `path` as a whole or not at all, and close it."""
     instance("made", made, Figure)
     with written_atomically(path) as temporary:
@@ -75,17 +86,21 @@ def save(made, path):
     plt.close(made)
 
 
-def save_animation(animation, path, frames_per_second=12):
+def save_animation(animation: Animation, path: PathLike, frames_per_second: float = 12) -> None:
     """Write an animation as a GIF to `path`, as a whole or not at all, and close its figure."""
     instance("animation", animation, Animation)
     number("frames_per_second", frames_per_second, above=0)
     with written_atomically(path) as temporary:
-        animation.save(temporary, writer="pillow", fps=frames_per_second)
-    plt.close(animation._fig)
+        animation.save(temporary, writer="pillow", fps=frames_per_second)  # type: ignore[arg-type]  # it takes fractions
+    plt.close(animation._fig)  # type: ignore[attr-defined]  # there is no public name
 
 
-def readable_bytes(count):
-    """A number of bytes with a unit, as in 1.5 MiB."""
+def readable_bytes(count: float) -> str:
+    """A number of bytes with a unit.
+
+    >>> readable_bytes(3 * 2**19)
+    '1.5 MiB'
+    """
     count = number("count", count)
     for unit in ("B", "KiB", "MiB"):
         if abs(count) < 1024:
@@ -94,7 +109,7 @@ def readable_bytes(count):
     return f"{count:.3g} GiB"
 
 
-def bytes_upwards(axes):
+def bytes_upwards(axes: Axes) -> None:
     """Give `axes` a logarithmic vertical scale with numbers of bytes."""
     instance("axes", axes, Axes).set_yscale("log", base=2)
     axes.yaxis.set_major_locator(LogLocator(base=2, numticks=8))

@@ -1,9 +1,9 @@
-"""Training that survives: whatever stops it, it goes on from its last checkpoint to the same bits.
+"""Training that survives interruptions: it continues from its last checkpoint with the same bits.
 
-All that a step depends on is either in the checkpoint (weights, running statistics, the optimiser's memory, the
-learning rate's schedule, where the random numbers stand, how far the epoch has come) or a function of what is: order
-and augmentation of the data follow from the seed and the numbers of epoch and batch.  A checkpoint is written beside
-its predecessor and then takes its name, so at every moment there is one whole checkpoint or none.
+A step depends on weights, running statistics, the optimiser's memory, the schedule, the position of the random numbers
+and the progress within the epoch, which are all in the checkpoint.  Order and augmentation of the data follow from the
+seed and the numbers of epoch and batch.  A checkpoint is written beside its predecessor and then renamed, so at every
+moment there is one whole checkpoint or none.
 """
 
 import csv
@@ -12,19 +12,23 @@ import json
 import math
 import pathlib
 import time
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from . import plotting, seeding
 from .autodiff import Tensor, no_grad
 from .autodiff import functional as F
-from .checks import flag, instance, integer, number
-from .checks import path as path_of
+from .base.checks import flag, instance, integer, number
+from .base.checks import path as path_of
+from .base.files import written_atomically
+from .base.npz import read_npz
+from .base.types import AnyArray, PathLike
 from .datasets import Batches
-from .files import written_atomically
 from .nn import Module
-from .npz import read_npz
 from .optim import Optimizer, Schedule
 
 CHECKPOINT, CURVES, FIGURE = "checkpoint.npz", "curves.csv", "curves.png"
@@ -33,18 +37,18 @@ _FORMAT = 1
 
 @dataclasses.dataclass
 class Epoch:
-    """What was seen of one epoch.
+    """What one epoch gave.
 
     Attributes
     ----------
     loss : float
-        Mean cross-entropy of the training images, each at the time it was used, in nats.
+        Mean cross-entropy of the training images in nats, each at the time of its use.
     train_accuracy, test_accuracy : float
-        Shares; the first at the time of use as well, the second after the epoch.
+        Shares of images, the first at the time of use, the second after the epoch.
     learning_rate : float
-        At the end.
+        At the end of the epoch.
     images_per_second : float
-        Of training, without the test.
+        Without the test.
     """
 
     loss: float
@@ -60,32 +64,39 @@ class Training:
     Parameters
     ----------
     net : Module
-        From images to logits.
-    optimizer : Optimizer
+        Maps images to logits.
     schedule : Schedule or None
-        Of `optimizer`; takes a step after every batch.
-    batches : Batches
-        To train on.
-    test_batches : Batches
-        To measure accuracy on, after each epoch.
-    epochs : int
+        A schedule of `optimizer`, which takes a step after every batch.
+    batches, test_batches : Batches
+        To train on, and to measure accuracy on after each epoch.
     folder : path, optional
-        Where the checkpoint, ``curves.csv`` and ``curves.png`` go; without it nothing is written.
+        Where to write the checkpoint, ``curves.csv`` and ``curves.png``; by default nothing is written.
     description : dict, optional
-        What distinguishes this training from others, by strings and numbers: a checkpoint with another one is refused.
+        Strings and numbers that distinguish this training from others; other checkpoints are refused.
     checkpoint_seconds : float
-        A checkpoint is written after every epoch, and within one whenever the last is so old.
+        The time between checkpoints within an epoch; there is always one after each epoch.
     progress : bool
-        Whether to show a progress bar with loss, accuracy, images a second and the time left.
+        Whether to show a progress bar with loss, accuracy, images per second and the time left.
 
     Attributes
     ----------
     history : list of Epoch
         The epochs so far.
+
+    Examples
+    --------
+    >>> net = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    >>> batches = datasets.Batches(np.ones((8, 2, 2), np.float32), np.zeros(8, int), batch_size=4)
+    >>> sgd = optim.SGD(net.parameters(), lr=0.1)
+    >>> Training(net, sgd, None, batches, batches, epochs=3, progress=False).run()[-1].test_accuracy
+    1.0
     """
 
-    def __init__(self, net, optimizer, schedule, batches, test_batches, epochs, folder=None, description=None,
-                 checkpoint_seconds=60.0, progress=True):  # fmt: skip
+    def __init__(
+        self, net: Module, optimizer: Optimizer, schedule: Schedule | None, batches: Batches, test_batches: Batches,
+        epochs: int, folder: PathLike | None = None, description: dict[str, Any] | None = None,
+        checkpoint_seconds: float = 60.0, progress: bool = True,
+    ) -> None:  # fmt: skip
         self.net = instance("net", net, Module)
         self.optimizer = instance("optimizer", optimizer, Optimizer)
         self.schedule = None if schedule is None else instance("schedule", schedule, Schedule)
@@ -96,16 +107,16 @@ class Training:
         self.description = {} if description is None else instance("description", description, dict)
         self.checkpoint_seconds = number("checkpoint_seconds", checkpoint_seconds, 0)
         self.progress = flag("progress", progress)
-        self.history = []
+        self.history: list[Epoch] = []
         self._steps, self._loss, self._right, self._seen, self._seconds = 0, 0.0, 0, 0, 0.0  # in the present epoch
 
-    def run(self):
-        """Train until all epochs are done; returns `history`.
+    def run(self) -> list[Epoch]:
+        """Train until all epochs are done, and return `history`.
 
         Raises
         ------
         FloatingPointError
-            If the loss is no longer finite: the last checkpoint is from before.
+            If the loss is no longer finite; the last checkpoint is from before.
         """
         saved = time.monotonic()
         while len(self.history) < self.epochs:
@@ -125,7 +136,7 @@ class Training:
                 self._write_curves()
         return self.history
 
-    def _step(self, images, labels):
+    def _step(self, images: AnyArray, labels: AnyArray) -> None:
         start = time.perf_counter()
         self.net.train()
         self.net.zero_grad()
@@ -144,11 +155,11 @@ class Training:
         self._seen += len(labels)
         self._seconds += time.perf_counter() - start
 
-    def _bar(self):
+    def _bar(self) -> tqdm:
         return tqdm(total=len(self.batches), initial=self._steps, unit="batch", disable=not self.progress,
                     desc=f"epoch {len(self.history) + 1} of {self.epochs}")  # fmt: skip
 
-    def _progress(self):
+    def _progress(self) -> str:
         done = len(self.history) * len(self.batches) + self._steps
         left = (self.epochs * len(self.batches) - done) * self._seconds / self._steps
         return (
@@ -156,7 +167,7 @@ class Training:
             f"{self._seen / self._seconds:.0f} images/s, {tqdm.format_interval(left)} to the end"
         )
 
-    def _end_epoch(self):
+    def _end_epoch(self) -> None:
         seen = max(1, self._seen)
         self.history.append(
             Epoch(
@@ -171,9 +182,9 @@ class Training:
 
     # Checkpoints
 
-    def save(self):
+    def save(self) -> None:
         """Write the checkpoint, as a whole or not at all."""
-        self._require_folder()
+        folder = self._require_folder()
         arrays = {
             f"{part}.{name}": value
             for part, owner in self._parts().items()
@@ -184,39 +195,35 @@ class Training:
         arrays["history"] = np.array([dataclasses.astuple(epoch) for epoch in self.history]).reshape(-1, 5)
         arrays["epoch"] = np.array([self._steps, self._loss, self._right, self._seen, self._seconds])
         arrays["description"] = np.array(json.dumps([_FORMAT, self.description], sort_keys=True))
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with written_atomically(self.folder / CHECKPOINT) as path:
+        folder.mkdir(parents=True, exist_ok=True)
+        with written_atomically(folder / CHECKPOINT) as path:
             np.savez(path, **arrays)
 
-    def _require_folder(self):
+    def _require_folder(self) -> pathlib.Path:
         if self.folder is None:
             raise ValueError("folder must be given for checkpoints, got None")
+        return self.folder
 
-    def _parts(self):
-        """All that has a state dict, by what it is called in the checkpoint."""
+    def _parts(self) -> dict[str, Any]:
+        """Get everything that has a state dict, by its name in the checkpoint."""
         parts = {"net": self.net, "optimizer": self.optimizer, "schedule": self.schedule}
         return {name: part for name, part in parts.items() if part is not None}
 
-    def resume(self):
-        """Go back to where the checkpoint in `folder` was written; without one, to the start.
-
-        Returns
-        -------
-        bool
-            Whether there was one.
+    def resume(self) -> bool:
+        """Go back to the checkpoint in `folder`, and return whether there was one.
 
         Raises
         ------
         ValueError
-            If the file is damaged, or from another training; nothing is changed then.
+            If the file is damaged or from another training; nothing is changed then.
         OSError
-            If it cannot be opened.
+            If the file cannot be opened.
         """
-        self._require_folder()
+        folder = self._require_folder()
         for name in map(pathlib.Path, (CHECKPOINT, CURVES, FIGURE)):
-            for path in self.folder.glob(f".{name.stem}-*{name.suffix}"):
+            for path in folder.glob(f".{name.stem}-*{name.suffix}"):
                 path.unlink(missing_ok=True)  # half-written when the process was killed
-        path = self.folder / CHECKPOINT
+        path = folder / CHECKPOINT
         if not path.exists():
             return False
         arrays = read_npz(path)
@@ -224,7 +231,7 @@ class Training:
         try:
             made_by = json.loads(_taken(arrays, "description", "U", ()).item())
             random = int(_taken(arrays, "random.seed", "u", ())), int(_taken(arrays, "random.draw", "u", ()))
-            rows = np.size(arrays.get("history")) // 5
+            rows = np.size(arrays.get("history", ())) // 5
             history = [Epoch(*row) for row in _taken(arrays, "history", "f", (rows, 5)).tolist()]
             steps, loss, right, seen, seconds = _taken(arrays, "epoch", "f", (5,)).tolist()
             if not all(count.is_integer() for count in (steps, right, seen)) or not math.isfinite(loss + seconds):
@@ -243,10 +250,11 @@ class Training:
         self._seconds = seconds
         return True
 
-    def _load(self, arrays):
-        """Let all parts take over their states from the arrays of a checkpoint, or none of them."""
+    def _load(self, arrays: dict[str, AnyArray]) -> None:
+        """Let all parts take over their states from a checkpoint, or none of them."""
         parts = self._parts()
-        states, before = {name: {} for name in parts}, {name: part.state_dict() for name, part in parts.items()}
+        states: dict[str, dict[str, AnyArray]] = {name: {} for name in parts}
+        before = {name: part.state_dict() for name, part in parts.items()}
         for name, array in arrays.items():
             part, _, rest = name.partition(".")
             if part not in parts:
@@ -260,16 +268,17 @@ class Training:
                 part.load_state_dict(before[name])
             raise
 
-    def _write_curves(self):
-        with written_atomically(self.folder / CURVES) as path, open(path, "w", newline="") as file:
+    def _write_curves(self) -> None:
+        folder = self._require_folder()
+        with written_atomically(folder / CURVES) as path, open(path, "w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["epoch", *(field.name for field in dataclasses.fields(Epoch))])
             writer.writerows([number, *dataclasses.astuple(epoch)] for number, epoch in enumerate(self.history, 1))
-        plotting.save(draw_curves({"": self.history}), self.folder / FIGURE)
+        plotting.save(draw_curves({"": self.history}), folder / FIGURE)
 
 
-def _taken(arrays, name, kind, shape):
-    """Take an entry of a kind and shape out of the arrays of a checkpoint."""
+def _taken(arrays: dict[str, AnyArray], name: str, kind: str, shape: tuple[int, ...]) -> AnyArray:
+    """Take an entry of this kind and shape out of a checkpoint."""
     if name not in arrays:
         raise ValueError(f"it lacks {name}")
     array = arrays.pop(name)
@@ -278,14 +287,21 @@ def _taken(arrays, name, kind, shape):
     return array
 
 
-def accuracy(net, batches):
-    """Share of images that `net` classifies right in evaluation mode; afterwards its modes are as before."""
+def accuracy(net: Module, batches: Batches) -> float:
+    """Compute the share of images that `net` classifies right in evaluation mode; its modes stay as they are.
+
+    Examples
+    --------
+    >>> batches = datasets.Batches(np.eye(2, dtype=np.float32), [0, 0], batch_size=2)
+    >>> accuracy(nn.Sequential(), batches)
+    0.5
+    """
     right, seen = count_right(net, batches)
     return right / max(1, seen)
 
 
-def count_right(net, batches):
-    """How many images `net` classifies right in evaluation mode, and how many there are; modes stay as they are."""
+def count_right(net: Module, batches: Batches) -> tuple[int, int]:
+    """Count the images that `net` classifies right in evaluation mode, and all images; modes stay as they are."""
     right = seen = 0
     for predicted, labels in _predictions(net, batches):
         right += int((predicted == labels).sum())
@@ -293,13 +309,24 @@ def count_right(net, batches):
     return right, seen
 
 
-def confusion(net, batches, classes):
-    """What `net`, in evaluation mode, takes the images of each class for; modes stay as they are.
+def confusion(net: Module, batches: Batches, classes: int) -> NDArray[np.int64]:
+    """Count what `net`, in evaluation mode, takes the images of each class for; modes stay as they are.
 
     Returns
     -------
     ndarray (classes, classes), int64
         How many images there are by true class (row) and predicted class (column).
+
+    Raises
+    ------
+    ValueError
+        If a label or a prediction is not below `classes`.
+
+    Examples
+    --------
+    >>> confusion(nn.Sequential(), datasets.Batches(np.eye(2, dtype=np.float32), [0, 0], batch_size=2), classes=2)
+    array([[1, 1],
+           [0, 0]])
     """
     classes = integer("classes", classes, 1)
     counts = np.zeros((classes, classes), np.int64)
@@ -311,8 +338,8 @@ def confusion(net, batches, classes):
     return counts
 
 
-def _predictions(net, batches):
-    """The predicted and the true classes, an array of each for every batch."""
+def _predictions(net: Module, batches: Batches) -> list[tuple[AnyArray, AnyArray]]:
+    """Get the predicted and the true classes of every batch."""
     instance("batches", batches, Batches)
     modes = [(module, module.training) for module in instance("net", net, Module).modules()]
     net.eval()
@@ -324,8 +351,8 @@ def _predictions(net, batches):
             module.training = mode
 
 
-def draw_curves(histories):
-    """A figure of training loss and test accuracy by epoch, for histories by name."""
+def draw_curves(histories: dict[str, list[Epoch]]) -> Figure:
+    """Draw training loss and test accuracy by epoch, for histories by name."""
     instance("histories", histories, dict)
     with plotting.figure(columns=2) as (figure, axes):
         for number, (name, history) in enumerate(histories.items()):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mininet import Tensor, optim
+from mininet import optim
 from mininet.nn import Parameter
 
 GRADIENTS = [0.5, -1.25, 2.0, 0.125, -0.75]
@@ -71,63 +71,22 @@ def test_parameters_without_a_gradient_stay():
     assert used.grad is None
 
 
+@pytest.mark.parametrize("shape", [(1,), ()], ids=["array", "scalar"])
 @pytest.mark.parametrize("make", [lambda p: optim.SGD(p, 0.1, 0.9, True, 0.1), lambda p: optim.Adam(p, 0.1)])
-def test_saved_state_goes_on_with_the_same_bits(make):
-    expected = _run(make)
-    parameter = Parameter(np.array([1.0]))
-    optimizer, values = make([parameter]), []
-    for gradient in GRADIENTS:
-        fresh = make([parameter])
-        fresh.load_state_dict(optimizer.state_dict())
-        optimizer = fresh
-        parameter.grad = np.array([gradient])
-        optimizer.step()
-        values.append(float(parameter.data[0]))
-    assert values == expected
-
-
-def test_bad_state_is_refused_and_changes_nothing():
-    optimizer = optim.SGD([Parameter(np.ones(2, np.float32))], 0.1, 0.9)
-    for state in (
-        {"lr": 0.1, "1.velocity": np.ones(2, np.float32)},
-        {"lr": 0.1, "0.mean": np.ones(2, np.float32)},
-        {"lr": 0.1, "0.velocity": np.ones(3, np.float32)},
-        {"lr": 0.1, "0.velocity": np.ones(2)},
-        {"lr": -1.0},
-        {},
-    ):
-        with pytest.raises((ValueError, TypeError)):
-            optimizer.load_state_dict(state)
-        assert optimizer.state_dict() == {"lr": 0.1}
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda p: optim.SGD(p, -0.1), "lr"),
-        (lambda p: optim.SGD(p, float("nan")), "lr"),
-        (lambda p: optim.SGD(p, "0.1"), "lr"),
-        (lambda p: optim.SGD(p, True), "lr"),
-        (lambda p: optim.SGD(p, 0.1, momentum=1.0), "momentum"),
-        (lambda p: optim.SGD(p, 0.1, nesterov=True), "nesterov"),
-        (lambda p: optim.SGD(p, 0.1, weight_decay=float("inf")), "weight_decay"),
-        (lambda p: optim.SGD([], 0.1), "parameters"),
-        (lambda p: optim.Adam(p, betas=(0.9,)), "betas"),
-        (lambda p: optim.Adam(p, betas=(0.9, 1.0)), "betas"),
-        (lambda p: optim.Adam(p, eps=-1), "eps"),
-        (lambda p: optim.CosineDecay(optim.SGD(p, 0.1), 0), "total"),
-        (lambda p: optim.CosineDecay(optim.SGD(p, 0.1), 5, warmup=5), "warmup"),
-        (lambda p: optim.MultiStepDecay(optim.SGD(p, 0.1), [0]), "milestones"),
-    ],
-)
-def test_misuse_names_the_argument(make, message):
-    with pytest.raises(ValueError, match=message):
-        make([Tensor([1.0], requires_grad=True)])
-
-
-def test_parameters_must_be_tensors():
-    with pytest.raises(TypeError, match="parameters"):
-        optim.SGD([np.ones(2)], 0.1)
+def test_saved_state_goes_on_with_the_same_bits(make, shape):
+    values = []
+    for reloads in (False, True):
+        parameter = Parameter(np.ones(shape, np.float32))
+        optimizer = make([parameter])
+        for gradient in GRADIENTS:
+            if reloads:
+                fresh = make([parameter])
+                fresh.load_state_dict(optimizer.state_dict())
+                optimizer = fresh
+            parameter.grad = np.full(shape, gradient, np.float32)
+            optimizer.step()
+        values.append(parameter.data.item())
+    assert values[0] == values[1]
 
 
 def _rates(make, steps):
@@ -161,37 +120,3 @@ def test_schedule_state():
     resumed = optim.CosineDecay(other, 10)
     resumed.load_state_dict(schedule.state_dict())
     assert other.lr == optimizer.lr
-
-
-@pytest.mark.parametrize("make", [lambda p: optim.SGD(p, 0.1, 0.9), lambda p: optim.Adam(p, 0.1)])
-def test_saved_state_of_a_scalar_goes_on_with_the_same_bits(make):
-    values = []
-    for reloads in (False, True):
-        parameter = Parameter(np.array(1.0, dtype=np.float32))
-        optimizer = make([parameter])
-        for gradient in GRADIENTS:
-            if reloads:
-                fresh = make([parameter])
-                fresh.load_state_dict(optimizer.state_dict())
-                optimizer = fresh
-            parameter.grad = np.array(gradient, dtype=np.float32)
-            optimizer.step()
-        values.append(parameter.data.item())
-    assert values[0] == values[1]
-
-
-def test_a_scalar_is_no_velocity_of_an_array():
-    optimizer = optim.SGD([Parameter(np.ones(2, np.float32))], 0.1, 0.9)
-    with pytest.raises(ValueError, match="velocity"):
-        optimizer.load_state_dict({"lr": 0.1, "0.velocity": np.float32(3)})
-
-
-def test_a_parameter_of_another_dtype_needs_another_optimiser():
-    parameter = Parameter(np.ones(2, np.float32))
-    optimizer = optim.SGD([parameter], 0.1, 0.9)
-    parameter.grad = np.ones(2, np.float32)
-    optimizer.step()
-    parameter.data = parameter.data.astype(np.float64)
-    parameter.grad = np.ones(2)
-    with pytest.raises(TypeError, match="float64"):
-        optimizer.step()

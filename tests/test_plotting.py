@@ -7,14 +7,6 @@ import pytest
 from mininet import plotting
 
 
-@pytest.fixture(autouse=True)
-def _no_window(monkeypatch):
-    monkeypatch.setattr(plt, "switch_backend", plt.switch_backend)
-    plt.switch_backend("agg")
-    yield
-    plt.close("all")
-
-
 @pytest.mark.parametrize(
     ("count", "text"), [(0, "0 B"), (1023, "1.02e+03 B"), (1024, "1 KiB"), (1536 * 1024, "1.5 MiB"), (3 << 30, "3 GiB")]
 )
@@ -37,7 +29,7 @@ def test_figure_leaves_settings_alone_and_saves(tmp_path):
     assert dict(mpl.rcParams) == before
     plotting.save(made, tmp_path / "figure.png")
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
-    assert not plt.fignums_exist() if hasattr(plt, "fignums_exist") else not plt.get_fignums()
+    assert made.number not in plt.get_fignums()
     assert [path.name for path in tmp_path.iterdir()] == ["figure.png"]
 
 

@@ -9,9 +9,10 @@ from mininet.__main__ import _parser
 NAMES = {
     "mininet": "IResNet MomentumNet ResidualNet RevNet Tensor check_gradient check_jacobian datasets enable_grad "
     "functional get_num_threads manual_seed models nn no_grad optim set_num_threads track_memory",
-    "mininet.autodiff.functional": "absolute add avg_pool2d batch_norm concatenate conv2d cross_entropy divide dropout "
-    "exp flatten getitem global_avg_pool2d linear log log_softmax matmul max max_pool2d maximum mean mse_loss multiply "
-    "negative power relu reshape sigmoid softmax sqrt subtract sum tanh transpose",
+    "mininet.functional": "absolute add avg_pool2d batch_norm clip concatenate conv2d cross_entropy divide dropout "
+    "exp flatten getitem global_avg_pool2d leaky_relu linear log log_softmax logsigmoid matmul max max_pool2d maximum "
+    "mean min mse_loss multiply negative power relu reshape sigmoid silu softmax softplus split sqrt stack subtract "
+    "sum tanh transpose var where",
     "mininet.nn": "AvgPool2d BatchNorm2d Conv2d Dropout Flatten GlobalAvgPool2d Linear MaxPool2d Module Parameter ReLU "
     "Sequential Tanh",
     "mininet.optim": "Adam CosineDecay MultiStepDecay Optimizer SGD Schedule",

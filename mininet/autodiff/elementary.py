@@ -1,113 +1,96 @@
-"""Elementary operations: arithmetic, elementwise functions and matrix products.
+"""Elementwise operations: arithmetic with NumPy's broadcasting, and functions of one array."""
 
-Each is a pair of functions on arrays, forward and vjp side by side, and a public function on tensors.
-"""
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from .. import seeding
+from ..base.checks import array, flag, is_real, number, shown
+from ..base.types import FloatArray
 from ..kernels.elementwise import gradient_where_positive, in_shares, positive_part
-from ..kernels.matrix import matmul as array_matmul
-from ..kernels.matrix import matrix_product
-from .tape import Operation
-from .tensor import apply
+from .operation import Computed, Gradients, Needs, operation
+from .tensor import Tensor, TensorLike, as_tensor
 
-# Arithmetic, with NumPy's broadcasting
+# Arithmetic
 
 
-def _add(a, b):
+@operation(broadcasts=True)
+def add(a: FloatArray, b: FloatArray) -> Computed:
+    """a + b."""
     return in_shares(np.add, a, b), None
 
 
-def _add_vjp(saved, gradient, needs):
-    return gradient, gradient
+add.vjp = lambda saved, gradient, needs: (gradient, gradient)
 
 
-def _subtract(a, b):
+@operation(broadcasts=True)
+def subtract(a: FloatArray, b: FloatArray) -> Computed:
+    """a - b."""
     return in_shares(np.subtract, a, b), None
 
 
-def _subtract_vjp(saved, gradient, needs):
-    return gradient, in_shares(np.negative, gradient) if needs[1] else None
+subtract.vjp = lambda saved, gradient, needs: (gradient, in_shares(np.negative, gradient) if needs[1] else None)
 
 
-def _multiply(a, b):
+@operation(broadcasts=True)
+def multiply(a: FloatArray, b: FloatArray) -> Computed:
+    """a * b."""
     return in_shares(np.multiply, a, b), (a, b)
 
 
-def _multiply_vjp(saved, gradient, needs):
+@multiply.defines_vjp
+def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
     return tuple(in_shares(np.multiply, gradient, saved[1 - i]) if needs[i] else None for i in (0, 1))
 
 
-def _divide(a, b):
+@operation(broadcasts=True)
+def divide(a: FloatArray, b: FloatArray) -> Computed:
+    """a / b."""
     return a / b, (a, b)
 
 
-def _divide_vjp(saved, gradient, needs):
+@divide.defines_vjp
+def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
     a, b = saved
     by_numerator = gradient / b
     return by_numerator, -by_numerator * (a / b) if needs[1] else None
 
 
-def _maximum(a, b):
+@operation(broadcasts=True)
+def maximum(a: FloatArray, b: FloatArray) -> Computed:
+    """The larger of a and b; where they are equal, each gets half of the gradient."""
     return np.maximum(a, b), (a, b)
 
 
-def _maximum_vjp(saved, gradient, needs):
+@maximum.defines_vjp
+def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
     a, b = saved
-    half = gradient.dtype.type(0.5)
-    first = np.where(a > b, gradient, np.where(a == b, half * gradient, 0))  # a tie is shared
-    return first, gradient - first
+    shared = np.where(a == b, gradient.dtype.type(0.5) * gradient, 0)
+    return np.where(a > b, gradient, shared), np.where((a > b) | (a == b), shared, gradient)
 
 
-_ADD = Operation("add", _add, _add_vjp, broadcasts=True)
-_SUBTRACT = Operation("subtract", _subtract, _subtract_vjp, broadcasts=True)
-_MULTIPLY = Operation("multiply", _multiply, _multiply_vjp, broadcasts=True)
-_DIVIDE = Operation("divide", _divide, _divide_vjp, broadcasts=True)
-_MAXIMUM = Operation("maximum", _maximum, _maximum_vjp, broadcasts=True)
+# Functions of one array
 
 
-def add(a, b):
-    """a + b."""
-    return apply(_ADD, a, b)
-
-
-def subtract(a, b):
-    """a - b."""
-    return apply(_SUBTRACT, a, b)
-
-
-def multiply(a, b):
-    """a * b, elementwise."""
-    return apply(_MULTIPLY, a, b)
-
-
-def divide(a, b):
-    """a / b, elementwise."""
-    return apply(_DIVIDE, a, b)
-
-
-def maximum(a, b):
-    """The larger of a and b, elementwise; where they are equal, each gets half of the gradient."""
-    return apply(_MAXIMUM, a, b)
-
-
-# Functions of one array, elementwise
-
-
-def _negative(a):
+@operation
+def negative(a: FloatArray) -> Computed:
+    """-a."""
     return -a, None
 
 
-def _negative_vjp(saved, gradient, needs):
-    return (-gradient,)
+negative.vjp = lambda saved, gradient, needs: (-gradient,)
 
 
-def _power(a, exponent):
-    exponent = a.dtype.type(exponent)
-    return a**exponent, (a, exponent)
+@operation
+def _power(a: FloatArray, exponent: float) -> Computed:
+    power = a.dtype.type(exponent)
+    return a**power, (a, power)
 
 
-def _power_vjp(saved, gradient, needs):
+@_power.defines_vjp
+def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
     a, exponent = saved
     if exponent == 0:
         return (np.zeros_like(gradient),)
@@ -116,161 +99,204 @@ def _power_vjp(saved, gradient, needs):
     return (gradient * (exponent * a ** (exponent - 1)),)
 
 
-def _exp(a):
+def power(a: TensorLike, exponent: float) -> Tensor:
+    """a to the power of a number."""
+    if not is_real(exponent):
+        raise TypeError(f"exponent must be a number, got {type(exponent).__name__}")
+    return _power(a, exponent=exponent)
+
+
+@operation
+@np.errstate(under="ignore")
+def exp(a: FloatArray) -> Computed:
+    """e to the power of a."""
     out = np.exp(a)
     return out, (out,)
 
 
-def _exp_vjp(saved, gradient, needs):
-    return (gradient * saved[0],)
+exp.vjp = lambda saved, gradient, needs: (gradient * saved[0],)
 
 
-def _log(a):
+@operation
+def log(a: FloatArray) -> Computed:
+    """Natural logarithm."""
     return np.log(a), (a,)
 
 
-def _log_vjp(saved, gradient, needs):
-    return (gradient / saved[0],)
+log.vjp = lambda saved, gradient, needs: (gradient / saved[0],)
 
 
-def _sqrt(a):
+@operation
+def sqrt(a: FloatArray) -> Computed:
+    """Square root."""
     out = np.sqrt(a)
     return out, (out,)
 
 
-def _sqrt_vjp(saved, gradient, needs):
-    return (gradient / (2 * saved[0]),)
+sqrt.vjp = lambda saved, gradient, needs: (gradient / (2 * saved[0]),)
 
 
-def _absolute(a):
+@operation
+def absolute(a: FloatArray) -> Computed:
+    """|a|, with slope 0 at 0."""
     return np.abs(a), (a,)
 
 
-def _absolute_vjp(saved, gradient, needs):
-    return (gradient * np.sign(saved[0]),)
+@absolute.defines_vjp
+def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
+    (a,) = saved
+    # not a product with the sign: 0 times an infinite gradient would be NaN
+    return (np.where(a == 0, 0, np.where(a < 0, -gradient, gradient)),)
 
 
-def _relu(a):
+@operation
+def relu(a: FloatArray) -> Computed:
+    """max(a, 0), with slope 0 at 0."""
     out = in_shares(positive_part, a)
     return out, (out,)  # the output: the next layer saves it anyway
 
 
-def _relu_vjp(saved, gradient, needs):
-    return (in_shares(gradient_where_positive, gradient, saved[0]),)
+relu.vjp = lambda saved, gradient, needs: (in_shares(gradient_where_positive, gradient, saved[0]),)
 
 
-def _tanh(a):
+@operation
+def tanh(a: FloatArray) -> Computed:
+    """Hyperbolic tangent."""
     out = np.tanh(a)
     return out, (out,)
 
 
-def _tanh_vjp(saved, gradient, needs):
+@tanh.defines_vjp
+def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
     slope = np.asarray(np.square(saved[0]))
     np.subtract(1, slope, out=slope)
     slope *= gradient
     return (slope,)
 
 
-def _sigmoid(a):
-    out = 0.5 * np.tanh(0.5 * a) + 0.5  # never overflows
-    return out, (out,)
-
-
-def _sigmoid_vjp(saved, gradient, needs):
-    (out,) = saved
-    return (gradient * (out * (1 - out)),)
-
-
-_NEGATIVE = Operation("negative", _negative, _negative_vjp)
-_POWER = Operation("power", _power, _power_vjp)
-_EXP = Operation("exp", _exp, _exp_vjp)
-_LOG = Operation("log", _log, _log_vjp)
-_SQRT = Operation("sqrt", _sqrt, _sqrt_vjp)
-_ABSOLUTE = Operation("absolute", _absolute, _absolute_vjp)
-_RELU = Operation("relu", _relu, _relu_vjp)
-_TANH = Operation("tanh", _tanh, _tanh_vjp)
-_SIGMOID = Operation("sigmoid", _sigmoid, _sigmoid_vjp)
-
-
-def negative(a):
-    """-a."""
-    return apply(_NEGATIVE, a)
-
-
-def power(a, exponent):
-    """a to the power of a Python number."""
-    if not isinstance(exponent, (int, float)) or isinstance(exponent, bool):
-        raise TypeError(f"exponent must be a Python number, got {type(exponent).__name__}")
-    return apply(_POWER, a, exponent=exponent)
-
-
-def exp(a):
-    """e to the power of a."""
-    return apply(_EXP, a)
-
-
-def log(a):
-    """Natural logarithm."""
-    return apply(_LOG, a)
-
-
-def sqrt(a):
-    """Square root."""
-    return apply(_SQRT, a)
-
-
-def absolute(a):
-    """|a|, with slope 0 at 0."""
-    return apply(_ABSOLUTE, a)
-
-
-def relu(a):
-    """max(a, 0), with slope 0 at 0."""
-    return apply(_RELU, a)
-
-
-def tanh(a):
-    """Hyperbolic tangent."""
-    return apply(_TANH, a)
-
-
-def sigmoid(a):
+@operation
+@np.errstate(under="ignore")
+def sigmoid(a: FloatArray) -> Computed:
     """1 / (1 + exp(-a))."""
-    return apply(_SIGMOID, a)
+    return _sigmoid(a), (a,)
 
 
-# Matrix products
+def _sigmoid(a: FloatArray) -> FloatArray:
+    small = np.exp(-np.abs(a))  # never overflows, and 1 - sigmoid(a) = sigmoid(-a) loses no digits
+    out: FloatArray = np.where(a < 0, small, 1) / (1 + small)
+    return out
 
 
-def _product(a, b):
-    return matrix_product(a, b) if a.ndim == b.ndim == 2 else array_matmul(a, b)
+@sigmoid.defines_vjp
+def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
+    (a,) = saved
+    return (gradient * (_sigmoid(a) * _sigmoid(-a)),)
 
 
-def _matmul(a, b):
-    if a.ndim == 0 or b.ndim == 0 or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
-        raise ValueError(f"a and b must be (..., m, k) and (..., k, n), got shapes {a.shape} and {b.shape}")
-    return _product(a, b), (a, b)
+@operation
+@np.errstate(under="ignore")
+def silu(a: FloatArray) -> Computed:
+    """a * sigmoid(a)."""
+    return a * _sigmoid(a), (a,)
 
 
-def _matmul_vjp(saved, gradient, needs):
-    a, b = saved
-    if a.ndim == 1 and b.ndim == 1:
-        return gradient * b, gradient * a
-    if a.ndim == 1:  # a row vector
-        rows = np.expand_dims(gradient, -2)
-        by_a = _product(rows, b.swapaxes(-1, -2))[..., 0, :] if needs[0] else None
-        return by_a, a[:, None] * rows if needs[1] else None
-    if b.ndim == 1:  # a column vector
-        columns = gradient[..., None]
-        by_b = array_matmul(a.swapaxes(-1, -2), columns)[..., 0] if needs[1] else None
-        return columns * b if needs[0] else None, by_b
-    by_a = _product(gradient, b.swapaxes(-1, -2)) if needs[0] else None
-    return by_a, _product(a.swapaxes(-1, -2), gradient) if needs[1] else None
+@silu.defines_vjp
+def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
+    (a,) = saved
+    return (gradient * (_sigmoid(a) * (1 + a * _sigmoid(-a))),)
 
 
-_MATMUL = Operation("matmul", _matmul, _matmul_vjp, broadcasts=True)
+@operation
+@np.errstate(under="ignore")
+def softplus(a: FloatArray) -> Computed:
+    """log(1 + exp(a)), without overflow."""
+    return np.logaddexp(a, 0, dtype=a.dtype), (a,)
 
 
-def matmul(a, b):
-    """Matrix product of the last two axes, with NumPy's rules for vectors and stacks of matrices."""
-    return apply(_MATMUL, a, b)
+softplus.vjp = lambda saved, gradient, needs: (gradient * _sigmoid(saved[0]),)
+
+
+def logsigmoid(a: TensorLike) -> Tensor:
+    """Logarithm of the sigmoid, also where that is too small for a float."""
+    return negative(softplus(negative(a)))
+
+
+@operation
+def _leaky_relu(a: FloatArray, slope: float) -> Computed:
+    return np.where(a > 0, a, a.dtype.type(slope) * a), (a > 0, slope)
+
+
+@_leaky_relu.defines_vjp
+def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
+    is_positive, slope = saved
+    return (np.where(is_positive, gradient, gradient.dtype.type(slope) * gradient),)
+
+
+def leaky_relu(a: TensorLike, slope: float = 0.01) -> Tensor:
+    """`a` where it is positive, and `slope` times a elsewhere."""
+    return _leaky_relu(a, slope=number("slope", slope))
+
+
+# Selection
+
+
+@operation
+def _clip(a: FloatArray, low: float, high: float) -> Computed:
+    return np.clip(a, a.dtype.type(low), a.dtype.type(high)), ((a >= low) & (a <= high),)
+
+
+_clip.vjp = lambda saved, gradient, needs: (np.where(saved[0], gradient, 0),)
+
+
+def clip(a: TensorLike, min: float | None = None, max: float | None = None) -> Tensor:
+    """`a` with what lies below `min` or above `max` set to that bound, where the slope is 0; None is no bound."""
+    low = -np.inf if min is None else number("min", min)
+    high = np.inf if max is None else number("max", max, low if min is not None else None)
+    return _clip(a, low=low, high=high)
+
+
+@operation(broadcasts=True)
+def _where(a: FloatArray, b: FloatArray, condition: NDArray[np.bool_]) -> Computed:
+    return np.where(condition, a, b), (condition,)
+
+
+@_where.defines_vjp
+def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
+    (condition,) = saved
+    return np.where(condition, gradient, 0), np.where(condition, 0, gradient)
+
+
+def where(condition: NDArray[np.bool_] | Sequence[Any] | bool, a: TensorLike, b: TensorLike) -> Tensor:
+    """`a` where `condition`, an array of booleans, is true, and `b` elsewhere; all three are broadcast."""
+    found = np.array(array("condition", condition))  # a copy: the original may change before the backward pass
+    if found.dtype != np.bool_:
+        raise TypeError(f"condition must be an array of booleans, got {shown(condition)}")
+    return _where(a, b, condition=found)
+
+
+# Dropout
+
+
+def _dropped(x: FloatArray, p: float, draw: tuple[int, int]) -> FloatArray:
+    """0 with probability p, and x / (1 - p) elsewhere; `draw` decides where, so no mask need be stored."""
+    kept = seeding.generator_for(*draw).random(x.shape, dtype=np.float32) >= p
+    return np.multiply(x, x.dtype.type(1 / (1 - p)), out=np.zeros(x.shape, x.dtype), where=kept)
+
+
+@operation
+def _dropout(x: FloatArray, p: float, draw: tuple[int, int]) -> Computed:
+    return _dropped(x, p, draw), (p, draw)
+
+
+_dropout.vjp = lambda saved, gradient, needs: (_dropped(gradient, *saved),)
+
+
+def dropout(x: TensorLike, p: float = 0.5, training: bool = True) -> Tensor:
+    """Set elements to zero with probability `p` and divide the others by 1 - p; without `training`, return x itself.
+
+    The mask comes from the random numbers that `manual_seed` started and is drawn again on the way back.
+    """
+    p, x = number("p", p, 0, below=1), as_tensor(x)
+    if not flag("training", training) or p == 0:
+        return x
+    return _dropout(x, p=p, draw=seeding.next_draw())

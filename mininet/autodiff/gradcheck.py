@@ -5,10 +5,14 @@ the two at eps^(2/3), about 4e-11, times the size of third derivatives and value
 room for these and still rejects a vjp that is wrong by 0.1 %.
 """
 
-import numpy as np
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from ..checks import instance, integer, number
-from .modes import no_grad
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base.checks import instance, integer, number
+from .tape import no_grad
 from .tensor import Tensor, gradients
 
 STEP = np.finfo(np.float64).eps ** (1 / 3)
@@ -18,7 +22,13 @@ class GradientError(AssertionError):
     """A gradient disagrees with finite differences."""
 
 
-def check_gradient(function, *inputs, directions=3, tolerance=1e-6, seed=0):
+def check_gradient(
+    function: Callable[..., Tensor],
+    *inputs: NDArray[np.float64],
+    directions: int = 3,
+    tolerance: float = 1e-6,
+    seed: int = 0,
+) -> None:
     """Check the derivative of <c, function(*inputs)>, for random c, along random directions.
 
     Parameters
@@ -59,7 +69,7 @@ def check_gradient(function, *inputs, directions=3, tolerance=1e-6, seed=0):
             )
 
 
-def check_jacobian(function, *inputs, tolerance=1e-6):
+def check_jacobian(function: Callable[..., Tensor], *inputs: NDArray[np.float64], tolerance: float = 1e-6) -> None:
     """Check every element of every Jacobian; for tiny inputs.  Parameters and error as in `check_gradient`."""
     arrays, tolerance = _checked(function, inputs), number("tolerance", tolerance, 0)
     output_shape = _value(function, arrays).shape
@@ -90,7 +100,7 @@ def check_jacobian(function, *inputs, tolerance=1e-6):
                 )
 
 
-def _checked(function, inputs):
+def _checked(function: object, inputs: tuple[Any, ...]) -> tuple[NDArray[np.float64], ...]:
     if not callable(function):
         raise TypeError(f"function must be callable, got {type(function).__name__}")
     if not inputs:
@@ -101,7 +111,7 @@ def _checked(function, inputs):
     return inputs
 
 
-def _value(function, arrays):
+def _value(function: Callable[..., Tensor], arrays: Sequence[NDArray[np.float64]]) -> NDArray[np.floating[Any]]:
     with no_grad():
         output = function(*(Tensor(array) for array in arrays))
         return np.array(instance("the result of function", output, Tensor).data)

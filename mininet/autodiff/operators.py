@@ -1,20 +1,34 @@
 """Gives tensors their operators and methods: what `a + b` and `a.sum()` mean."""
 
-from . import elementary, shapes
+from typing import Any
+
+from . import elementary, linear, shapes
+from .operation import Operation
 from .tensor import Tensor
 
-Tensor.__add__ = Tensor.__radd__ = elementary.add
-Tensor.__sub__ = elementary.subtract
-Tensor.__rsub__ = lambda a, b: elementary.subtract(b, a)
-Tensor.__mul__ = Tensor.__rmul__ = elementary.multiply
-Tensor.__truediv__ = elementary.divide
-Tensor.__rtruediv__ = lambda a, b: elementary.divide(b, a)
-Tensor.__pow__ = elementary.power
-Tensor.__neg__ = elementary.negative
-Tensor.__abs__ = elementary.absolute
-Tensor.__matmul__ = elementary.matmul
-Tensor.__rmatmul__ = lambda a, b: elementary.matmul(b, a)
-Tensor.__getitem__ = shapes.getitem
-for _module, _names in ((elementary, "exp log sqrt tanh relu sigmoid"), (shapes, "sum mean max reshape transpose")):
-    for _name in _names.split():
-        setattr(Tensor, _name, getattr(_module, _name))
+
+def _reflected(operation: Operation) -> Any:
+    return lambda a, b: operation(b, a)
+
+
+_METHODS = {
+    "__add__": elementary.add,
+    "__radd__": elementary.add,
+    "__sub__": elementary.subtract,
+    "__rsub__": _reflected(elementary.subtract),
+    "__mul__": elementary.multiply,
+    "__rmul__": elementary.multiply,
+    "__truediv__": elementary.divide,
+    "__rtruediv__": _reflected(elementary.divide),
+    "__matmul__": linear.matmul,
+    "__rmatmul__": _reflected(linear.matmul),
+    "__pow__": elementary.power,
+    "__neg__": elementary.negative,
+    "__abs__": elementary.absolute,
+    "__getitem__": shapes.getitem,
+    **{name: getattr(elementary, name) for name in ("exp", "log", "sqrt", "tanh", "relu", "sigmoid")},
+    **{name: getattr(shapes, name) for name in ("sum", "mean", "max", "reshape", "transpose")},
+}
+
+for _name, _function in _METHODS.items():
+    setattr(Tensor, _name, _function)

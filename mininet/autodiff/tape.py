@@ -1,29 +1,88 @@
 """The tape: what was computed, what must be remembered of it, and the walk back.
 
-An operation is two functions on arrays: ``forward(*arrays, **settings) -> (output, saved)`` and
-``vjp(saved, gradient, needs) -> gradients``, the vector-Jacobian product.  Calling it on tensors leaves a `Record`,
-which holds the arrays in `saved`, the vjp, and a `Slot` for each input that needs a gradient; it never holds a tensor.
-So what the tape keeps alive is exactly what vjps asked for, and can be counted.
+Every operation on tensors leaves a `Record`.  It holds what the operation saved for its vector-Jacobian product, and a
+`Slot` for each input that needs a gradient, but never a tensor.  So what the tape keeps alive is exactly what the
+products will need, and can be counted.
 
-Records are numbered as they are made, so every record has a larger number than those it depends on, and walking in
-falling order meets each once, after everything that used its output.  There is no recursion.
+Records are numbered as they are made, so every record has a larger number than those it depends on.  Walking in falling
+order meets each record once, after everything that used its output.  There is no recursion.
 """
 
 import heapq
 import itertools
+import threading
+from collections.abc import Iterable, KeysView, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
-from .. import memory
-from ..profiling import measured
-from .modes import is_recording
+from .. import seeding
+from ..base import instruments
+from ..base.changes import changed
+from ..base.interrupts import raise_if_interrupted
+from ..base.types import AnyArray, FloatArray
+from ..kernels.sums import sum_over
 
-_numbers = itertools.count()
+
+class _Switches(threading.local):
+    """Of each thread."""
+
+    recording = True
+    replaying = False
 
 
-def next_number():
-    """A number larger than those of all records made so far, and smaller than those of all to come."""
-    return next(_numbers)
+_switches = _Switches()
+
+
+def is_recording() -> bool:
+    """Whether operations are put on the tape."""
+    return _switches.recording
+
+
+def is_replaying() -> bool:
+    """Whether a function that has been evaluated before is evaluated again, to recover what was not stored.
+
+    A layer with a side effect (batch normalisation with its running statistics) must then leave it out.
+    """
+    return _switches.replaying
+
+
+def no_grad() -> changed:
+    """Leave no tape behind inside this context, or in a function so decorated.
+
+    Examples
+    --------
+    >>> x = Tensor(1.0, requires_grad=True)
+    >>> with no_grad():
+    ...     (2 * x).requires_grad
+    False
+    """
+    return changed([(_switches, "recording", False)])
+
+
+def enable_grad() -> changed:
+    """Record operations inside this context, also within a `no_grad` block."""
+    return changed([(_switches, "recording", True)])
+
+
+def replaying(random_position: tuple[int, int], attributes: Iterable[tuple[Any, str, Any]] = ()) -> changed:
+    """Evaluate a function again, silently: side effects are left out, random numbers are drawn as the first time.
+
+    random_position : what `seeding.position()` was before the first evaluation
+    attributes : of other objects as they were then, (object, name, value) for each
+    """
+    return changed([*attributes, (_switches, "replaying", True), *seeding.at_position(random_position)])
+
+
+class RecordedOperation(Protocol):
+    """What a record knows of its operation."""
+
+    name: str
+    broadcasts: bool
+    consumes_saved: bool
+
+    def vjp(self, saved: Any, gradient: FloatArray, needs: tuple[bool, ...], *keep_tape: bool) -> Sequence[Any]:
+        """The gradients of the inputs."""
 
 
 class Slot:
@@ -41,10 +100,18 @@ class Slot:
 
     __slots__ = ("dtype", "gradient", "record", "shape")
 
-    def __init__(self, array, record=None):
+    def __init__(self, array: FloatArray, record: "Record | None" = None) -> None:
         self.shape, self.dtype = array.shape, array.dtype
         self.record = record
-        self.gradient = None
+        self.gradient: FloatArray | None = None
+
+
+_numbers = itertools.count()
+
+
+def next_number() -> int:
+    """A number larger than those of all records made so far, and smaller than those of all to come."""
+    return next(_numbers)
 
 
 class Record:
@@ -56,83 +123,55 @@ class Record:
     inputs : tuple of Slot or None
         None for an input that needs no gradient.
     saved : object
-        What the vjp needs; a tuple of arrays, or None, but for operations that say otherwise.
+        What the vector-Jacobian product needs: a tuple of arrays, or None, unless the operation says otherwise.
     number : int
         Order of execution.
     """
 
     __slots__ = ("inputs", "number", "operation", "output_shape", "released", "saved")
 
-    def __init__(self, operation, inputs, saved, output_shape):
+    def __init__(
+        self, operation: RecordedOperation, inputs: tuple[Slot | None, ...], saved: Any, output_shape: tuple[int, ...]
+    ) -> None:
         self.operation, self.inputs, self.saved = operation, inputs, saved
         self.output_shape = output_shape
         self.number = next_number()
         self.released = False
-        memory.hold(self.saved_arrays())
+        instruments.hold(self.saved_arrays())
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<Record {self.number} {self.operation.name} -> {self.output_shape}, holds {self.saved_bytes} bytes>"
 
-    def saved_arrays(self):
+    def saved_arrays(self) -> list[AnyArray]:
         """The arrays in `saved`."""
-        items = self.saved if isinstance(self.saved, tuple) else ()
-        return [item for item in items if isinstance(item, np.ndarray)]
+        return [item for item in self.saved if isinstance(item, np.ndarray)] if isinstance(self.saved, tuple) else []
 
     @property
-    def saved_bytes(self):
-        """Bytes of the saved arrays, views counted in full."""
+    def saved_bytes(self) -> int:
+        """Bytes of the saved arrays, views counted in full; what a network keeps is for `track_memory` to count."""
         return sum(array.nbytes for array in self.saved_arrays())
 
-    def take_saved(self, keep):
-        """What was saved, for the vjp; without `keep` the record lets go of it."""
+    def pull_back(self, gradient: FloatArray, keep_tape: bool) -> list[FloatArray | None]:
+        """The gradients of the inputs, by the operation's vjp; without `keep_tape` what was saved is let go."""
         if self.released:
             raise RuntimeError(
                 f"the tape was already used and released at operation {self.operation.name!r}: "
                 "call backward(keep_tape=True) the first time to go backward twice"
             )
-        if keep:
-            return self.saved
-        memory.let_go(self.saved_arrays())
-        saved, self.saved, self.released = self.saved, None, True
-        return saved
-
-
-class Operation:
-    """An operation on tensors, made of two functions on arrays.
-
-    Parameters
-    ----------
-    name : str
-    forward : callable(*arrays, **settings) -> (output, saved)
-        `saved` is a tuple of arrays and constants, or None.
-    vjp : callable(saved, gradient, needs) -> sequence of ndarray or None
-        One gradient for each input; may be None where ``needs`` is False or the gradient is zero.
-    broadcasts : bool
-        Whether inputs are broadcast against each other: only then may a gradient have a larger shape than its input,
-        and is summed to fit.
-    consumes_saved : bool
-        Whether the vjp uses up what was saved, part by part; it is then called with `keep_tape` as a fourth argument,
-        which forbids that.
-    """
-
-    def __init__(self, name, forward, vjp, broadcasts=False, consumes_saved=False):
-        self.name, self.forward, self.vjp = name, forward, vjp
-        self.broadcasts, self.consumes_saved = broadcasts, consumes_saved
-
-    def __repr__(self):
-        return f"<Operation {self.name}>"
-
-    def run(self, arrays, slots, settings):
-        """Compute, and record if some slot is given; returns the output array and its slot, or None."""
-        with measured(self.name):
-            output, saved = self.forward(*arrays, **settings)
-        return output, self.record(output, slots, saved)
-
-    def record(self, output, slots, saved):
-        """The slot of `output`, with the record of how it was computed; None if nothing is to be recorded."""
-        if not is_recording() or not any(slots):
-            return None
-        return Slot(output, Record(self, tuple(slots), saved, output.shape))
+        raise_if_interrupted()
+        saved = self.saved
+        if not keep_tape:
+            instruments.hold(self.saved_arrays(), -1)
+            self.saved, self.released = None, True
+        needs = tuple(slot is not None for slot in self.inputs)
+        extra = (keep_tape,) if self.operation.consumes_saved else ()
+        with instruments.measured(f"{self.operation.name}, backward"):
+            gradients = self.operation.vjp(saved, gradient, needs, *extra)
+        gradients = [None if array is None else np.asarray(array) for array in gradients]
+        for array in gradients:
+            if array is not None:
+                instruments.note(array, "gradients")  # while `saved` is still held, as it was when they were computed
+        return gradients
 
 
 class GradientSums:
@@ -141,16 +180,13 @@ class GradientSums:
     The first array to arrive is kept as it is, without a copy, and is not written to: it may belong to somebody else.
     """
 
-    def __init__(self):
-        self._sums = {}
-        self._ours = set()
+    def __init__(self) -> None:
+        self._sums: dict[Slot, FloatArray] = {}
+        self._ours: set[Slot] = set()
 
-    def __len__(self):
-        return len(self._sums)
-
-    def add(self, slot, gradient):
+    def add(self, slot: Slot, gradient: FloatArray) -> bool:
         """Add `gradient`; returns whether it is the first for this slot."""
-        memory.note(gradient, "gradients")
+        instruments.note(gradient, "gradients")
         if slot not in self._sums:
             self._sums[slot] = gradient
             return True
@@ -158,20 +194,24 @@ class GradientSums:
             self._sums[slot] += gradient
         else:
             self._sums[slot] = total = np.asarray(self._sums[slot] + gradient)
-            memory.note(total, "gradients")
+            instruments.note(total, "gradients")
             self._ours.add(slot)
         return False
 
-    def pop(self, slot):
+    def pop(self, slot: Slot) -> FloatArray | None:
         """Take the sum for `slot` out; None if nothing has arrived."""
-        self._ours.discard(slot)
-        return self._sums.pop(slot, None)
+        return self.take(slot) if slot in self._sums else None
 
-    def slots(self):
+    def take(self, slot: Slot) -> FloatArray:
+        """Take the sum for `slot` out; something must have arrived."""
+        self._ours.discard(slot)
+        return self._sums.pop(slot)
+
+    def slots(self) -> KeysView[Slot]:
         """The slots for which something has arrived."""
         return self._sums.keys()
 
-    def accumulate(self, seed):
+    def accumulate(self, seed: FloatArray) -> None:
         """Add every sum to the gradient that its slot, a leaf, has accumulated; no sums are left.
 
         A leaf owns its gradient, so an array that is `seed`, a view, or meant for several leaves is copied.
@@ -184,10 +224,11 @@ class GradientSums:
             else:
                 slot.gradient = total.copy() if total.base is not None or id(total) in taken else total
                 taken.add(id(total))
-                memory.note(slot.gradient, "gradients")
+                instruments.note(slot.gradient, "gradients")
 
 
-def backpropagate(slot, gradient, keep_tape=False, since=-1):
+@np.errstate(under="ignore")  # a gradient that vanishes is 0, whatever users ask for
+def backpropagate(slot: Slot, gradient: FloatArray, keep_tape: bool = False, since: int = -1) -> GradientSums:
     """Walk the tape back from `slot`, and return the gradients of all leaves that it was computed from.
 
     Parameters
@@ -205,37 +246,29 @@ def backpropagate(slot, gradient, keep_tape=False, since=-1):
     GradientSums
         By leaf.
     """
-    leaves, inner = GradientSums(), GradientSums()
-    queue = []
+    leaves, computed = GradientSums(), GradientSums()
+    queue: list[tuple[int, Slot, Record]] = []
 
-    def deliver(slot, gradient):
+    def deliver(slot: Slot, gradient: FloatArray) -> None:
         if slot.record is None:
             leaves.add(slot, gradient)
         elif slot.record.number < since:
             raise OutsideTape(slot.record.operation.name)
-        elif inner.add(slot, gradient):
-            heapq.heappush(queue, (-slot.record.number, slot))
+        elif computed.add(slot, gradient):
+            heapq.heappush(queue, (-slot.record.number, slot, slot.record))
 
-    deliver(slot, gradient)
-    while queue:
-        _, slot = heapq.heappop(queue)
-        record = slot.record
-        needs = tuple(entry is not None for entry in record.inputs)
-        extra = (keep_tape,) if record.operation.consumes_saved else ()
-        saved, gradient = record.take_saved(keep_tape), inner.pop(slot)
-        with measured(f"{record.operation.name}, backward"):
-            gradients = record.operation.vjp(saved, gradient, needs, *extra)
-        gradients = [None if array is None else np.asarray(array) for array in gradients]
-        for array in gradients:
-            if array is not None:
-                memory.note(array, "gradients")  # while `saved` is still held, as it was when they were computed
-        saved = gradient = array = None
+    def pass_record(slot: Slot, record: Record) -> None:
+        # a function of its own, so that it holds on to no gradient while the next one runs
+        gradients = record.pull_back(computed.take(slot), keep_tape)
         for entry, array in zip(record.inputs, gradients, strict=True):
             if entry is not None and array is not None:
                 deliver(entry, _fitted(array, entry, record.operation))
-        gradients = array = None
         if not keep_tape:
             record.inputs = ()
+
+    deliver(slot, gradient)
+    while queue:
+        pass_record(*heapq.heappop(queue)[1:])
     return leaves
 
 
@@ -243,7 +276,7 @@ class OutsideTape(RuntimeError):
     """A walk over a local tape has left it."""
 
 
-def _fitted(gradient, slot, operation):
+def _fitted(gradient: FloatArray, slot: Slot, operation: RecordedOperation) -> FloatArray:
     """`gradient` in the shape of `slot`: the one place where broadcasting is undone and vjps are held to their word."""
     if gradient.dtype != slot.dtype:
         raise TypeError(f"the vjp of {operation.name!r} returned {gradient.dtype} for an input of {slot.dtype}")
@@ -252,15 +285,16 @@ def _fitted(gradient, slot, operation):
     extra = gradient.ndim - len(slot.shape)
     if operation.broadcasts and extra >= 0:
         stretched = (i + extra for i, size in enumerate(slot.shape) if size == 1)
-        total = np.asarray(gradient.sum(axis=(*range(extra), *stretched), keepdims=True))
+        total = sum_over(gradient, (*range(extra), *stretched), keepdims=True)
         if total.shape[extra:] == slot.shape:
             return total.reshape(slot.shape)
     raise ValueError(f"the vjp of {operation.name!r} returned shape {gradient.shape} for an input of {slot.shape}")
 
 
-def records_behind(slot):
+def records_behind(slot: Slot) -> list[Record]:
     """All records that `slot` was computed from, in order of execution: its tape."""
-    found, waiting = {}, [slot]
+    found: dict[int, Record] = {}
+    waiting = [slot]
     while waiting:
         record = waiting.pop().record
         if record is not None and record.number not in found:

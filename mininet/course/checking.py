@@ -1,8 +1,8 @@
 """How results and answers are checked: what agrees, exactly or nearly, line by line, and at last a verdict."""
 
 import importlib
-import re
 import traceback
+from typing import Any
 
 import numpy as np
 
@@ -14,23 +14,11 @@ class NotYet(Exception):
     """An answer, or a result, is not right; the message tells the learner what differs."""
 
 
-def expect(name, value, right, within=0.0):
-    """Print how `value` agrees with what is right: exactly, or approximately with the largest difference.
+def expect(name: str, value: Any, right: Any, within: float = 0.0) -> None:
+    """Print how `value` agrees with `right`, or raise `NotYet`, which shows the first element that differs.
 
-    Parameters
-    ----------
-    name : str
-        What is compared.
-    value, right : array_like
-        Numbers, arrays or tensors.
-    within : float
-        The largest difference allowed, relative to the largest absolute value in `right`, or absolute if that is 0.
-        Unless given, all elements must be equal.
-
-    Raises
-    ------
-    NotYet
-        If they are further apart, or differ in shape: it shows the first element that differs.
+    All elements must be equal, or differ by at most `within`, relative to the largest absolute value in `right`, or
+    absolutely if that is 0.
     """
     require(value is not None, f"{name}: nothing was returned")
     try:
@@ -55,26 +43,29 @@ def expect(name, value, right, within=0.0):
     print(f"{name}: {'exact' if wide.kind in 'bO' else describe_difference(value, right)}")
 
 
-def require(condition, why):
+def require(condition: Any, why: str) -> None:
     """Raise `NotYet` with the message `why` unless the condition holds."""
     if not condition:
         raise NotYet(why)
 
 
-def check(number, *answers):
-    """Check an exercise: print what agrees, and a verdict, "right" or "not yet" with the reason.
+def returned(answer: Any, name: str, count: int | None = None, what: str = "") -> Any:
+    """`answer`, if the learner's function `name` returned something; with `count`, so many things, called `what`."""
+    require(answer is not None, f"{name} returns nothing")
+    require(count is None or (hasattr(answer, "__len__") and len(answer) == count), f"{name} should return {what}")
+    return answer
 
-    Parameters
-    ----------
-    number : str
-        Of the chapter and the exercise, as "02.1".
-    answers
-        What the exercise asks for, a function as a rule.
 
-    Raises
-    ------
-    ValueError
-        If there is no such exercise.
+def is_near(value: Any, mistake: Any, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
+    """Whether `value` is what a likely mistake gives."""
+    is_alike = value is not None and np.shape(value) == np.shape(mistake)
+    return is_alike and np.allclose(value, mistake, rtol=rtol, atol=atol)
+
+
+def check(number: str, *answers: Any) -> None:
+    """Check an exercise, such as "02.1": print what agrees, and a verdict, "right" or "not yet" with the reason.
+
+    `answers` are what the exercise asks for, usually functions.  Raises ValueError if there is no such exercise.
     """
     exercise = find(number)
     try:
@@ -90,10 +81,10 @@ def check(number, *answers):
 
 def find(number):
     """The function that checks an exercise, ``exercise_K`` in the module of its chapter."""
-    match = re.fullmatch(r"(\d\d)\.(\d)", number) if isinstance(number, str) else None
-    for chapter in CHAPTERS:
-        if match and match[1] == chapter.number:
-            module = importlib.import_module(f".exercises.{chapter.exercises}", __package__)
-            if hasattr(module, f"exercise_{match[2]}"):
-                return getattr(module, f"exercise_{match[2]}")
+    chapter, _, exercise = number.partition(".") if isinstance(number, str) else ("", "", "")
+    modules = {each.number: f".exercises.{each.exercises}" for each in CHAPTERS}
+    if chapter in modules:
+        module = importlib.import_module(modules[chapter], __package__)
+        if hasattr(module, f"exercise_{exercise}"):
+            return getattr(module, f"exercise_{exercise}")
     raise ValueError(f"number must be that of an exercise, as '02.1', got {number!r}")

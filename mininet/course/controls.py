@@ -1,22 +1,19 @@
 """Sliders under a figure; where nothing can be moved, as on a page of the web, the figure is still there."""
 
 import io
+from collections.abc import Callable
+from typing import Any
 
 import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 
-def explore(draw, **choices):
+def explore(draw: Callable[..., Figure], **choices: list[Any] | tuple[float, ...]) -> None:
     """Show the figure that `draw` makes, and under it controls that make it again.
 
     The figure is an ordinary picture in the notebook, which the controls replace.  Without a running kernel, or
-    without ipywidgets, it stays as it is.
-
-    Parameters
-    ----------
-    draw : callable
-        Called with a value for each of the choices, by name; returns a matplotlib Figure.
-    choices
-        For each name, (lowest, highest, step, start) for a slider, or a list of options, the first being the start.
+    without ipywidgets, it stays as it is.  `draw` is called with a value for each of the choices, by name.  A choice is
+    (lowest, highest, step, start) for a slider, or a list of options, which starts at the first.
     """
     from IPython.display import display  # notebooks only
 

@@ -1,48 +1,71 @@
 """Batches of images and labels."""
 
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol, TypeAlias
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from .. import seeding
-from ..checks import array, flag, integer, shown
+from ..base.checks import array, flag, integer, shown
+from ..base.types import AnyArray
 from .prefetching import prefetched
 
 MAX_EPOCHS, MAX_BATCHES = 2**31, 2**32
 
 
+Batch: TypeAlias = tuple[AnyArray, AnyArray]
+"""Images and their labels."""
+
+
+class Images(Protocol):
+    """A sequence that can be indexed by an array of integers, such as an array or an `ImageFolder`."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: NDArray[np.intp], /) -> AnyArray: ...
+
+
 class Batches:
     """Batches of images and labels, in a new order every epoch.
 
-    The order is a function of the seed and the number of the epoch alone, so any epoch can be had again.
+    The order is a function of the seed and the epoch number alone, so you can get any epoch again.
 
     Parameters
     ----------
     images : ndarray, list or sequence
-        Any sequence will do that has a length and, indexed by an integer array, gives an array: `ImageFolder`.
+        Anything with a length that gives an array when indexed by an integer array, such as `ImageFolder`.
     labels : ndarray
-        Of the same length, at least 1.
-    batch_size : int
+        As many as images, at least 1.
     seed : int
         At least 0 and below 2**64.
     shuffle : bool
-        Without it, every epoch is in the order of the data.
+        If False, every epoch is in the order of the data.
     drop_last : bool
-        Leave out the last batch of an epoch if it is smaller than the others.
+        Whether to leave out the last batch of an epoch if it is smaller than the others.
     transform : callable, optional
-        ``transform(images, random)`` gives the images of a batch that are used instead of `images`.  `random` is a
-        `numpy.random.Generator`, a function of the seed, the epoch and the number of the batch alone, and another one
-        than makes the order, see `random_for`.  `images` is a copy that may be overwritten.
+        ``transform(images, random)`` replaces the images of a batch; it may overwrite `images`, a copy.  `random` is
+        the generator that `random_for` gives.
     prefetch : int
-        How many batches a background thread prepares ahead; 0 for none.  The batches are the same, bit for bit.
+        How many batches a background thread prepares ahead, or 0 for none; the batches have the same bits.
 
     Attributes
     ----------
     epoch : int
-        The epoch that the next iteration runs through; iterating moves it on.
+        The epoch that the next iteration runs through; iterating increases it.
+
+    Examples
+    --------
+    >>> batches = datasets.Batches(np.arange(5.0), np.arange(5), batch_size=2)
+    >>> [len(labels) for images, labels in batches]
+    [2, 2, 1]
     """
 
-    def __init__(self, images, labels, batch_size, seed=0, shuffle=True, drop_last=False, transform=None,
-                 prefetch=0):  # fmt: skip
-        self.images = array("images", images) if isinstance(images, (list, tuple)) else images
+    def __init__(
+        self, images: Images | Sequence[AnyArray] | Sequence[Sequence[float]], labels: ArrayLike, batch_size: int,
+        seed: int = 0, shuffle: bool = True, drop_last: bool = False,
+        transform: Callable[[AnyArray, np.random.Generator], AnyArray] | None = None, prefetch: int = 0,
+    ) -> None:  # fmt: skip
+        self.images: Any = array("images", images) if isinstance(images, (list, tuple)) else images
         self.labels = array("labels", labels)
         if np.ndim(self.labels) == 0 or not hasattr(self.images, "__len__") or getattr(self.images, "ndim", 1) == 0:
             raise ValueError(
@@ -64,26 +87,24 @@ class Batches:
         if transform is not None and not callable(transform):
             raise TypeError(f"transform must be callable or None, got {type(transform).__name__}")
 
-    def __len__(self):
-        """Batches in an epoch."""
+    def __len__(self) -> int:
+        """Count the batches in an epoch."""
         whole, rest = divmod(len(self.images), self.batch_size)
         return whole + (rest > 0 and not self.drop_last)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Batch]:
         epoch, self.epoch = self.epoch, self.epoch + 1
         return self.of_epoch(epoch)
 
-    def of_epoch(self, epoch, first=0):
-        """Iterate over the (images, labels) of epoch number `epoch`, from batch number `first` on.
+    def of_epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
+        """Iterate over the (images, labels) of epoch number `epoch`, below 2**31, from batch number `first` on.
 
-        What comes is the same as in the whole epoch, and the batches before `first` are not computed.
+        They are as in the whole epoch, but the batches before `first` are not computed.
 
-        Parameters
-        ----------
-        epoch : int
-            At least 0 and below 2**31.
-        first : int
-            At least 0 and at most the number of batches; then there are none.
+        Raises
+        ------
+        ValueError
+            If `first` is above the number of batches; if it equals that, there are none.
         """
         epoch, first = integer("epoch", epoch, 0, MAX_EPOCHS), integer("first", first)
         if not 0 <= first <= len(self):
@@ -91,22 +112,22 @@ class Batches:
         batches = self._batches(epoch, first)
         return prefetched(batches, min(self.prefetch, len(self))) if self.prefetch else batches
 
-    def random_for(self, epoch, number):
-        """The generator that `transform` gets for batch `number` of `epoch`.
+    def random_for(self, epoch: int, number: int) -> np.random.Generator:
+        """Make the generator that `transform` gets for batch `number` of `epoch`.
 
-        The order of an epoch has the key (seed, epoch), where epoch is below 2**31.  Here the second half of the key
-        is 2**63 + 2**32 * epoch + number with a number below 2**32, so no two of all these keys coincide.
+        The order of an epoch has the key (seed, epoch), with epoch below 2**31.  Here the second half of the key is
+        2**63 + 2**32 * epoch + number, with number below 2**32, so all these keys are different.
         """
         epoch, number = integer("epoch", epoch, 0, MAX_EPOCHS), integer("number", number, 0, MAX_BATCHES)
         return seeding.generator_for(self.seed, 2**63 + 2**32 * epoch + number)
 
-    def _batches(self, epoch, first):
+    def _batches(self, epoch: int, first: int) -> Iterator[Batch]:
         order = np.arange(len(self.images))
         if self.shuffle:
             order = seeding.generator_for(self.seed, epoch).permutation(order)
         for number in range(first, len(self)):
             chosen = order[number * self.batch_size : (number + 1) * self.batch_size]
-            images = self.images[chosen]
+            images: AnyArray = self.images[chosen]
             if self.transform is not None:
                 images = self.transform(images, self.random_for(epoch, number))
             yield images, self.labels[chosen]

@@ -2,17 +2,20 @@
 
 import os
 import pathlib
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..checks import flag, one_of
-from ..checks import path as path_of
+from ..base.checks import flag, one_of
+from ..base.checks import path as path_of
+from ..base.types import PathLike
 from .split import Split
 
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
-RECORDS = 10_000  # in each file, and five times as many in CIFAR-100's train.bin
+RECORDS = 10_000  # in each file; CIFAR-100's train.bin has five times as many
 _SIDE = 32
 _PIXELS = _SIDE * _SIDE
 _AT_ONCE = 1000
@@ -20,19 +23,19 @@ _AT_ONCE = 1000
 
 class _File(NamedTuple):
     name: str
-    times: int  # how many times RECORDS are in it
+    times: int  # it holds so many times RECORDS
 
 
 class _Release(NamedTuple):
-    """One official binary release: records of one byte per kind of label, then the red, green and blue pixels."""
+    """An official binary release: records of one byte per kind of label, then the red, green and blue pixels."""
 
     title: str
     folder: str
     url: str
     sha256: str  # as tensorflow_datasets/url_checksums has it
-    classes: dict  # number of classes by kind of label, in the order of the bytes
-    train: tuple
-    test: tuple
+    classes: dict[str, int]  # number of classes by kind of label, in the order of the bytes
+    train: tuple[_File, ...]
+    test: tuple[_File, ...]
 
 
 _CIFAR10 = _Release(
@@ -55,8 +58,8 @@ _CIFAR100 = _Release(
 )
 
 
-def cifar10(folder=None, download=False):
-    """CIFAR-10: 50,000 photographs to train on and 10,000 to test on, of the classes `CIFAR10_CLASSES`.
+def cifar10(folder: PathLike | None = None, download: bool = False) -> Split:
+    """Read CIFAR-10: 50,000 photographs to train on and 10,000 to test on, of the classes `CIFAR10_CLASSES`.
 
     A. Krizhevsky, *Learning Multiple Layers of Features from Tiny Images*, 2009; the binary release of
     <https://www.cs.toronto.edu/~kriz/cifar.html>.
@@ -64,8 +67,8 @@ def cifar10(folder=None, download=False):
     Parameters
     ----------
     folder : path, optional
-        Where the release is: ``cifar-10-batches-bin`` or the folder it is in.  Without it, the environment variable
-        MININET_DATA says where; without that it is the user's cache folder, ``~/.cache/mininet``.
+        The release ``cifar-10-batches-bin``, or the folder it is in.  The default is the environment variable
+        MININET_DATA, or else the user's cache folder, ``~/.cache/mininet``.
     download : bool
         Whether to download the release (162 MiB) to there if it is missing.
 
@@ -77,20 +80,28 @@ def cifar10(folder=None, download=False):
     Raises
     ------
     FileNotFoundError
-        If files are missing; says which, where they were looked for, and how to get them.
+        If files are missing: which, where they were looked for, and how to get them.
     ValueError
-        If a file is not what it should be: its size, a label, or a downloaded archive's hash.
+        If a file has a wrong size or label, or a downloaded archive has a wrong hash.
+
+    Examples
+    --------
+    If the data is on your disk, or you are online::
+
+        split = datasets.cifar10(download=True)
     """
     return _read(_CIFAR10, folder, download, "label")
 
 
-def cifar100(folder=None, download=False, labels="fine"):
-    """CIFAR-100: 50,000 photographs to train on and 10,000 to test on, in 100 classes.
+def cifar100(
+    folder: PathLike | None = None, download: bool = False, labels: Literal["fine", "coarse"] = "fine"
+) -> Split:
+    """Read CIFAR-100: 50,000 photographs to train on and 10,000 to test on, in 100 classes.
 
     Parameters
     ----------
     folder, download
-        As for `cifar10`; the release's folder is ``cifar-100-binary`` (161 MiB to download).
+        As for `cifar10`; the release is ``cifar-100-binary`` (161 MiB to download).
     labels : {"fine", "coarse"}
         The 100 classes, or the 20 groups of five of them.
 
@@ -103,12 +114,18 @@ def cifar100(folder=None, download=False, labels="fine"):
     ------
     FileNotFoundError, ValueError
         As for `cifar10`; ValueError also for other `labels`.
+
+    Examples
+    --------
+    If the data is on your disk::
+
+        split = datasets.cifar100(labels="coarse")
     """
     return _read(_CIFAR100, folder, download, one_of("labels", labels, ("fine", "coarse")))
 
 
-def data_folder(folder=None):
-    """Where datasets are: `folder`, or else the variable MININET_DATA, or else the user's cache folder."""
+def data_folder(folder: PathLike | None = None) -> pathlib.Path:
+    """Find where datasets are: `folder`, or else the variable MININET_DATA, or else the user's cache folder."""
     if folder is None:
         # an empty variable counts as none; so does a relative XDG_CACHE_HOME, by the XDG specification
         folder = os.environ.get("MININET_DATA")
@@ -118,17 +135,18 @@ def data_folder(folder=None):
     return (cache if cache.is_absolute() else pathlib.Path("~/.cache").expanduser()) / "mininet"
 
 
-def _read(release, folder, download, labels):
+def _read(release: _Release, folder: PathLike | None, download: bool, labels: str) -> Split:
     path = _locate(release, data_folder(folder), flag("download", download))
     train_images, train_labels = _read_files(release, path, release.train, labels)
     return Split(train_images, train_labels, *_read_files(release, path, release.test, labels))
 
 
-def _locate(release, folder, download):
-    """The folder in which all files of a release are."""
+def _locate(release: _Release, folder: pathlib.Path, download: bool) -> pathlib.Path:
+    """Find the folder with all files of a release."""
     inside = folder if folder.name == release.folder else folder / release.folder
     candidates = list(dict.fromkeys([inside, folder]))
-    missing = {path: _missing(release, path) for path in candidates}
+    names = [file.name for file in release.train + release.test]
+    missing = {path: [name for name in names if not (path / name).is_file()] for path in candidates}
     whole = [path for path in candidates if not missing[path]]
     if whole:
         return whole[0]
@@ -147,25 +165,24 @@ def _locate(release, folder, download):
     return _locate(release, inside, False)
 
 
-def _missing(release, path):
-    return [file.name for file in release.train + release.test if not (path / file.name).is_file()]
-
-
-def _read_files(release, path, files, labels):
-    """(images, labels) of several files, one after the other."""
+def _read_files(
+    release: _Release, path: pathlib.Path, files: Sequence[_File], kind: str
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Read images and labels of one kind from several files, one after the other."""
     count = sum(file.times for file in files) * RECORDS
-    images = np.empty((count, _SIDE, _SIDE, 3), np.uint8)
-    chosen = np.empty(count, np.int64)
+    images, labels = np.empty((count, _SIDE, _SIDE, 3), np.uint8), np.empty(count, np.int64)
     start = 0
     for file in files:
         stop = start + file.times * RECORDS
-        _read_file(release, path / file.name, images[start:stop], chosen[start:stop], labels)
+        _read_file(release, path / file.name, images[start:stop], labels[start:stop], kind)
         start = stop
-    return images, chosen
+    return images, labels
 
 
-def _read_file(release, path, images, labels, kind):
-    """Read the records of one file into `images` and the labels of one kind into `labels`."""
+def _read_file(
+    release: _Release, path: pathlib.Path, images: NDArray[np.uint8], labels: NDArray[np.int64], kind: str
+) -> None:
+    """Read the images of one file into `images`, and its labels of one kind into `labels`."""
     heads = len(release.classes)
     record = heads + 3 * _PIXELS
     with open(path, "rb") as file:

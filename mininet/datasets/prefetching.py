@@ -1,33 +1,35 @@
-"""Preparing what comes next while the present is worked on."""
+"""Preparing the next items while the caller works on the present one."""
 
 import queue
 import threading
+from collections.abc import Iterator
+from typing import Any, TypeAlias, TypeVar
+
+T = TypeVar("T")
+
+Prepared: TypeAlias = "queue.SimpleQueue[tuple[Any, BaseException | None]]"
 
 THREAD_NAME = "mininet-prefetch"
 
 
-def prefetched(items, count):
-    """Iterate over `items`, of which a background thread prepares up to `count` ahead.
+def prefetched(items: Iterator[T], count: int) -> Iterator[T]:
+    """Iterate over `items`, of which a background thread prepares up to `count`, at least 1, ahead.
 
-    The thread starts with the first item asked for, and ends with the iteration, however that ends: by the last item,
-    by an exception of either side, or because the iteration is given up (the generator is closed or collected).  Then
-    it finishes at most the item it is at, which is waited for.
+    The thread starts with the first item asked for.  It ends with the iteration, after at most the item it is at: at
+    the last item, at an exception on either side, or when the iteration is given up because the generator is closed or
+    collected.  Only the thread advances `items`, in order, so prefetching does not change them.  What `items` raises
+    comes in place of the item, with the thread's traceback.
 
-    Parameters
-    ----------
-    items : iterator
-        Only ever advanced by the one thread, in order, so prefetching does not change what it gives.
-    count : int
-        At least 1.
-
-    Raises
-    ------
-    Exception
-        Whatever `items` raises, in place of the item, with the traceback from the thread.
+    Examples
+    --------
+    >>> list(prefetched(iter([1, 2, 3]), count=2))
+    [1, 2, 3]
     """
-    # A thread waits for one free place per item.  SimpleQueue is the one primitive that may be used while it is in
-    # use further up the same stack, which is what happens if the garbage collector, run in the thread, closes us.
-    places, prepared, given_up = queue.SimpleQueue(), queue.SimpleQueue(), threading.Event()
+    # The thread waits for a free place per item.  SimpleQueue is the one primitive that can be used while it is in use
+    # further up in the same stack: this happens if the garbage collector, running in the thread, closes us.
+    places: queue.SimpleQueue[None] = queue.SimpleQueue()
+    prepared: Prepared = queue.SimpleQueue()
+    given_up = threading.Event()
     for _ in range(count):
         places.put(None)
     thread = threading.Thread(
@@ -41,7 +43,7 @@ def prefetched(items, count):
                 break
             places.put(None)
             yield item
-            del item  # not to hold it while waiting for the next
+            del item  # do not hold it while waiting for the next
         if not isinstance(error, StopIteration):
             raise error
     finally:
@@ -52,8 +54,10 @@ def prefetched(items, count):
             thread.join()
 
 
-def _prepare(items, places, prepared, given_up):
-    """The thread: (item, None) for each item, at last (None, exception), which is a StopIteration at the end."""
+def _prepare(
+    items: Iterator[Any], places: queue.SimpleQueue[None], prepared: Prepared, given_up: threading.Event
+) -> None:
+    """Run in the thread: put (item, None) for each item, then (None, exception), a StopIteration at the end."""
     try:
         while True:
             places.get()

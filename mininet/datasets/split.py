@@ -3,16 +3,18 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+
+from ..base.types import AnyArray
 
 
 class Split(NamedTuple):
     """Images for training and for testing.
 
-    Images are arrays (n, height, width, channels), float32 from 0 to 1 or uint8 from 0 to 255; labels are int64
-    arrays (n,).
+    Images are arrays (n, height, width, channels), float32 from 0 to 1 or uint8 from 0 to 255.  Labels are int64 (n,).
     """
 
-    train_images: np.ndarray
-    train_labels: np.ndarray
-    test_images: np.ndarray
-    test_labels: np.ndarray
+    train_images: AnyArray
+    train_labels: NDArray[np.int64]
+    test_images: AnyArray
+    test_labels: NDArray[np.int64]

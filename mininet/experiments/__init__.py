@@ -1,17 +1,12 @@
-"""The paper's experiments, a file for each: functions that a notebook can call, and ``reproduce`` for the command line.
+"""The paper's experiments: functions that a notebook can call, and ``reproduce`` for the command line.
 
-`claim` has what they share, `reproduce` their names and the pages of results.  Beside the file with the name of the
-experiment stand its parts:
+Each folder is an experiment, or a few that belong together; `ode` and `table_one` are single files.  No folder imports
+from another one.  What several of them need stands beside the folders:
 
-- crossing, rings, animations: `toy`, `nested_rings`
-- memory: `side_information`, `power_law`, `image_memory`
-- drift: `drift_report`
-- ode: `continuous_limit`
-- linear_maps: `linear_flow`, `representable`, `matrix_search`, `linear_networks`
-- learning_to_optimize: `sparse_coding`, `fixed_points`; its network is `mininet.models.unrolled`
-- role_of_gamma: `gamma_limits`, `gamma_exchange`
-- images, fine_tuning: `image_training`, which ``python -m mininet train`` runs as well
-- table_one
-
-`compare` with `compare_report` is the demo, `step_profile` says where the time of a training step goes.
+- `claim`: what an experiment is told, and what it reports
+- `reproduce`: the experiments by name, and their pages of results
+- `machine`: what figures are measured on
+- `digits`: a network for digits; `step_profile` says where the time of its training step goes
+- `step_memory`, `side_information`: what a training step holds, and what exact arithmetic keeps
+- `continuous_limit`: networks as numerical methods for differential equations
 """

@@ -5,52 +5,28 @@ Every experiment is a file with functions for a notebook and one, ``reproduce(op
 
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What the command line tells an experiment.
+    """What the command line tells an experiment."""
 
-    Attributes
-    ----------
-    folder : pathlib.Path
-        For checkpoints of trainings that take long.
-    data : path or None
-        Of CIFAR-10; see `datasets.cifar10`.
-    quick : bool
-        A small version that takes seconds, with weaker claims.
-    epochs, seeds : int or None
-        Of each training, and how many; the experiment's own numbers if None.
-    weights : str or None
-        File of pretrained weights.
-    progress : bool
-        Whether to show progress bars.
-    """
-
-    folder: pathlib.Path = pathlib.Path("results")
-    data: object = None
-    quick: bool = False
-    epochs: int | None = None
-    seeds: int | None = None
-    weights: str | None = None
+    folder: pathlib.Path = pathlib.Path("results")  # for checkpoints of long trainings
+    data: object = None  # the folder of CIFAR-10, see `datasets.cifar10`
+    quick: bool = False  # a small version that takes seconds, with weaker claims
+    epochs: int | None = None  # of each training; the experiment's own number if None
+    seeds: int | None = None  # how many; the experiment's own number if None
+    weights: str | None = None  # a file of pretrained weights
     progress: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """A claim, and what was measured.
-
-    Attributes
-    ----------
-    text : str
-        What the paper, or this project, says.
-    evidence : str
-        The numbers that were measured.
-    holds : bool
-    """
+    """A claim of the paper or of this project, and what was measured."""
 
     text: str
-    evidence: str
+    evidence: str  # the numbers that were measured
     holds: bool
 
     def __str__(self):
@@ -59,21 +35,11 @@ class Claim:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What an experiment found.
+    """What an experiment found."""
 
-    Attributes
-    ----------
-    text : str
-        Its numbers, as tables.
-    claims : sequence of Claim
-    figures : dict of str to matplotlib Figure
-        By the name of the file, without its ending.
-    animations : dict of str to matplotlib Animation
-    """
-
-    text: str
-    claims: tuple = ()
-    figures: dict = dataclasses.field(default_factory=dict)
+    text: str  # its numbers, as tables
+    claims: Sequence[Claim] = ()
+    figures: dict = dataclasses.field(default_factory=dict)  # by the name of the file, without its ending
     animations: dict = dataclasses.field(default_factory=dict)
 
     def __str__(self):

@@ -22,7 +22,7 @@ import math
 import numpy as np
 
 from ..autodiff import Tensor, no_grad
-from ..checks import float_array, integer, number
+from ..base.checks import float_array, integer, number
 from ..reversible import MomentumNet, ResidualNet
 
 REFERENCE_STEPS = 256
@@ -30,14 +30,8 @@ ORDER = (0.9, 1.1)
 """Between these, an observed order counts as first order."""
 
 
-# Networks
-
-
 def layers(field, depth):
-    """The functions x -> h f(x, n h) for n = 0, ..., depth - 1, with h = 1 / depth.
-
-    field : callable(x, t), with a tensor x and a number t, to a tensor like x
-    """
+    """The functions x -> h f(x, n h) for n = 0, ..., depth - 1 and h = 1 / depth, from a callable `field(x, t)`."""
     h = 1 / integer("depth", depth, 1)
     if not callable(field):
         raise TypeError(f"field must be callable, got {type(field).__name__}")
@@ -56,9 +50,6 @@ def residual_net(field, depth):
     return ResidualNet(layers(field, depth))
 
 
-# Accurate solutions
-
-
 def first_order(field):
     """The right-hand side of x' = f(x, t), for arrays: (x, t) -> x'."""
 
@@ -70,26 +61,13 @@ def first_order(field):
 
 
 def second_order(field, epsilon):
-    """The same for eps x'' + x' = f(x, t), whose state is (x, x'), of shape (2, *x.shape)."""
+    """The right-hand side of eps x'' + x' = f(x, t), for states (x, x') of shape (2, *x.shape)."""
     force, epsilon = first_order(field), number("epsilon", epsilon, above=0)
     return lambda state, t: np.stack([state[1], (force(state[0], t) - state[1]) / epsilon])
 
 
 def runge_kutta(rate, state, steps):
-    """The classical Runge-Kutta method, of order 4, for 0 <= t <= 1.
-
-    Parameters
-    ----------
-    rate : callable(state, t) -> ndarray
-    state : ndarray
-        At t = 0.
-    steps : int
-
-    Returns
-    -------
-    ndarray (steps + 1, *state.shape)
-        At t = 0, 1 / steps, ..., 1.
-    """
+    """Solve state' = rate(state, t) by the classical method of order 4; states at t = 0, 1 / steps, ..., 1."""
     h = 1 / integer("steps", steps, 1)
     states = [state]
     for n in range(steps):
@@ -105,23 +83,16 @@ def runge_kutta(rate, state, steps):
 
 @dataclasses.dataclass(frozen=True)
 class Reference:
-    """An accurate solution.
+    """An accurate solution, with an estimate of its largest error."""
 
-    Attributes
-    ----------
-    positions : ndarray (steps + 1, *x0.shape)
-    error : float
-        The largest of the positions, estimated.
-    """
-
-    positions: np.ndarray
+    positions: np.ndarray  # (steps + 1, *x0.shape)
     error: float
 
 
 def reference(field, x0, epsilon=None, steps=REFERENCE_STEPS):
-    """`Reference` for the second-order equation with `epsilon`, from x'(0) = 0, or without it for the first-order one.
+    """Solve the second-order equation with `epsilon`, from x'(0) = 0; without it, the first-order equation.
 
-    With half as many steps, a method of order 4 makes 16 times the error, so the two solutions differ by 15 times the
+    A method of order 4 makes 16 times the error with half as many steps.  So the two solutions differ by 15 times the
     error of the better one.
     """
     float_array("x0", x0)
@@ -135,34 +106,22 @@ def reference(field, x0, epsilon=None, steps=REFERENCE_STEPS):
 
 
 def distance(path, other):
-    """How far two paths are apart: the largest Euclidean distance, over all points and the times that both have.
+    """The largest Euclidean distance of two paths, over all points and the times that both have.
 
-    path, other : ndarray (times, points, dimension), with times evenly spaced from 0 to 1
+    Both are arrays (times, points, dimension), with times evenly spaced from 0 to 1.
     """
     steps = math.gcd(len(path) - 1, len(other) - 1)
     path, other = (each[:: (len(each) - 1) // steps] for each in (path, other))
     return float(np.linalg.norm(path - other, axis=-1).max())
 
 
-# Convergence
-
-
 @dataclasses.dataclass(frozen=True)
 class Convergence:
-    """How something approaches its limit.
-
-    Attributes
-    ----------
-    small : tuple of float
-        What goes to 0: the step h, or eps.
-    errors : tuple of float
-    reference_error : float
-        Of the accurate solutions that took part.
-    """
+    """How something approaches its limit: errors, as `small`, a step h or eps, goes to 0."""
 
     small: tuple
     errors: tuple
-    reference_error: float = 0.0
+    reference_error: float = 0.0  # of the accurate solutions that took part
 
     @property
     def orders(self):

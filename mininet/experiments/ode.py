@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from .. import plotting
 from ..autodiff import functional as F
-from ..checks import number, shown
-from .claim import Claim, Report
+from ..base.checks import number, shown
+from .claim import Claim, Options, Report
 from .continuous_limit import (
     REFERENCE_STEPS,
     Convergence,
@@ -64,24 +64,12 @@ def starts(count=8):
 
 @dataclasses.dataclass(frozen=True)
 class Measurements:
-    """What was measured of one field.
+    """What was measured of one field."""
 
-    Attributes
-    ----------
-    momentum : dict of float to Convergence
-        Of the momentum network to the second-order equation, by eps.
-    residual : Convergence
-        Of the residual network to the first-order equation.
-    residual_elsewhere : Convergence
-        Of the residual network to the second-order equation with the largest eps, which it does not approach.
-    limit : Convergence
-        See `first_order_limit`.
-    """
-
-    momentum: dict
-    residual: Convergence
-    residual_elsewhere: Convergence
-    limit: Convergence
+    momentum: dict  # by eps, the `Convergence` of the momentum network to the second-order equation
+    residual: Convergence  # of the residual network to the first-order equation
+    residual_elsewhere: Convergence  # to the second-order equation with the largest eps, which it does not approach
+    limit: Convergence  # see `first_order_limit`
 
 
 def measure(field, epsilons=EPSILONS, depths=DEPTHS, small_epsilons=SMALL_EPSILONS):
@@ -110,12 +98,9 @@ def first_order_limit(field, x0, epsilons=SMALL_EPSILONS):
 
 
 def paths_on_a_line(depth=CROSSING_DEPTH, epsilon=CROSSING_EPSILON, count=7):
-    """Trajectories in the `spring_field` from points between -1.5 and 1.5 in order.
+    """Trajectories in the `spring_field` from points between -1.5 and 1.5, in order.
 
-    Returns
-    -------
-    dict of str to ndarray (depth + 1, count, 1)
-        Of the "momentum" and the "residual" network.
+    Returns arrays (depth + 1, count, 1) for the "momentum" and the "residual" network.
     """
     x0 = np.linspace(-1.5, 1.5, count)[:, None]
     nets = {"momentum": momentum_net(spring_field, epsilon, depth), "residual": residual_net(spring_field, depth)}
@@ -123,18 +108,12 @@ def paths_on_a_line(depth=CROSSING_DEPTH, epsilon=CROSSING_EPSILON, count=7):
 
 
 def crossings(path):
-    """How many pairs of trajectories on a line change their order at some time.
-
-    path : ndarray (times, points, 1)
-    """
+    """How many pairs of trajectories on a line change their order at some time; `path` is (times, points, 1)."""
     if np.ndim(path) != 3 or path.shape[2] != 1 or len(path) == 0:
         raise ValueError(f"path must be an array (times, points, 1), got {shown(path)}")
     pairs = itertools.combinations(range(path.shape[1]), 2)
     signs = (np.sign(path[:, i, 0] - path[:, j, 0]) for i, j in pairs)
     return sum(bool(sign.min() < 0 < sign.max()) for sign in signs)
-
-
-# Report
 
 
 def claims(measured, paths):
@@ -204,18 +183,17 @@ def _rows(rows):
     return lines
 
 
-def reproduce(options):
+def reproduce(options: Options) -> Report:
     """Orders of convergence, the first-order limit, and trajectories that cross."""
-    quick = {"epsilons": (0.2, 1.0), "depths": (32, 64, 128, 256), "small_epsilons": (1 / 64, 1 / 128)}
-    settings = quick if options.quick else {}
+    fields, settings = FIELDS, {}
+    if options.quick:
+        fields = dict([*FIELDS.items()][:1])
+        settings = {"epsilons": (0.2, 1.0), "depths": (32, 64, 128), "small_epsilons": (1 / 64, 1 / 128)}
     measured = {
-        name: measure(field, **settings) for name, field in tqdm(FIELDS.items(), "fields", disable=not options.progress)
+        name: measure(field, **settings) for name, field in tqdm(fields.items(), "fields", disable=not options.progress)
     }
     paths = paths_on_a_line()
     return Report(table(measured), claims(measured, paths), {"ode": draw(measured, paths)})
-
-
-# Figure
 
 
 def draw(measured, paths):

@@ -7,23 +7,17 @@ import textwrap
 import time
 
 from .. import plotting
-from ..files import written_atomically
-from ..machine import describe, in_words
-from . import (
-    animations,
-    crossing,
-    drift,
-    fine_tuning,
-    image_memory,
-    images,
-    learning_to_optimize,
-    linear_maps,
-    memory,
-    ode,
-    rings,
-    role_of_gamma,
-    table_one,
-)
+from ..base.files import written_atomically
+from . import ode, table_one
+from .claim import Claim, Options
+from .drift import drift
+from .images import fine_tuning, images
+from .learning_to_optimize import learning_to_optimize
+from .linear_maps import linear_maps
+from .machine import describe, in_words
+from .memory import image_memory, memory
+from .role_of_gamma import role_of_gamma
+from .toy import animations, crossing, rings
 
 EXPERIMENTS = {
     "crossing": (crossing,),
@@ -45,24 +39,13 @@ WITH_DATA = ("images", "fine_tuning")
 """Those that need CIFAR-10 or pretrained weights, and an hour: `all` leaves them out."""
 
 
-def names(chosen):
+def names(chosen: str) -> list[str]:
     """The experiments that the name `chosen`, or "all", stands for."""
     return [name for name in EXPERIMENTS if name not in WITH_DATA] if chosen == "all" else [chosen]
 
 
-def run(name, options):
-    """Run an experiment, print its reports, and save them as a page of Markdown, with its figures and animations.
-
-    Parameters
-    ----------
-    name : str
-        One of `EXPERIMENTS`.
-    options : Options
-
-    Returns
-    -------
-    list of Claim
-    """
+def run(name: str, options: Options) -> list[Claim]:
+    """Run one of `EXPERIMENTS`, print its reports, and save them as a page with its pictures; returns its claims."""
     start = time.monotonic()
     modules = EXPERIMENTS[name]
     reports, saved = [], []
@@ -75,9 +58,8 @@ def run(name, options):
     path = options.folder / f"{name}.md"
     with written_atomically(path) as temporary:
         temporary.write_text(page(name, options, took, modules, reports, saved), encoding="utf-8")
-    print(
-        f"{name} took {took}; saved {', '.join(str(each) for each in (path, *itertools.chain(*saved)))}\n", flush=True
-    )
+    files = ", ".join(map(str, (path, *itertools.chain(*saved))))
+    print(f"{name} took {took}; saved {files}\n", flush=True)
     return [claim for report in reports for claim in report.claims]
 
 
@@ -94,7 +76,7 @@ def page(name, options, took, modules, reports, saved):
     return "\n\n".join(parts) + "\n"
 
 
-def command(name, options):
+def command(name: str, options: Options) -> str:
     """The command line of an experiment with such options, but for folders."""
     words = ["python -m mininet reproduce", name]
     words += ["--quick"] * options.quick + ["--weights FILE"] * (options.weights is not None)

@@ -13,8 +13,8 @@ import numpy as np
 
 from .. import plotting
 from ..autodiff import Tensor, no_grad
-from ..kernels.exact import BUFFER_BITS, SPILL_BITS, as_fraction
-from ..memory import track_memory
+from ..kernels.exact import as_fraction
+from ..kernels.remainders import SPILL_BITS, WORD_BITS
 from ..reversible import ExactState
 from .claim import Claim
 
@@ -23,24 +23,12 @@ SLOPE_TOLERANCE, STANDARD_ERRORS = 0.02, 4
 
 @dataclasses.dataclass(frozen=True)
 class SideInformation:
-    """The side information of one run after n = 0, ..., N layers: nothing in it depends on the layers still to come.
-
-    Attributes
-    ----------
-    gamma : float
-    held_bits : ndarray (N + 1,)
-        Bytes counted, as bits for each element of x.
-    largest_bits : ndarray (N + 1,)
-        log2(1 + b) of the largest b, with what was spilled.
-    zeros : float
-        Share of elements whose b is 0 after the last layer.
-    elements : int
-    """
+    """The side information of one run after n = 0, ..., N layers, which does not depend on later layers."""
 
     gamma: float
-    held_bits: np.ndarray
-    largest_bits: np.ndarray
-    zeros: float
+    held_bits: np.ndarray  # (N + 1,), bytes counted, as bits per element of x
+    largest_bits: np.ndarray  # (N + 1,), log2(1 + b) of the largest b, with what was spilled
+    zeros: float  # share of elements whose b is 0 after the last layer
     elements: int
 
     @property
@@ -55,34 +43,28 @@ class SideInformation:
 
     @property
     def first_spill(self):
-        """The smallest n after which more than the words was held.
-
-        Raises
-        ------
-        ValueError
-            If there is none.
-        """
-        spilled = np.flatnonzero(self.held_bits > BUFFER_BITS)
+        """The smallest n after which more than the words was held; ValueError if there is none."""
+        spilled = np.flatnonzero(self.held_bits > WORD_BITS)
         if not len(spilled):
             raise ValueError(f"depth must be so large that buffers spill, got {self.depth} for gamma = {self.gamma}")
         return int(spilled[0])
 
     @property
     def held_slope(self):
-        """Bits held for each element and layer, by least squares from the first spill on."""
+        """Bits held per element and layer, by least squares from the first spill on."""
         return _slope(self.held_bits, self.first_spill)
 
     @property
     def largest_slope(self):
-        """The same for `largest_bits`, from the first layer on."""
+        """Growth of `largest_bits` per layer, by least squares from the first layer on."""
         return _slope(self.largest_bits, 1)
 
     @property
     def content_bits(self):
         """-log2 of the share of zeros: the information in the buffers.
 
-        Multiplying by gamma takes R velocities to gamma R and loses nothing: each v that is reached comes with
-        1 / gamma values of b on average, one of them 0.  So the share of zeros falls by gamma, if all v are as likely.
+        Multiplying by gamma takes R velocities to gamma R and loses nothing.  So each v comes with 1 / gamma values of
+        b on average, one of them 0: the share of zeros falls by gamma, if all v are equally likely.
         """
         return -math.log2(self.zeros) if self.zeros else math.inf
 
@@ -102,24 +84,15 @@ def _slope(values, first):
 
 
 def measure(function, x, gamma, depth):
-    """The `SideInformation` of running x forward, the same function at every layer.
-
-    Parameters
-    ----------
-    function : callable
-        The residual function.
-    x : ndarray of floats
-    gamma : float
-    depth : int
-        At least 1.
-    """
+    """The `SideInformation` of running x forward through at least one layer, with one function for all of them."""
     held, largest = [], []
-    with track_memory() as memory, no_grad():
+    with no_grad():
         state = ExactState(x, as_fraction(gamma))
         for layer in range(depth + 1):
             if layer > 0:
-                state.step(function(Tensor(state.value())).data)
-            held.append(8 * memory.current_by_kind["side information"] / x.size)
+                state.step(function(Tensor(state.input())).data)
+            arrays = [state.remainders.words, *state.remainders.spilled]
+            held.append(8 * sum(array.nbytes for array in arrays) / x.size)
             integers = buffer_integers(state)
             largest.append(math.log2(1 + integers.max()))
     return SideInformation(state.gamma, np.array(held), np.array(largest), float(np.mean(integers == 0)), x.size)
@@ -128,25 +101,17 @@ def measure(function, x, gamma, depth):
 def buffer_integers(state):
     """The buffer integer b of each element of an `ExactState`, with its spilled bits put back below, as float64.
 
-    Up to the first spill that is b of an arithmetic without bounds.  Afterwards the spilled bits take no part in the
-    multiplications, and so in no carries: the upper bits are other ones, as many.
+    Up to the first spill this is b of unbounded arithmetic.  Spilled bits no longer take part in multiplications, so
+    not in carries either: the upper bits then differ, but there are as many.
     """
-    integers = state.buffer.astype(np.float64)
-    for low in reversed(state.spilled):
+    integers = state.remainders.words.astype(np.float64)
+    for low in reversed(state.remainders.spilled):
         integers = integers * 2**SPILL_BITS + low
     return integers
 
 
 def claims(fixed, paper):
-    """What is held and what is in it, against the limit.
-
-    Parameters
-    ----------
-    fixed : SideInformation
-        With a gamma and depth for which buffers spill.
-    paper : SideInformation
-        With gamma = 1 - 1 / (50 N).
-    """
+    """Compare what is held, for a gamma that spills, and what is in it, for the paper's gamma, with the limit."""
     limit, gamma = math.log2(1 / fixed.gamma), f"γ = {fixed.gamma:g}"
     percent = f"{100 * SLOPE_TOLERANCE:g} %"
     return [
@@ -172,22 +137,17 @@ def claims(fixed, paper):
 
 
 def draw(axes, information):
-    """Bits for each element by layers.
-
-    information : dict of str to SideInformation, "exact" for a fixed gamma and "paper"
-    """
+    """Bits per element by layers, for the `SideInformation` of "exact", a fixed gamma, and "paper"."""
     fixed, paper = information["exact"], information["paper"]
     layers = np.arange(fixed.depth + 1)
     gamma = f"γ = {fixed.gamma:g}"
     axes.plot(layers, fixed.held_bits, color=plotting.BLUE, label=f"held, {gamma}")
-    axes.plot(
-        layers, fixed.largest_bits, color=plotting.SKY, linewidth=5, alpha=0.6, label=f"in it (largest $b$), {gamma}"
-    )
+    wide = {"color": plotting.SKY, "linewidth": 5, "alpha": 0.6}
+    axes.plot(layers, fixed.largest_bits, **wide, label=f"in it (largest $b$), {gamma}")
     axes.plot(layers, fixed.limit_bits, **plotting.style("limit", label=f"limit $N$ log$_2(1/γ)$, {gamma}"))
     axes.plot(paper.held_bits, color=plotting.GREEN, label="held, γ = 1 − 1 / (50 N)")
     label = f"in it, γ = 1 − 1 / (50 N): {paper.content_bits:.3f} bits"
     axes.plot([paper.depth], [paper.content_bits], color=plotting.GREEN, marker="v", linestyle="", label=label)
-    axes.set(
-        xlabel="depth $N$ [layers]", ylabel="bits for each element of $x$", title="Side information, exact arithmetic"
-    )
+    axes.set(xlabel="depth $N$ [layers]", ylabel="bits for each element of $x$")
+    axes.set(title="Side information, exact arithmetic")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15))

@@ -3,53 +3,41 @@
 import numpy as np
 
 from .. import optim, seeding
-from ..autodiff import Tensor
-from ..autodiff import functional as F
-from ..profiling import profile
-from .compare import WAYS, digits_network
+from ..base.types import Arithmetic
+from ..profiling import Profile, profile
+from .digits import WAYS, digits_network, loss_and_gradients
 
 WARM_UP_STEPS, STEPS = 2, 5
 
 
-def profile_steps(depth=10, width=16, batch_size=64, size=32, arithmetic="exact"):
-    """Profile training steps of a momentum network on random images.
+def profile_steps(
+    depth: int = 10, width: int = 16, batch_size: int = 64, size: int = 32, arithmetic: Arithmetic = "exact"
+) -> dict[str, Profile]:
+    """Profile `STEPS` training steps of a momentum network on random images, after `WARM_UP_STEPS` others.
 
-    Parameters
-    ----------
-    depth, width : int
-        Momentum layers, and channels.
-    batch_size, size : int
-        Images in a step, and their height and width.
-    arithmetic : {"exact", "float"}
-
-    Returns
-    -------
-    dict of str to Profile
-        By the way of backpropagation, each of `STEPS` steps after `WARM_UP_STEPS` others.
+    Returns a `Profile` by the way of backpropagation.
     """
     random = np.random.default_rng(0)
     images = random.standard_normal((batch_size, size, size, 1), dtype=np.float32)
     labels = random.integers(0, 10, batch_size)
-    profiles = {}
+    profiles: dict[str, Profile] = {}
     for way in WAYS:
         seeding.manual_seed(0)
         net = digits_network(depth, width, 0.9, arithmetic, way)
         optimizer = optim.SGD(net.parameters(), 0.1, momentum=0.9)
-        for _ in range(WARM_UP_STEPS):
-            _step(net, optimizer, images, labels)
+
+        def train(steps, net=net, optimizer=optimizer):
+            for _ in range(steps):
+                loss_and_gradients(net, images, labels)
+                optimizer.step()
+
+        train(WARM_UP_STEPS)
         with profile() as profiles[way]:
-            for _ in range(STEPS):
-                _step(net, optimizer, images, labels)
+            train(STEPS)
     return profiles
 
 
-def _step(net, optimizer, images, labels):
-    net.zero_grad()
-    F.cross_entropy(net(Tensor(images)), labels).backward()
-    optimizer.step()
-
-
-def table(profiles):
+def table(profiles: dict[str, Profile]) -> str:
     """The profiles as a text table of milliseconds and calls for a step, the costliest work first."""
     stored, reversible = profiles.values()
     names = sorted({**stored.seconds, **reversible.seconds}, key=lambda name: -reversible.seconds.get(name, 0))

@@ -13,8 +13,8 @@ from .. import plotting, seeding
 from ..autodiff import Tensor
 from ..nn import Conv2d, Linear, Module, Sequential, Tanh
 from ..reversible import IResNet, MomentumNet, ResidualNet, RevNet, limit_lipschitz, spectral_norm
-from .claim import Claim, Report
-from .memory import held_by
+from .claim import Claim, Options, Report
+from .step_memory import held_by
 
 NETWORKS = {
     "ResNet": ResidualNet,
@@ -29,32 +29,20 @@ FEATURES, DEPTH = 8, 4
 
 @dataclasses.dataclass(frozen=True)
 class Properties:
-    """One column of the table.
+    """One column of the table."""
 
-    Attributes
-    ----------
-    closed_form_inverse : bool
-        Undoing a layer takes one evaluation of its function; False if it takes more, or cannot be done.
-    same_parameters : bool
-        The functions of a residual network can be used as they are, on the same x, and are all there is to be trained.
-    unconstrained_training : bool
-        With functions of a Lipschitz constant of 5, gradients are those of stored backpropagation, and layers can be
-        undone if they can be with contractive ones.
-    """
-
-    closed_form_inverse: bool
-    same_parameters: bool
-    unconstrained_training: bool
+    closed_form_inverse: bool  # undoing a layer takes one evaluation of its function
+    same_parameters: bool  # takes a residual network's functions as they are, and trains nothing else
+    unconstrained_training: bool  # with a Lipschitz constant of 5, gradients and inversion still work
 
 
 def measure_properties(build):
-    """The `Properties` of a kind of network.
-
-    Parameters
-    ----------
-    build : callable(functions) -> LayeredNet
-    """
-    fits = _takes_functions_of_a_residual_network(build)
+    """The `Properties` of a kind of network, made of functions by `build`."""
+    try:
+        build(functions_of_slope(CONTRACTIVE, FEATURES))(_inputs())
+        fits = True
+    except ValueError:  # it does not take functions of a residual network: the shapes do not fit
+        fits = False
     width = FEATURES if fits else FEATURES // 2  # of functions that the network does take
     contractive, expanding = (functions_of_slope(slope, width) for slope in (CONTRACTIVE, EXPANDING))
     same = fits and list(build(contractive).parameters()) == list(ResidualNet(contractive).parameters())
@@ -70,40 +58,26 @@ def table_one():
 
 @dataclasses.dataclass(frozen=True)
 class Costs:
-    """What training steps of convolutional functions cost, the same for all networks (half as wide for a RevNet).
+    """What training steps of convolutional functions cost, which are half as wide for a RevNet."""
 
-    Attributes
-    ----------
-    kept_bytes : int
-        What a step keeps for its backward pass, at most.
-    growth_bytes : float
-        By how much that grows with each layer, between half the depth and the depth.
-    milliseconds : float
-        Median time of a step.
-    """
-
-    kept_bytes: int
-    growth_bytes: float
-    milliseconds: float
+    kept_bytes: int  # what a step keeps for its backward pass, at most
+    growth_bytes: float  # by how much that grows per layer, between half the depth and the depth
+    milliseconds: float  # median time of a step
 
 
 def measure_costs(build, depth=40, channels=32, size=16, batch_size=16, steps=5):
-    """The `Costs` of a kind of network.
+    """The `Costs` of a kind of network, made of functions by `build`, on images of given size.
 
-    Parameters
-    ----------
-    build : callable(functions) -> LayeredNet
-    depth : int
-        Layers; a layer of a RevNet computes half of the channels, so it gets twice as many.
-    channels, size, batch_size : int
-        Of x.
-    steps : int
-        How many are timed.
+    A layer of a RevNet computes half of the channels, so it gets twice as many layers.
     """
     x = np.random.default_rng(0).standard_normal((batch_size, size, size, channels), dtype=np.float32)
     half, whole = (_convolutional(build, layers, channels, size) for layers in (depth // 2, depth))
     kept = [held_by(lambda: _step(net, x)).kept_for_backward for net in (half, whole)]  # noqa: B023
-    seconds = [_seconds(whole, x) for _ in range(steps)]
+    seconds = []
+    for _ in range(steps):
+        start = time.perf_counter()
+        _step(whole, x)
+        seconds.append(time.perf_counter() - start)
     return Costs(kept[1], (kept[1] - kept[0]) / (depth - depth // 2), 1e3 * statistics.median(seconds))
 
 
@@ -126,12 +100,6 @@ def _convolutional(build, layers, channels, size):
     return build(functions)
 
 
-def _seconds(net, x):
-    start = time.perf_counter()
-    _step(net, x)
-    return time.perf_counter() - start
-
-
 def _step(net, x):
     net.zero_grad()
     y = net(Tensor(x, requires_grad=True))
@@ -140,12 +108,10 @@ def _step(net, x):
 
 def formatted_costs(table):
     """Costs as text, a line for each network."""
-    readable = plotting.readable_bytes
     lines = [f"{'':22}{'kept':>12}{'a layer':>12}{'ms a step':>12}"]
     for name, cost in table.items():
-        lines.append(
-            f"{name:22}{readable(cost.kept_bytes):>12}{readable(cost.growth_bytes):>12}{cost.milliseconds:12.1f}"
-        )
+        kept, growth = map(plotting.readable_bytes, (cost.kept_bytes, cost.growth_bytes))
+        lines.append(f"{name:22}{kept:>12}{growth:>12}{cost.milliseconds:12.1f}")
     return "\n".join(lines)
 
 
@@ -161,7 +127,7 @@ def formatted(table):
     return "\n".join(lines)
 
 
-def reproduce(options):
+def reproduce(options: Options) -> Report:
     """The table, and what a step costs."""
     table = table_one()
     having_all = [name for name, column in table.items() if all(dataclasses.astuple(column))]
@@ -197,14 +163,6 @@ def _inputs():
     return 0.1 * np.random.default_rng(0).standard_normal((16, FEATURES))
 
 
-def _takes_functions_of_a_residual_network(build):
-    try:
-        build(functions_of_slope(CONTRACTIVE, FEATURES))(_inputs())
-    except ValueError:  # the shapes do not fit
-        return False
-    return True
-
-
 def _evaluations_per_undone_layer(build, functions):
     """On average; None if layers cannot be undone, or what comes back is not where the run began."""
     net, x = build(functions), _inputs()
@@ -221,10 +179,10 @@ def _evaluations_per_undone_layer(build, functions):
 
 
 def _has_the_gradients_of_stored(build, functions):
-    usual, stored = build(functions), build(functions)
+    stored = build(functions)
     stored.backprop = "stored"
     try:
-        ours, theirs = _gradients(usual), _gradients(stored)
+        ours, theirs = _gradients(build(functions)), _gradients(stored)
     except RuntimeError:
         return False
     return all(np.allclose(a, b, rtol=1e-9, atol=1e-9) for a, b in zip(ours, theirs, strict=True))

@@ -1,9 +1,9 @@
 """A grader for your own implementation of a momentum block, in floats and in exact arithmetic.
 
-``python -m mininet grade PATH``, ``pytest --implementation PATH``, or here ``grade(path or object)``.  What functions
-it needs is said in `contract`, and a file to begin with is `template`.  What is tried is in `float_promises` and
-`exact_promises`, on the examples in `cases`; how the likely cause of a mistake is found, among `mistakes` and
-`exact_mistakes`, in `diagnosis`.  `own` is mininet's own network, seen as an implementation.
+Run ``python -m mininet grade PATH``, ``pytest --implementation PATH``, or here ``grade(path or object)``.  `contract`
+says what functions it needs, and `template` is a file to begin with.  `float_promises` and `exact_promises` say what is
+tried, on the examples in `cases`; `diagnosis` looks for the likely cause of a mistake among `mistakes` and
+`exact_mistakes`.  `own` is mininet's own network as an implementation.
 """
 
 from .contract import CannotLoad, load

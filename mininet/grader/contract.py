@@ -1,28 +1,28 @@
 """What an implementation consists of, how it is loaded, and how its functions are called.
 
-An implementation is a file (or a module, or any object) with these functions.  In floats:
+An implementation is a file, a module or any object with these functions.  In floats:
 
     forward(functions, gamma, x, v) -> (x, v)                           x_N and v_N, from x_0 and v_0
     invert(functions, gamma, x, v) -> (x, v)                            x_0 and v_0, from x_N and v_N
     backward(functions, gamma, x, v, dx) -> (dx, dv, gradients)         from x_N, v_N and dL/dx_N (dL/dv_N is 0):
-                                                                        dL/dx_0, dL/dv_0, gradients by parameters
+                                                                        dL/dx_0, dL/dv_0, parameter gradients
 
-and, if it also has exact arithmetic, with integers (int64) in units of 2^-40 and gamma = n/d:
+and, for exact arithmetic, with int64 arrays in units of 2^-40 and gamma = n/d:
 
     forward_exact(functions, n, d, x, v) -> state                       state[0], state[1] are x_N and v_N;
-                                                                        whatever follows is the side information
+                                                                        the rest is the side information
     invert_exact(functions, n, d, state) -> (x, v)                      may use the state up
     backward_exact(functions, n, d, state, dx) -> (dx, dv, gradients)   gradients are floats; may use the state up
 
 `functions` is the list f_0, ..., f_{N-1} of `mininet.grader.layers.Layer`; N may be 0.  ``f(x)`` is the value,
-``f.vjp(x)`` is ``(value, pullback)``, and ``pullback(s)`` is ``(by_x, by_parameters)``.  An evaluation that repeats an
-earlier one, as all do in invert and backward, is asked for with ``replay=True``, so that running statistics stay.  In
-exact arithmetic f is evaluated at floats, ``x * 2.0**-40``.
+``f.vjp(x)`` is ``(value, pullback)``, and ``pullback(s)`` is ``(by_x, by_parameters)``.  All evaluations in invert and
+backward repeat earlier ones: they ask with ``replay=True``, so that running statistics stay.  In exact arithmetic f is
+evaluated at floats, ``x * 2.0**-40``.
 
-`gradients` is a list with an entry for each layer, f_0's first: a list of arrays, one for each parameter.  A function
-that stands at several layers has several entries; their sum is its gradient.
+`gradients` is a list with an entry for each layer, f_0's first: a list with one array for each parameter.  A function
+shared by several layers has several entries, whose sum is its gradient.
 
-Arrays have any shape, also of size 0, and keep shape and dtype.  Those that are given may not be overwritten.
+Arrays may have any shape, even of size 0.  Results keep shape and dtype, and arguments must not be overwritten.
 """
 
 import collections.abc
@@ -30,16 +30,21 @@ import contextlib
 import copy
 import dis
 import inspect
+import operator
 import os
 import pathlib
 import sys
 import traceback
 import types
 import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from .cases import number, small_cases, small_exact_cases
+from ..base.types import AnyArray
+from .cases import Case, ExactCase, Example, number, small_cases, small_exact_cases
+from .reference import Gradients, Pair
 
 ARGUMENTS = {
     "forward": ("functions", "gamma", "x", "v"),
@@ -55,7 +60,7 @@ _PACKAGES = tuple(os.path.dirname(os.path.abspath(module)) + os.sep for module i
 
 
 class CannotLoad(Exception):
-    """There is nothing to grade: the message says why."""
+    """There is nothing to grade; the message says why."""
 
 
 class NotWritten(Exception):
@@ -63,25 +68,15 @@ class NotWritten(Exception):
 
 
 class Broken(Exception):
-    """A promise is broken.
+    """A promise is broken: the smallest example that fails, what came there, and the likely cause or None."""
 
-    Attributes
-    ----------
-    example : str
-        The smallest one that fails.
-    came : str
-        What came there, and what should have.
-    cause : str or None
-        What is likely to be wrong.
-    """
-
-    def __init__(self, example, came, cause=None):
+    def __init__(self, example: object, came: str, cause: str | None = None) -> None:
         super().__init__(f"{example}: {came}")
         self.example, self.came, self.cause = str(example), came, cause
 
 
-def load(source):
-    """The `Implementation` in `source`: a path, a mapping of names to functions, a module or any object that has them.
+def load(source: Any) -> "Implementation":
+    """Load an `Implementation` from a path, a mapping of names to functions, a module or any object with the functions.
 
     Raises
     ------
@@ -100,7 +95,7 @@ def load(source):
     return Implementation(source, name)
 
 
-def _module(path):
+def _module(path: pathlib.Path) -> types.ModuleType:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -109,7 +104,7 @@ def _module(path):
         raise CannotLoad(f"cannot read {path}: it is not a text in UTF-8") from None
     module = types.ModuleType(path.stem)
     module.__file__ = str(path)
-    sys.path.insert(0, str(path.resolve().parent))  # for what stands beside it
+    sys.path.insert(0, str(path.resolve().parent))  # for modules beside it
     try:
         with _without_warnings():
             exec(compile(text, str(path), "exec", dont_inherit=True), module.__dict__)
@@ -123,51 +118,36 @@ def _module(path):
 
 
 @contextlib.contextmanager
-def _without_warnings():
-    """For code of learners: where something overflows, the result will show it."""
+def _without_warnings() -> Iterator[None]:
+    """Run a learner's code: where it overflows, the result shows it."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         yield
 
 
-def _in_words(error):
+def _in_words(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}{line_of(error)}"
 
 
-def line_of(error):
-    """In which line of the learner's code an exception was raised, in brackets, or nothing."""
+def line_of(error: BaseException) -> str:
+    """Say in brackets in which line of the learner's code an exception was raised, if in any."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(_PACKAGES)]
     return f" (line {frames[-1].lineno}: {frames[-1].line})" if frames and frames[-1].line else ""
 
 
 class Implementation:
-    """Somebody's functions.  Calls hand them copies, and check the form of what they return.
+    """A learner's functions.  Calls hand them copies and check the form of what they return."""
 
-    Parameters
-    ----------
-    source : object
-    name : str
-        For messages.
-    """
-
-    def __init__(self, source, name):
+    def __init__(self, source: Any, name: str) -> None:
         self._source, self.name = source, name
 
-    def has_begun(self, names):
-        """Whether one of the functions is more than a stub."""
-        float_case, exact_case = small_cases()[-1], small_exact_cases()[-1]  # no layers
-        state = exact_case.x, exact_case.v
-        samples = {
-            "forward": lambda: self.forward(float_case),
-            "invert": lambda: self.invert(float_case),
-            "backward": lambda: self.backward(float_case),
-            "forward_exact": lambda: self.forward_exact(exact_case),
-            "invert_exact": lambda: self.call("invert_exact", exact_case, state),
-            "backward_exact": lambda: self.call("backward_exact", exact_case, state, exact_case.dx),
-        }  # fmt: skip
+    def has_begun(self, names: Sequence[str]) -> bool:
+        """Tell whether one of the functions is more than a stub."""
         for name in names:
+            case: Any = (small_exact_cases() if name in EXACT else small_cases())[-1]  # no layers
+            state = [(case.x, case.v)] if name in ("invert_exact", "backward_exact") else []
             try:
-                samples[name]()
+                getattr(self, name)(case, *state)
             except NotWritten:
                 continue
             except Broken:
@@ -175,23 +155,23 @@ class Implementation:
             return True
         return False
 
-    # The functions, on a case; options as for `call`
+    # The functions on a case; `call` describes the options
 
-    def forward(self, case, **options):
-        """x_N and v_N."""
+    def forward(self, case: Case, **options: Any) -> Pair:
+        """Compute x_N and v_N."""
         return self._pair("forward", case, self.call("forward", case, case.x, case.v, **options))
 
-    def invert(self, case, final=None, **options):
-        """x_0 and v_0 from x_N and v_N, the right ones unless others are given."""
+    def invert(self, case: Case, final: Pair | None = None, **options: Any) -> Pair:
+        """Recover x_0 and v_0 from `final`, by default the right x_N and v_N."""
         return self._pair("invert", case, self.call("invert", case, *(final or case.final), **options))
 
-    def backward(self, case, final=None, **options):
-        """(dL/dx_0, dL/dv_0, gradients) from x_N and v_N, the right ones unless others are given."""
+    def backward(self, case: Case, final: Pair | None = None, **options: Any) -> Gradients:
+        """Compute (dL/dx_0, dL/dv_0, gradients) from `final`, by default the right x_N and v_N."""
         result = self.call("backward", case, *(final or case.final), case.dx, **options)
         return self._gradients("backward", case, result)
 
-    def forward_exact(self, case, **options):
-        """The state."""
+    def forward_exact(self, case: ExactCase, **options: Any) -> Any:
+        """Compute the state."""
         state = self.call("forward_exact", case, case.x, case.v, **options)
         try:
             x, v = state[0], state[1]
@@ -202,46 +182,39 @@ class Implementation:
                 raise Broken(case, f"{name} must be an int64 array of shape {like.shape}, came {_kind(array)}")
         return state
 
-    def invert_exact(self, case, state, **options):
-        """x_0 and v_0."""
+    def invert_exact(self, case: ExactCase, state: Any, **options: Any) -> Pair:
+        """Recover x_0 and v_0."""
         x, v = self._pair("invert_exact", case, self.call("invert_exact", case, state, **options))
         for name, array in (("x", x), ("v", v)):
             if array.dtype.kind != "i":
                 raise Broken(case, f"invert_exact must return {name} as integers, came {_kind(array)}")
         return x, v
 
-    def backward_exact(self, case, state, **options):
-        """(dL/dx_0, dL/dv_0, gradients)."""
+    def backward_exact(self, case: ExactCase, state: Any, **options: Any) -> Gradients:
+        """Compute (dL/dx_0, dL/dv_0, gradients)."""
         return self._gradients("backward_exact", case, self.call("backward_exact", case, state, case.dx, **options))
 
-    def call(self, name, case, *arguments, overwritten=None):
-        """What the function returns for the case's functions, its gamma or n and d, and copies of the other arguments.
+    def call(self, name: str, case: Case | ExactCase, *arguments: Any, overwritten: list[str] | None = None) -> Any:
+        """Call a function with the case's functions, its gamma or n and d, and copies of the other arguments.
 
-        overwritten : list, to which the names of the arguments are appended that are not as before
-
-        Raises
-        ------
-        NotWritten
-            If there is no such function, or it is a stub.
-        Broken
-            If it cannot be called so, raises, or returns nothing.
+        The names of arguments that it changes are appended to `overwritten`.  Raises `NotWritten` if there is no such
+        function or only a stub, and `Broken` if it takes other arguments, raises, or returns nothing.
         """
         function = self._function(name)
-        numbers = (case.n, case.d) if name in EXACT else (case.gamma,)
+        numbers: Any = (case.n, case.d) if isinstance(case, ExactCase) else (case.gamma,)
         try:
             given = [list(case.functions), *numbers, *copy.deepcopy(arguments)]
         except Exception as error:  # only a state can be anything
-            cause = "a state must be of arrays, numbers, and lists of them: no generators, files or locks"
-            raise Broken(case, f"the state cannot be copied for {name}: {error}", cause) from None
+            allowed = "a state must be of arrays, numbers, and lists of them: no generators, files or locks"
+            raise Broken(case, f"the state cannot be copied for {name}: {error}", allowed) from None
         try:
             with _without_warnings():
                 result = function(*given)
         except NotImplementedError:
             raise NotWritten(f"{name} is not written yet") from None
         except (Exception, SystemExit) as error:
-            cause = None
-            if isinstance(error, RecursionError):
-                cause = "recursion over the layers ends at about a thousand; a loop has no such limit"
+            deep = isinstance(error, RecursionError)
+            cause = "recursion over the layers ends at about a thousand; a loop has no such limit" if deep else None
             raise Broken(case, f"{name} raised {_in_words(error)}", cause) from None
         if result is None or result is Ellipsis:
             if _is_stub(function):
@@ -251,8 +224,8 @@ class Implementation:
             overwritten += _changed(ARGUMENTS[name], (case.functions, *numbers, *arguments), given)
         return result
 
-    def _function(self, name):
-        function = getattr(self._source, name, None)
+    def _function(self, name: str) -> Callable[..., Any]:
+        function: Callable[..., Any] | None = getattr(self._source, name, None)
         if function is None:
             raise NotWritten(f"{name} is not there")
         if not callable(function):
@@ -262,50 +235,44 @@ class Implementation:
         except TypeError:
             came = f"it takes {inspect.signature(function)}, and must take ({', '.join(ARGUMENTS[name])})"
             raise Broken(f"calling {name}", came) from None
-        except ValueError:  # has no signature to be seen
+        except ValueError:  # a built-in function without a signature
             pass
         return function
 
-    def _pair(self, name, case, result):
+    def _pair(self, name: str, case: Example, result: Any) -> Pair:
         if not isinstance(result, (tuple, list)) or len(result) != 2:
             raise Broken(case, f"{name} must return (x, v), came {_kind(result)}")
-        return tuple(self._array(name, case, *each) for each in zip(("x", "v"), result, (case.x, case.v), strict=True))
+        return self._array(name, case, "x", result[0], case.x), self._array(name, case, "v", result[1], case.v)
 
-    def _gradients(self, name, case, result):
+    def _gradients(self, name: str, case: Example, result: Any) -> Gradients:
         if not isinstance(result, (tuple, list)) or len(result) != 3:
             raise Broken(case, f"{name} must return (dx, dv, gradients), came {_kind(result)}")
         dx, dv, gradients = result
         dx, dv = self._array(name, case, "dx", dx, case.x), self._array(name, case, "dv", dv, case.x)
-        if not isinstance(gradients, (tuple, list)) or len(gradients) != case.depth:
-            raise Broken(
-                case,
-                f"gradients must be a list with an entry for each layer, {case.depth} in all, came {_kind(gradients)}",
-                _why_not_one_each(gradients, case.depth),
-            )
-        checked = []
+
+        def require(entries: Any, count: int, what: str) -> None:
+            if not isinstance(entries, (tuple, list)) or len(entries) != count:
+                came = f"{what}, {count} in all, came {_kind(entries)}"
+                raise Broken(case, came, _why_not_one_each(gradients, case.depth))
+
+        require(gradients, case.depth, "gradients must be a list with an entry for each layer")
+        checked: list[list[AnyArray]] = []
         for n, (entry, f) in enumerate(zip(gradients, case.functions, strict=True)):
-            if not isinstance(entry, (tuple, list)) or len(entry) != len(f.parameters):
-                raise Broken(
-                    case,
-                    f"gradients[{n}] must be a list with an array for each parameter of f_{n}, "
-                    f"{len(f.parameters)} in all, came {_kind(entry)}",
-                    _why_not_one_each(gradients, case.depth),
-                )
-            checked.append([
-                self._array(name, case, f"gradients[{n}][{k}]", array, theta)
-                for k, (array, theta) in enumerate(zip(entry, f.parameters, strict=True))
-            ])  # fmt: skip
+            what = f"gradients[{n}]"
+            require(entry, len(f.parameters), f"{what} must be a list with an array for each parameter of f_{n}")
+            pairs = enumerate(zip(entry, f.parameters, strict=True))
+            checked.append([self._array(name, case, f"{what}[{k}]", array, theta) for k, (array, theta) in pairs])
         return dx, dv, checked
 
-    def _array(self, name, case, what, value, like):
+    def _array(self, name: str, case: Example, what: str, value: Any, like: AnyArray) -> AnyArray:
         array = np.asarray(value) if isinstance(value, (np.ndarray, np.generic)) else None
         if array is None or array.dtype.kind not in "if" or array.shape != like.shape:
             raise Broken(case, f"{name} must return {what} as an array of shape {like.shape}, came {_kind(value)}")
         return array
 
 
-def _kind(value):
-    """What a value is, for messages."""
+def _kind(value: Any) -> str:
+    """Say in a message what a value is."""
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape} and {value.dtype}"
     if isinstance(value, (tuple, list)):
@@ -316,18 +283,14 @@ def _kind(value):
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
-def _is_stub(function):
-    """Whether its body does nothing: a docstring, ``...``, or ``pass``."""
-    if not hasattr(function, "__code__"):
-        return False
-    return {each.opname for each in dis.get_instructions(function)} <= _DOES_NOTHING
+def _is_stub(function: Callable[..., Any]) -> bool:
+    """Whether the function does nothing: its body is a docstring, ``...`` or ``pass``."""
+    does_nothing = {"RESUME", "NOP", "LOAD_CONST", "POP_TOP", "RETURN_VALUE", "RETURN_CONST"}
+    return hasattr(function, "__code__") and {each.opname for each in dis.get_instructions(function)} <= does_nothing
 
 
-_DOES_NOTHING = {"RESUME", "NOP", "LOAD_CONST", "POP_TOP", "RETURN_VALUE", "RETURN_CONST"}
-
-
-def _why_not_one_each(gradients, depth):
-    """Why there is not one list of arrays for each layer, or None."""
+def _why_not_one_each(gradients: Any, depth: int) -> str | None:
+    """Guess why there is not one list of arrays for each layer."""
     if not isinstance(gradients, (tuple, list)):
         return None
     if any(isinstance(entry, np.ndarray) for entry in gradients):
@@ -339,16 +302,12 @@ def _why_not_one_each(gradients, depth):
     return "is a layer left out?" if len(gradients) < depth else None
 
 
-def _changed(names, before, after):
-    """Which of the arguments are not as before."""
+def _changed(names: Sequence[str], before: Sequence[Any], after: Sequence[Any]) -> list[str]:
+    """List the arguments that are not as before."""
 
-    def differs(one, other):
+    def differs(one: Any, other: Any) -> bool:
         if isinstance(one, np.ndarray):
             return not np.array_equal(one, other)
-        return len(one) != len(other) or any(a is not b for a, b in zip(one, other, strict=True))
+        return isinstance(one, list) and (len(one) != len(other) or any(map(operator.is_not, one, other)))
 
-    return [
-        name
-        for name, one, other in zip(names, before, after, strict=True)
-        if isinstance(one, (np.ndarray, list)) and differs(one, other)
-    ]
+    return [name for name, one, other in zip(names, before, after, strict=True) if differs(one, other)]

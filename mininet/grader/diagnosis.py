@@ -1,76 +1,73 @@
-"""Likely causes, found by comparing: which known mistake gives, on all small cases, just what came?
+"""Likely causes: which known mistake gives exactly what came, on all small cases?
 
-Nothing is guessed: where no mistake fits everything that came, there is no cause to tell.
+Nothing is guessed.  Where no mistake fits everything that came, there is no cause to tell.
 """
 
 import contextlib
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import numpy as np
 
+from ..base.types import AnyArray
 from . import reference
-from .cases import number, product_cases, small_cases, small_exact_cases
-from .contract import Broken, NotWritten
+from .cases import Case, ExactCase, number, product_cases, small_cases, small_exact_cases
+from .contract import Broken, Implementation, NotWritten
 from .exact_mistakes import INTEGER_DIVISION, NOT_IN_UNITS, exact_mistakes
 from .layers import Watch
 from .mistakes import FORWARD, INVERT, backward_mistakes
+from .reference import Gradients, Pair
 
-TOLERANCE = np.sqrt(np.finfo(np.float64).eps)
-"""Far above rounding errors on the small cases, also those of integers, and far below what mistakes differ by."""
+C = TypeVar("C", Case, ExactCase)
+
+TOLERANCE = float(np.sqrt(np.finfo(np.float64).eps))
+"""Far above rounding errors on the small cases, integers included, and far below what mistakes change."""
 
 
-def flattened(result):
-    """All arrays in a result, a list."""
+def flattened(result: Any) -> list[AnyArray]:
+    """List all arrays in a result."""
     return [result] if isinstance(result, np.ndarray) else [array for each in result for array in flattened(each)]
 
 
-def _arrays(result):
-    return np.concatenate([array.ravel() for array in flattened(result)])
-
-
-def agree(came, other, tolerance=TOLERANCE):
-    """Whether two results agree, relative to the larger of 1 and the largest number."""
-    came, other = _arrays(came), _arrays(other)
+def agree(came: Any, other: Any) -> bool:
+    """Whether two results agree, relative to their largest number or 1."""
+    came, other = (np.concatenate([array.ravel() for array in flattened(result)]) for result in (came, other))
     if came.shape != other.shape or not np.isfinite(other).all():
         return False
-    return bool((np.abs(came - other) <= tolerance * max(1.0, np.abs(other).max(initial=0))).all())
+    return bool((np.abs(came - other) <= TOLERANCE * max(1.0, np.abs(other).max(initial=0))).all())
 
 
-def _first_to_fit(mistakes, came):
-    """The cause of the first mistake that gives what came; `came`: list of (arguments, result)."""
-    with np.errstate(all="ignore"):
-        for cause, wrong in mistakes:
-            if all(agree(result, wrong(*arguments)) for arguments, result in came):
-                return cause
-    return None
-
-
-def _on_small_cases(cases, run, arguments_of):
-    """What came on each small case, with the arguments; None if something cannot be run."""
+def _first_to_fit(
+    mistakes: Iterable[tuple[str, Callable[..., Any]]], cases: Iterable[C], run: Callable[[C], Any],
+    arguments_of: Callable[[C], tuple[Any, ...]], fits: Callable[[Any, Any], bool] = agree,
+) -> str | None:  # fmt: skip
+    """Find the first mistake that gives what comes on all cases; None if something cannot be run."""
     try:
-        return [(arguments_of(case), run(case)) for case in cases]
+        came = [(arguments_of(case), run(case)) for case in cases]
     except (Broken, NotWritten):
         return None
+    with np.errstate(all="ignore"):
+        for cause, wrong in mistakes:
+            if all(fits(result, wrong(*arguments)) for arguments, result in came):
+                return cause
+    return None
 
 
 # Floats
 
 
-def of_forward(implementation):
-    """Why forward is wrong, or None."""
-    came = _on_small_cases(
-        small_cases(), implementation.forward, lambda case: (case.functions, case.gamma, case.x, case.v)
+def of_forward(implementation: Implementation) -> str | None:
+    """Say why forward is wrong, or None."""
+    return _first_to_fit(FORWARD.items(), small_cases(), implementation.forward, lambda case: case.arguments)
+
+
+def of_invert(implementation: Implementation) -> str | None:
+    """Say why invert is wrong, or None."""
+    cause = _first_to_fit(
+        INVERT.items(), small_cases(), implementation.invert, lambda case: (case.functions, case.gamma, *case.final)
     )
-    return came and _first_to_fit(FORWARD.items(), came)
-
-
-def of_invert(implementation):
-    """Why invert is wrong, or None."""
-    came = _on_small_cases(small_cases(), implementation.invert, lambda case: (case.functions, case.gamma, *case.final))
-    cause = came and _first_to_fit(INVERT.items(), came)
-    return cause or _of_forward_undone(implementation)
-
-
-def _of_forward_undone(implementation):
+    if cause:
+        return cause
     try:
         final = [(case, implementation.forward(case)) for case in small_cases()]
         follows = all(agree(came, case.final) for case, came in final)
@@ -82,34 +79,31 @@ def _of_forward_undone(implementation):
     return "it undoes your own forward, which does not follow equation 2: mend that first"
 
 
-def of_backward(implementation):
-    """Why backward is wrong, or None."""
-    came = _on_small_cases(
-        small_cases(), implementation.backward, lambda case: (case.functions, case.gamma, *case.final, case.dx)
-    )
-    return came and _first_to_fit(backward_mistakes(), came)
+def of_backward(implementation: Implementation) -> str | None:
+    """Say why backward is wrong, or None."""
+    return _first_to_fit(
+        backward_mistakes(), small_cases(), implementation.backward,
+        lambda case: (case.functions, case.gamma, *case.final, case.dx),
+    )  # fmt: skip
 
 
 # Exact arithmetic
 
 
-def of_forward_exact(implementation):
-    """Why forward_exact is wrong, or None."""
+def of_forward_exact(implementation: Implementation) -> str | None:
+    """Say why forward_exact is wrong, or None."""
 
-    def run(case):
+    def run(case: ExactCase) -> Pair:
         state = implementation.forward_exact(case)
         return state[0] * reference.UNIT, state[1] * reference.UNIT
 
-    def arguments_of(case):
-        floats = case.in_floats()
-        return floats.functions, floats.gamma, floats.x, floats.v
-
-    came = _on_small_cases(small_exact_cases(), run, arguments_of)
-    return _seen_elsewhere(implementation) or (came and _first_to_fit([*FORWARD.items(), NOT_IN_UNITS], came))
+    return _seen_elsewhere(implementation) or _first_to_fit(
+        [*FORWARD.items(), NOT_IN_UNITS], small_exact_cases(), run, lambda case: case.in_floats().arguments
+    )
 
 
-def _seen_elsewhere(implementation):
-    """A sentence if f_0 was not evaluated at x_0 in floats."""
+def _seen_elsewhere(implementation: Implementation) -> str | None:
+    """Say where f_0 was evaluated, if not at x_0 in floats."""
     case, watch = small_exact_cases()[0], Watch(keeps_points=True)
     with contextlib.suppress(Broken, NotWritten):
         implementation.forward_exact(case.watched(watch))
@@ -120,39 +114,32 @@ def _seen_elsewhere(implementation):
     return None
 
 
-def of_invert_exact(implementation):
-    """Why x_0 and v_0 do not come back, where functions are 0; or None."""
+def of_invert_exact(implementation: Implementation) -> str | None:
+    """Say why x_0 and v_0 do not come back where functions are 0, or None."""
 
-    def there_and_back(case):
+    def there_and_back(case: ExactCase) -> Pair:
         return implementation.invert_exact(case, implementation.forward_exact(case))
 
-    came = _on_small_cases(product_cases(), there_and_back, lambda case: case)
-    if came is None:
-        return None
-    with np.errstate(all="ignore"):
-        for cause, mistake in exact_mistakes():
-            if all(_same(result, mistake(case)) for case, result in came):
-                return cause
-    return _of_forward_first(implementation)
+    def same(one: Pair, other: Pair) -> bool:
+        return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+    cause = _first_to_fit(exact_mistakes(), product_cases(), there_and_back, lambda case: (case,), same)
+    return cause or _of_forward_first(implementation)
 
 
-def _of_forward_first(implementation):
+def _of_forward_first(implementation: Implementation) -> str | None:
     return "forward_exact does not follow equation 2: mend that first" if of_forward_exact(implementation) else None
 
 
-def _same(one, other):
-    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+def of_backward_exact(implementation: Implementation) -> str | None:
+    """Say why backward_exact is wrong, or None."""
 
-
-def of_backward_exact(implementation):
-    """Why backward_exact is wrong, or None."""
-
-    def run(case):
+    def run(case: ExactCase) -> Gradients:
         return implementation.backward_exact(case, implementation.forward_exact(case))
 
-    def arguments_of(case):
+    def arguments_of(case: ExactCase) -> tuple[Any, ...]:
         floats = case.in_floats()
         return floats.functions, floats.gamma, *floats.final, floats.dx
 
-    came = _on_small_cases(small_exact_cases(), run, arguments_of)
-    return (came and _first_to_fit([INTEGER_DIVISION, *backward_mistakes()], came)) or _of_forward_first(implementation)
+    mistakes = [INTEGER_DIVISION, *backward_mistakes()]
+    return _first_to_fit(mistakes, small_exact_cases(), run, arguments_of) or _of_forward_first(implementation)

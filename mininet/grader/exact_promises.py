@@ -1,38 +1,29 @@
 """What is promised in exact arithmetic."""
 
 import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from . import cases, diagnosis, reference
-from .contract import Broken
+from . import cases, diagnosis, promises, reference
+from .cases import ExactCase
+from .contract import Broken, Implementation
 from .layers import Scale, Stored, Watch
-from .promises import (
-    UNKNOWN_IN_SMALL,
-    against,
-    gradient_results,
-    later,
-    place,
-    promise,
-    require_close,
-    require_constant_memory,
-    require_statistics_moved_once,
-    require_untouched,
-    state_results,
-    velocity_results,
-    with_gradient,
-)
+from .promises import Promise, promise, require_close, with_gradient
+from .reference import Gradients, Pair
 
-PROMISES = []
+PROMISES: list[Promise] = []
 
 
 @promise(PROMISES, "exact forward", "x_N and v_N follow equation 2 to within units of 2^-40")
-def exact_forward_follows_equation_2(implementation):
-    """A product with n/d may be off by up to n units."""
+def _exact_forward_follows_equation_2(implementation: Implementation) -> None:
+    """Allow a product with n/d to be off by up to n units."""
     for case in cases.exact_cases():
         state = implementation.forward_exact(case)
         came = [array * reference.UNIT for array in (state[0], state[1])]
-        results = state_results(case.depth, came, case.in_floats().final)
+        results = promises.state_results(case.depth, came, case.in_floats().final)
         tolerance = cases.units_off(case) * reference.UNIT
         require_close(
             f"{case}, in multiples of 2^-40", results, tolerance, lambda: diagnosis.of_forward_exact(implementation)
@@ -40,28 +31,23 @@ def exact_forward_follows_equation_2(implementation):
 
 
 @promise(PROMISES, "exact inversion", "x_0 and v_0 come back bit for bit, after 1,000 layers too")
-def exact_inversion_is_exact(implementation):
-    """Integers of either sign: products alone, with functions, in many layers, and several states at once."""
+def _exact_inversion_is_exact(implementation: Implementation) -> None:
+    """Try integers of either sign: products alone, with functions, in many layers, and two states at once."""
     for case in cases.product_cases():
-        index = _first_lost(case, _there_and_back(implementation, case))
-        if index is None:
-            continue
-        smallest = case.only(index)
-        came = _there_and_back(implementation, smallest)
-        if _first_lost(smallest, came) is None:  # only among others: then all are needed
-            smallest, came = case, _there_and_back(implementation, case)
-        unknown = UNKNOWN_IN_SMALL if (case.n, case.d) == cases.FRACTIONS[0] else OTHER_FRACTION
-        raise Broken(smallest, _lost(smallest, came), diagnosis.of_invert_exact(implementation) or unknown)
+        x, v = _there_and_back(implementation, case)
+        off = (x != case.x) | (v != case.v)
+        if off.any():
+            is_first = (case.n, case.d) == cases.FRACTIONS[0]
+            cause = diagnosis.of_invert_exact(implementation)
+            cause = cause or (promises.UNKNOWN_IN_SMALL if is_first else OTHER_FRACTION)
+            for tried in (case.only(int(off.argmax())), case):  # some are lost only among others
+                _require_back(implementation, tried, cause)
     for case in cases.exact_cases():
-        came = _there_and_back(implementation, case)
-        if _first_lost(case, came) is not None:
-            raise Broken(case, _lost(case, came), _why_only_with_functions(implementation, case))
-    large = cases.large_exact_case()
-    _require_back(large, _there_and_back(implementation, large), f"small numbers come back: {SUBTRACTED}")
+        _require_back(implementation, case, functools.partial(_why_only_with_functions, implementation, case))
+    _require_back(implementation, cases.large_exact_case(), f"small numbers come back: {SUBTRACTED}")
     for n, d in cases.FRACTIONS:
         _require_deep_back(implementation, n, d)
-    uneven = cases.uneven_exact_case()
-    _require_back(uneven, _there_and_back(implementation, uneven), UNEVEN)
+    _require_back(implementation, cases.uneven_exact_case(), UNEVEN)
     _require_back_from_two_states(implementation)
 
 
@@ -74,74 +60,62 @@ UNEVEN = "one element's buffer is full while those beside it, where x and v are 
 SHARED = "what the way back needs must be in the state, not in a global: there may be two states at once"
 
 
-def _require_back(case, came, cause):
-    if _first_lost(case, came) is not None:
-        raise Broken(case, _lost(case, came), cause)
+def _require_back(implementation: Implementation, case: ExactCase, cause: str | Callable[[], str]) -> None:
+    lost = _lost(case, _there_and_back(implementation, case))
+    if lost:
+        raise Broken(case, lost, cause() if callable(cause) else cause)
 
 
-def _require_deep_back(implementation, n, d):
+def _require_deep_back(implementation: Implementation, n: int, d: int) -> None:
+    def lost_in(depth: int) -> str | None:
+        case = cases.deep_exact_case(depth, n, d)
+        return _lost(case, _there_and_back(implementation, case))
+
     fine = 0
-    for depth in (1, 2, 3, 10, 30, 100, 300, 1000):
-        if not _comes_back(implementation, depth, n, d):
-            case = cases.deep_exact_case(_smallest_depth(implementation, fine, depth, n, d), n, d)
-            raise Broken(case, _lost(case, _there_and_back(implementation, case)), _why_only_deep(case))
-        fine = depth
+    for broken in (1, 2, 3, 10, 30, 100, 300, 1000):
+        lost = lost_in(broken)
+        while lost and broken - fine > 1:  # look for the smallest depth, by halving
+            middle = (fine + broken) // 2
+            lost_earlier = lost_in(middle)
+            fine, broken, lost = (fine, middle, lost_earlier) if lost_earlier else (middle, broken, lost)
+        if lost:
+            case = cases.deep_exact_case(broken, n, d)
+            raise Broken(case, lost, _why_only_deep(case))
+        fine = broken
 
 
-def _require_back_from_two_states(implementation):
+def _require_back_from_two_states(implementation: Implementation) -> None:
     both = [cases.deep_exact_case(500, 9, 10), cases.deep_exact_case(100, 1, 2)]
     states = [implementation.forward_exact(case) for case in both]
     for case, state in zip(both, states, strict=True):
         try:
-            came = implementation.invert_exact(case, state)
+            lost = _lost(case, implementation.invert_exact(case, state))
         except Broken as error:
-            raise Broken(case, error.came, SHARED) from None
-        _require_back(case, came, SHARED)
+            lost = error.came
+        if lost:
+            raise Broken(case, lost, SHARED)
 
 
-def _there_and_back(implementation, case):
+def _there_and_back(implementation: Implementation, case: ExactCase) -> Pair:
     return implementation.invert_exact(case, implementation.forward_exact(case))
 
 
-def _first_lost(case, came):
-    """Index of the first element of x or v that did not come back, or None."""
-    off = (came[0] != case.x) | (came[1] != case.v)
-    return int(np.flatnonzero(off.ravel())[0]) if off.any() else None
-
-
-def _lost(case, came):
+def _lost(case: ExactCase, came: Pair) -> str | None:
+    """Say which element did not come back, or None."""
     for name, array, right in zip(("x_0", "v_0"), came, (case.x, case.v), strict=True):
-        off = array != right
-        if off.any():
-            index = tuple(map(int, np.argwhere(off)[0]))
-            return f"{place(name, array, index)} = {against(array, right, index)}"
+        if (array != right).any():
+            return promises.first_difference(name, array, right, array != right)
     return None
 
 
-def _comes_back(implementation, depth, n, d):
-    case = cases.deep_exact_case(depth, n, d)
-    return _first_lost(case, _there_and_back(implementation, case)) is None
-
-
-def _smallest_depth(implementation, fine, broken, n, d):
-    """Between a depth that is fine and one that is not, by halving."""
-    while broken - fine > 1:
-        middle = (fine + broken) // 2
-        if _comes_back(implementation, middle, n, d):
-            fine = middle
-        else:
-            broken = middle
-    return broken
-
-
-def _why_only_with_functions(implementation, case):
+def _why_only_with_functions(implementation: Implementation, case: ExactCase) -> str:
     point = _moved_point(case, lambda case: _there_and_back(implementation, case))
     if point is not None:
         return point
     return f"with f = 0 everything comes back, so the products are right: {SUBTRACTED}"
 
 
-def _why_only_deep(case):
+def _why_only_deep(case: ExactCase) -> str:
     bits = case.bits_lost + np.log2(case.d / (case.d - case.n))  # b < (d/n)^N d/(d - n), by adding up what comes in
     if bits < 20:
         return "with few layers everything comes back"
@@ -151,8 +125,8 @@ def _why_only_deep(case):
     )
 
 
-def _moved_point(case, run):
-    """A sentence if the function of some layer was not evaluated at the same bits going back; else None."""
+def _moved_point(case: ExactCase, run: Callable[[ExactCase], Any]) -> str | None:
+    """Say which function was evaluated at other bits going back than going forward, or None."""
     watch = Watch(keeps_points=True)
     run(case.watched(watch))
     for n, f in reversed(list(enumerate(case.functions))):
@@ -165,25 +139,30 @@ def _moved_point(case, run):
 
 
 @promise(PROMISES, "exact gradients", "gradients are right, dL/dv_0 among them")
-def exact_gradients_are_right(implementation):
-    """Against stored backpropagation in floats, which is off by units of 2^-40."""
+def _exact_gradients_are_right(implementation: Implementation) -> None:
+    """Compare with stored backpropagation in floats, which is off by units of 2^-40."""
     for case in cases.exact_cases():
         floats = case.in_floats()
-        came = implementation.backward_exact(case, implementation.forward_exact(case))
-        results = gradient_results(case, came, floats.gradients) + velocity_results(came, floats.gradients)
+        came = _trained(implementation, case)
+        right = floats.gradients
+        results = [*promises.gradient_results(case, came, right), ("dL/dv_0", came[1], right[1])]
         off = cases.units_off(case) * reference.UNIT * np.abs(case.dx).max(initial=0)
         tolerance = off + cases.gradient_rounding(floats)
-        require_close(
-            with_gradient(case), results, tolerance,
-            lambda case=case: diagnosis.of_backward_exact(implementation) or _moved_point(
-                case, lambda case: implementation.backward_exact(case, implementation.forward_exact(case))
-            ),
-        )  # fmt: skip
+        require_close(with_gradient(case), results, tolerance, functools.partial(_why_gradients, implementation, case))
+
+
+def _trained(implementation: Implementation, case: ExactCase) -> Gradients:
+    return implementation.backward_exact(case, implementation.forward_exact(case))
+
+
+def _why_gradients(implementation: Implementation, case: ExactCase) -> str | None:
+    cause = diagnosis.of_backward_exact(implementation)
+    return cause or _moved_point(case, functools.partial(_trained, implementation))
 
 
 @promise(PROMISES, "same bits", "gradients are the same bits as with stored activations, at any depth")
-def exact_gradients_are_the_same_bits(implementation):
-    """Stored activations: the same backward_exact, with functions that answer from what was stored going forward."""
+def _exact_gradients_are_the_same_bits(implementation: Implementation) -> None:
+    """Compare with backward_exact on functions that answer from what was stored going forward."""
     for n, d in cases.FRACTIONS:
         for depth in (1, 2, 10, 100, 1000) if (n, d) == cases.FRACTIONS[0] else (100,):
             case = cases.deep_exact_case(depth, n, d)
@@ -202,21 +181,18 @@ def exact_gradients_are_the_same_bits(implementation):
                 raise Broken(
                     case,
                     f"gradients differ by {gap:.3g} from those of stored activations",
-                    _moved_point(case, lambda case, state=state: _evaluated_again(implementation, case, state)),
+                    _moved_point(case, functools.partial(_evaluated_again, implementation, state)),
                 )
 
 
-def _evaluated_again(implementation, case, state):
+def _evaluated_again(implementation: Implementation, state: Any, case: ExactCase) -> None:
     implementation.forward_exact(case)
     implementation.backward_exact(case, state)
 
 
-WORD = 64
-
-
 @promise(PROMISES, "side information", "what is kept beside x and v grows by log2(d/n) bits an element and layer")
-def side_information_is_small(implementation):
-    """x and v take the same at any depth; a quarter more is allowed, and a word that is not full yet."""
+def _side_information_is_small(implementation: Implementation) -> None:
+    """Allow a quarter more than needed, and one 64-bit word that is not full yet."""
     shallow, deep = 100, 1000
     for n, d in cases.FRACTIONS:
         held = []
@@ -224,7 +200,7 @@ def side_information_is_small(implementation):
             case = cases.deep_exact_case(depth, n, d)
             held.append(8 * held_bytes(implementation.forward_exact(case)) / case.x.size)
         limit = (deep - shallow) * np.log2(d / n)
-        if held[1] - held[0] > 1.25 * limit + WORD:
+        if held[1] - held[0] > 1.25 * limit + 64:
             raise Broken(
                 f"gamma = {n}/{d}, {shallow} layers and {deep} layers",
                 f"the state grows by {held[1] - held[0]:,.0f} bits an element, {limit:,.0f} are needed",
@@ -233,47 +209,35 @@ def side_information_is_small(implementation):
             )
 
 
-def held_bytes(value):
-    """Bytes of what a state holds: arrays with theirs, Python integers with their binary digits."""
-    if isinstance(value, np.ndarray) and value.dtype != object:
-        return value.nbytes
-    if isinstance(value, (np.ndarray, list, tuple, set)):
-        return sum(held_bytes(each) for each in (value.ravel() if isinstance(value, np.ndarray) else value))
-    if isinstance(value, dict):
-        return sum(held_bytes(each) for each in value.values())
-    if isinstance(value, (bool, type(None))):
-        return 0
+def held_bytes(value: Any) -> float:
+    """Count the bytes of a state; a Python integer counts as its binary digits."""
+    if isinstance(value, (np.ndarray, np.generic, float)) and np.asarray(value).dtype != object:
+        return np.asarray(value).nbytes
+    if isinstance(value, (np.ndarray, list, tuple, set, dict)):
+        each = value.values() if isinstance(value, dict) else value.ravel() if isinstance(value, np.ndarray) else value
+        return sum(map(held_bytes, each))
     if isinstance(value, int):
-        return value.bit_length() / 8
+        return 0 if isinstance(value, bool) else value.bit_length() / 8
     if isinstance(value, (bytes, bytearray)):
         return len(value)
-    if isinstance(value, (np.generic, float)):
-        return np.asarray(value).nbytes
     return held_bytes(vars(value)) if hasattr(value, "__dict__") else 0
 
 
 @promise(PROMISES, "exact inputs", "x_0, v_0 and dL/dx_N stay as they are")
-def exact_inputs_stay(implementation):
-    """Only the state may be used up."""
+def _exact_inputs_stay(implementation: Implementation) -> None:
     case = cases.deep_exact_case(3, 9, 10)
-    overwritten = []
+    overwritten: list[str] = []
     state = implementation.forward_exact(case, overwritten=overwritten)
-    require_untouched(case, "forward_exact", overwritten)
+    promises.require_untouched(case, "forward_exact", overwritten)
     implementation.backward_exact(case, state, overwritten=overwritten)
-    require_untouched(case, "backward_exact", [name for name in overwritten if name != "state"])
+    promises.require_untouched(case, "backward_exact", [name for name in overwritten if name != "state"])
 
 
 @promise(PROMISES, "exact statistics", "statistics move once a layer in forward_exact, and stay on the way back")
-def exact_statistics_move_once(implementation):
-    """As in floats."""
-    with_statistics = cases.case_with_statistics()
-    case = dataclasses.replace(
-        cases.deep_exact_case(with_statistics.depth, 9, 10, with_statistics.x.shape),
-        functions=with_statistics.functions,
-    )
-    state = []
-    require_statistics_moved_once(
-        case,
+def _exact_statistics_move_once(implementation: Implementation) -> None:
+    floats, state = cases.case_with_statistics(), []
+    promises.require_statistics_moved_once(
+        dataclasses.replace(cases.deep_exact_case(floats.depth, 9, 10, floats.x.shape), functions=floats.functions),
         {
             "forward_exact": lambda case: state.append(implementation.forward_exact(case)),
             "invert_exact": lambda case: implementation.invert_exact(case, state[0]),
@@ -283,24 +247,22 @@ def exact_statistics_move_once(implementation):
 
 
 @promise(PROMISES, "exact memory", "memory grows by side information only")
-def exact_memory_is_constant(implementation):
-    """gamma = 99/100: 0.0145 bits an element and layer."""
+def _exact_memory_is_constant(implementation: Implementation) -> None:
+    """With gamma = 99/100, side information takes 0.0145 bits per element and layer."""
 
-    def make_case(depth):
+    def make_case(depth: int) -> ExactCase:
         return cases.deep_exact_case(depth, 99, 100, (64, 64), lambda features, random: Scale(-0.5))
 
+    def prepared(function: Callable[..., Any], case: ExactCase) -> Callable[[], Any]:
+        return functools.partial(function, case, implementation.forward_exact(case))
+
     case = make_case(1)
-    per_layer = 1.25 * np.log2(case.d / case.n) / 8 * case.x.size
-    require_constant_memory(
+    promises.require_constant_memory(
         make_case,
         {
-            "forward_exact": lambda case: lambda: implementation.forward_exact(case),
-            "invert_exact": lambda case: later(
-                implementation.forward_exact(case), lambda state: implementation.invert_exact(case, state)
-            ),
-            "backward_exact": lambda case: later(
-                implementation.forward_exact(case), lambda state: implementation.backward_exact(case, state)
-            ),
+            "forward_exact": lambda case: functools.partial(implementation.forward_exact, case),
+            "invert_exact": functools.partial(prepared, implementation.invert_exact),
+            "backward_exact": functools.partial(prepared, implementation.backward_exact),
         },
-        per_layer,
+        per_layer=1.25 * np.log2(case.d / case.n) / 8 * case.x.size,
     )

@@ -1,65 +1,55 @@
 """What is promised in floats."""
 
 import contextlib
+import functools
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from . import cases, diagnosis, reference
-from .contract import FLOAT, Broken, NotWritten
+from ..base.types import AnyArray
+from . import cases, diagnosis, promises, reference
+from .cases import Case
+from .contract import FLOAT, Broken, Implementation, NotWritten
 from .layers import Watch
-from .promises import (
-    gradient_results,
-    later,
-    layers_of,
-    promise,
-    require_close,
-    require_constant_memory,
-    require_statistics_moved_once,
-    require_untouched,
-    state_results,
-    velocity_results,
-    with_gradient,
-)
+from .promises import Promise, Results, promise, require_close, with_gradient
+from .reference import Gradients
 
-PROMISES = []
+PROMISES: list[Promise] = []
 
 
-def _train(implementation, case):
-    """Forward, for those who keep something there, and backward from the right x_N and v_N."""
+def _train(implementation: Implementation, case: Case) -> Gradients:
+    """Run forward, in case it keeps something for later, then backward from the right x_N and v_N."""
     with contextlib.suppress(Broken, NotWritten):
         implementation.forward(case)
     return implementation.backward(case)
 
 
+def _all_cases() -> list[Case]:
+    return [*cases.small_cases(), *cases.large_cases(), cases.deep_case()]
+
+
 @promise(PROMISES, "forward", "x_N and v_N follow equation 2: v <- gamma v + (1 - gamma) f(x), then x <- x + v")
-def forward_follows_equation_2(implementation):
-    """Against the loop of `reference`."""
-    for case in [*cases.small_cases(), *cases.large_cases(), cases.deep_case()]:
-        is_deep = case.depth > 10
-        tolerance = cases.deep_rounding(case) if is_deep else cases.rounding(case, back=False)
-        results = state_results(case.depth, implementation.forward(case), case.final)
+def _forward_follows_equation_2(implementation: Implementation) -> None:
+    for case in _all_cases():
+        tolerance = cases.deep_rounding(case) if case.depth > 10 else cases.rounding(case, back=False)
+        results = promises.state_results(case.depth, implementation.forward(case), case.final)
         require_close(case, results, tolerance, lambda: diagnosis.of_forward(implementation))
 
 
 @promise(PROMISES, "inversion", "invert brings x_N and v_N back to x_0 and v_0, but for rounding errors")
-def inversion_comes_back(implementation):
-    """From the right x_N and v_N."""
-    for case in [*cases.small_cases(), *cases.large_cases(), cases.deep_case()]:
-        final = case.final
-        is_deep = case.depth > 10
-        tolerance = cases.deep_rounding(case, back=True) if is_deep else cases.rounding(case)
-        results = state_results(0, implementation.invert(case), (case.x, case.v))
-        example = (
-            f"{case}; invert is given x_{case.depth} {cases.shown(final[0])}, v_{case.depth} {cases.shown(final[1])}"
-        )
+def _inversion_comes_back(implementation: Implementation) -> None:
+    for case in _all_cases():
+        tolerance = cases.deep_rounding(case, back=True) if case.depth > 10 else cases.rounding(case)
+        results = promises.state_results(0, implementation.invert(case), (case.x, case.v))
+        x, v = map(cases.shown, case.final)
+        example = f"{case}; invert is given x_{case.depth} {x}, v_{case.depth} {v}"
         require_close(example, results, tolerance, lambda: diagnosis.of_invert(implementation))
 
 
 @promise(PROMISES, "gradients", "dL/dx_0 and the gradients by parameters are those of stored backpropagation")
-def gradients_are_right(implementation):
-    """Against the same recursion over stored pullbacks."""
+def _gradients_are_right(implementation: Implementation) -> None:
     for case in [*cases.small_cases(), *cases.large_cases()]:
-        results = gradient_results(case, _train(implementation, case), case.gradients)
+        results = promises.gradient_results(case, _train(implementation, case), case.gradients)
         _require_gradients(implementation, case, results)
     deep = cases.deep_case()
     right, came = deep.gradients, _train(implementation, deep)
@@ -69,21 +59,20 @@ def gradients_are_right(implementation):
 
 
 @promise(PROMISES, "gradient of v_0", "dL/dv_0 is right, also where v_0 is 0")
-def gradient_of_velocity_is_right(implementation):
-    """It is needed where v_0 is learned."""
+def _gradient_of_velocity_is_right(implementation: Implementation) -> None:
     for case in [*cases.small_cases(), *cases.large_cases()]:
-        results = velocity_results(_train(implementation, case), case.gradients)
+        results = [("dL/dv_0", _train(implementation, case)[1], case.gradients[1])]
         _require_gradients(implementation, case, results)
 
 
-def _require_gradients(implementation, case, results):
+def _require_gradients(implementation: Implementation, case: Case, results: Results) -> None:
     tolerance = cases.gradient_rounding(case)
     require_close(with_gradient(case), results, tolerance, lambda: diagnosis.of_backward(implementation))
 
 
 @promise(PROMISES, "finite differences", "gradients are the slopes of L along random directions")
-def gradients_are_slopes(implementation):
-    """Against central differences of the forward pass, which know nothing of backpropagation."""
+def _gradients_are_slopes(implementation: Implementation) -> None:
+    """Compare with central differences of the reference's forward pass, which know nothing of backpropagation."""
     for case in (cases.case_of_shape(3, 4), cases.case_of_shape(2, 3, 3, 4, gamma=0.5)):
         dx, dv, gradients = _train(implementation, case)
         random = np.random.default_rng(1)
@@ -105,14 +94,16 @@ def gradients_are_slopes(implementation):
 UNKNOWN_SLOPE = "see the promises on gradients above: their examples are smaller"
 
 
-def _difference_quotient(case, by_x, by_v, by_parameters):
-    """The slope of L = <dx, x_N> by central differences, and a bound of its error.
+def _difference_quotient(
+    case: Case, by_x: AnyArray, by_v: AnyArray, by_parameters: Sequence[Sequence[AnyArray]]
+) -> tuple[float, float]:
+    """Compute the slope of L = <dx, x_N> by central differences, and a bound on its error.
 
-    With step h it is off by c h^2: the difference to the one with step 2 h is three times that.  Rounding errors of L
+    With step h the slope is off by c h^2, a third of its difference from the slope with step 2 h.  Rounding errors of L
     are divided by h.
     """
 
-    def loss(distance):
+    def loss(distance: float) -> float:
         functions = [f.moved(by, distance) for f, by in zip(case.functions, by_parameters, strict=True)]
         x, _ = reference.run(functions, case.gamma, case.x + distance * by_x, case.v + distance * by_v)
         return float(np.sum(case.dx * x))
@@ -123,17 +114,16 @@ def _difference_quotient(case, by_x, by_v, by_parameters):
 
 
 @promise(PROMISES, "tied functions", "the gradient of a function that stands at several layers is the sum over them")
-def tied_functions_add_up(implementation):
-    """The sum of its entries counts, wherever they stand."""
+def _tied_functions_add_up(implementation: Implementation) -> None:
     for case in cases.tied_cases():
         right, came = case.gradients, _train(implementation, case)
-        results = gradient_results(case, came, right)
+        results = promises.gradient_results(case, came, right)
         example = f"{with_gradient(case)}, and the same function at several layers"
         require_close(example, results, cases.gradient_rounding(case), lambda: _why_tied(implementation))
 
 
-def _why_tied(implementation):
-    """Which part of the sum came, on all cases."""
+def _why_tied(implementation: Implementation) -> str | None:
+    """Find the part of the sum that came on all cases."""
     parts = {
         "only the first layer's part is there: gradients were overwritten, and each layer needs an entry of its own": (
             lambda entries: entries[0]
@@ -153,19 +143,16 @@ def _why_tied(implementation):
     return diagnosis.of_backward(implementation)
 
 
-def _fits(implementation, case, part):
+def _fits(implementation: Implementation, case: Case, part: Callable[[list[AnyArray]], AnyArray]) -> bool:
     right, came = case.gradients[2], _train(implementation, case)[2]
-    for f in dict.fromkeys(case.functions):
-        layers = layers_of(f, case)
-        for k in range(len(f.parameters)):
-            if not diagnosis.agree(sum(came[n][k] for n in layers), part([right[n][k] for n in layers])):
-                return False
-    return True
+    return all(
+        diagnosis.agree(sum(came[n][k] for n in layers), part([right[n][k] for n in layers]))
+        for layers, k in promises.shared_parameters(case)
+    )
 
 
 @promise(PROMISES, "float32", "float32 stays float32, in results and in what functions are evaluated at")
-def float32_stays(implementation):
-    """One float64 on the way, and half of the memory that was saved is lost."""
+def _float32_stays(implementation: Implementation) -> None:
     case = cases.case_of_shape(3, 4, dtype=np.float32)
     for name in FLOAT:
         watch = Watch()
@@ -181,25 +168,22 @@ def float32_stays(implementation):
 
 
 @promise(PROMISES, "inputs", "the arrays and the list that are given stay as they are")
-def inputs_stay(implementation):
-    """They belong to the caller."""
+def _inputs_stay(implementation: Implementation) -> None:
     case = cases.case_of_shape(3, 4)
     for name in FLOAT:
-        overwritten = []
+        overwritten: list[str] = []
         getattr(implementation, name)(case, overwritten=overwritten)
-        require_untouched(case, name, overwritten)
+        promises.require_untouched(case, name, overwritten)
 
 
 @promise(PROMISES, "running statistics", "statistics move once a layer in forward, and stay in invert and backward")
-def statistics_move_once(implementation):
-    """As in a plain forward pass."""
+def _statistics_move_once(implementation: Implementation) -> None:
     passes = {name: getattr(implementation, name) for name in FLOAT}
-    require_statistics_moved_once(cases.case_with_statistics(), passes)
+    promises.require_statistics_moved_once(cases.case_with_statistics(), passes)
 
 
 @promise(PROMISES, "twice", "backward called twice gives the same, bit for bit")
-def backward_can_be_repeated(implementation):
-    """It depends on its arguments alone."""
+def _backward_can_be_repeated(implementation: Implementation) -> None:
     case = cases.case_of_shape(3, 4)
     first = _train(implementation, case)
     cause = "backward must depend on its arguments alone: is something kept between calls?"
@@ -213,13 +197,12 @@ def backward_can_be_repeated(implementation):
 
 
 @promise(PROMISES, "memory", "memory does not grow with depth: nothing is stored for each layer")
-def memory_is_constant(implementation):
-    """By the allocator's own count."""
-    require_constant_memory(
+def _memory_is_constant(implementation: Implementation) -> None:
+    promises.require_constant_memory(
         cases.memory_case,
         {
-            "forward": lambda case: lambda: implementation.forward(case),
-            "invert": lambda case: later(case.final, lambda final: implementation.invert(case, final)),
-            "backward": lambda case: later(case.final, lambda final: implementation.backward(case, final)),
+            "forward": lambda case: functools.partial(implementation.forward, case),
+            "invert": lambda case: functools.partial(implementation.invert, case, case.final),
+            "backward": lambda case: functools.partial(implementation.backward, case, case.final),
         },
     )

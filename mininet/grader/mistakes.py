@@ -1,26 +1,39 @@
-"""Known mistakes in floats: the reference's loops with a step that is wrong, or something wrong before or after them.
+"""Known mistakes in floats: the reference's loops with a wrong step, or with something wrong before or after them.
 
-Each has the likely cause as its key, in the words of the report.
+The key of each is the likely cause, in the words of the report.
 """
 
 import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
 
+from ..base.types import AnyArray
 from . import reference
+from .layers import Layer, Pull
+from .reference import Adjoint, Function, Gradients, Pair, Step, Undo, Undone, run, run_back
+
+Formula: TypeAlias = Callable[[AnyArray, AnyArray, float], AnyArray]
+Factor: TypeAlias = Callable[[float], float]
+Pulled: TypeAlias = tuple[AnyArray, AnyArray, list[AnyArray]]
+Passing: TypeAlias = Callable[[Sequence[Layer], float, AnyArray, AnyArray], Sequence[AnyArray]]
+"""A forward pass, or the way back."""
+Backward: TypeAlias = Callable[[Sequence[Layer], float, AnyArray, AnyArray, AnyArray], Gradients]
+Finish: TypeAlias = Callable[[float, AnyArray, AnyArray, list[list[AnyArray]]], Gradients]
 
 # Forward
 
 
-def with_velocity(formula):
-    """A step that is right, but for the velocity: a function of the old one, f(x) and gamma."""
+def with_velocity(formula: Formula) -> Step:
+    """Make a step that is right except for the velocity, a function of the old one, f(x) and gamma."""
 
-    def step(f, g, x, v):
+    def step(f: Function, g: float, x: AnyArray, v: AnyArray) -> Pair:
         v = formula(v, f(x), g)
         return x + v, v
 
     return step
 
 
-FORWARD_STEPS = {
+FORWARD_STEPS: dict[str, Step] = {
     "gamma and 1 - gamma have changed places": with_velocity(lambda v, f, g: (1 - g) * v + g * f),
     "the factor 1 - gamma of f(x) is missing": with_velocity(lambda v, f, g: g * v + f),
     "f(x) is multiplied by gamma instead of 1 - gamma": with_velocity(lambda v, f, g: g * v + g * f),
@@ -48,54 +61,50 @@ FORWARD_STEPS = {
 }
 
 
-def running(step):
-    """Forward with this step, as a function of (functions, gamma, x, v)."""
-    return lambda functions, g, x, v: reference.run(functions, g, x, v, step)
+def running(step: Step) -> Passing:
+    """Make a forward pass of this step."""
+    return lambda functions, g, x, v: run(functions, g, x, v, step)
 
 
-FORWARD = {cause: running(step) for cause, step in FORWARD_STEPS.items()} | {
-    "x and v are returned in the wrong order": lambda functions, g, x, v: reference.run(functions, g, x, v)[::-1],
-    "the functions are taken from last to first": lambda functions, g, x, v: reference.run(functions[::-1], g, x, v),
-    "the last layer is left out": lambda functions, g, x, v: reference.run(functions[:-1], g, x, v),
-    "the first layer is left out": lambda functions, g, x, v: reference.run(functions[1:], g, x, v),
-    "only the first layer is run": lambda functions, g, x, v: reference.run(functions[:1], g, x, v),
-    "the initial velocity is ignored, and taken as 0": lambda functions, g, x, v: reference.run(functions, g, x, 0 * v),
-    "v is returned as it was given": lambda functions, g, x, v: (reference.run(functions, g, x, v)[0], v),
+FORWARD: dict[str, Passing] = {cause: running(step) for cause, step in FORWARD_STEPS.items()} | {
+    "x and v are returned in the wrong order": lambda functions, g, x, v: run(functions, g, x, v)[::-1],
+    "the functions are taken from last to first": lambda functions, g, x, v: run(functions[::-1], g, x, v),
+    "the last layer is left out": lambda functions, g, x, v: run(functions[:-1], g, x, v),
+    "the first layer is left out": lambda functions, g, x, v: run(functions[1:], g, x, v),
+    "only the first layer is run": lambda functions, g, x, v: run(functions[:1], g, x, v),
+    "the initial velocity is ignored, and taken as 0": lambda functions, g, x, v: run(functions, g, x, 0 * v),
+    "v is returned as it was given": lambda functions, g, x, v: (run(functions, g, x, v)[0], v),
 }
 
 # The way back
 
 
-def _velocity_back(formula):
-    """Undo a layer rightly, but for the velocity: a function of v_{n+1}, f(x_n) and gamma."""
+def _velocity_back(formula: Formula) -> Undo:
+    """Undo a layer, right except for the velocity, a function of v_{n+1}, f(x_n) and gamma."""
 
-    def undo(f, g, x, v):
+    def undo(f: Function, g: float, x: AnyArray, v: AnyArray) -> Undone:
         x = x - v
         return x, formula(v, f(x), g), x
 
     return undo
 
 
-def _at(place):
-    """Undo a layer rightly, but for x_n, which is `place(x_{n+1}, v_{n+1})`."""
+def _at(place: Callable[[AnyArray, AnyArray], AnyArray]) -> Undo:
+    """Undo a layer, right except for x_n, which is `place(x_{n+1}, v_{n+1})`."""
 
-    def undo(f, g, x, v):
+    def undo(f: Function, g: float, x: AnyArray, v: AnyArray) -> Undone:
         point = place(x, v)
         return point, (v - (1 - g) * f(point)) / g, point
 
     return undo
 
 
-def _evaluated_before_moving(f, g, x, v):
-    return x - v, (v - (1 - g) * f(x)) / g, x
-
-
-def _velocity_undone_first(f, g, x, v):
+def _velocity_undone_first(f: Function, g: float, x: AnyArray, v: AnyArray) -> Undone:
     v = (v - (1 - g) * f(x)) / g
     return x - v, v, x
 
 
-UNDO_STEPS = {
+UNDO_STEPS: dict[str, Undo] = {
     "v was not divided by gamma": _velocity_back(lambda v, f, g: v - (1 - g) * f),
     "v was multiplied by gamma instead of divided": _velocity_back(lambda v, f, g: g * (v - (1 - g) * f)),
     "only v was divided by gamma: (v - (1 - gamma) f(x)) must be divided as a whole": _velocity_back(
@@ -108,10 +117,12 @@ UNDO_STEPS = {
     "gamma and 1 - gamma have changed places": _velocity_back(lambda v, f, g: (v - g * f) / (1 - g)),
     "(1 - gamma) f(x) was added, and must be subtracted": _velocity_back(lambda v, f, g: (v + (1 - g) * f) / g),
     "the velocity is not carried back: v_n must be computed from v_{n+1} in every layer": _velocity_back(
-        lambda v, f, g: v
+        lambda v, *_: v
     ),
     "the velocity is not carried back: it is set to 0": _velocity_back(lambda v, f, g: 0 * v),
-    "f was evaluated at x_{n+1}: x must be moved back first, and f evaluated at x_n": _evaluated_before_moving,
+    "f was evaluated at x_{n+1}: x must be moved back first, and f evaluated at x_n": (
+        lambda f, g, x, v: (x - v, (v - (1 - g) * f(x)) / g, x)
+    ),
     "the order is swapped: x must be moved back by v_{n+1}, before v is changed": _velocity_undone_first,
     "x was moved on by v, and must be moved back: the sign": _at(lambda x, v: x + v),
     "x is not moved back": _at(lambda x, v: x),
@@ -119,65 +130,56 @@ UNDO_STEPS = {
 }
 
 
-def _running_back(undo):
-    return lambda functions, g, x, v: reference.run_back(functions, g, x, v, undo)
+def _running_back(undo: Undo) -> Passing:
+    return lambda functions, g, x, v: run_back(functions, g, x, v, undo)
 
 
-INVERT = {cause: _running_back(undo) for cause, undo in UNDO_STEPS.items()} | {
+INVERT: dict[str, Passing] = {cause: _running_back(undo) for cause, undo in UNDO_STEPS.items()} | {
     "the functions are taken from first to last: the last layer must be undone first": (
-        lambda functions, g, x, v: reference.run_back(functions[::-1], g, x, v)
+        lambda functions, g, x, v: run_back(functions[::-1], g, x, v)
     ),
-    "the first layer is left out: it must be undone too": (
-        lambda functions, g, x, v: reference.run_back(functions[1:], g, x, v)
-    ),
-    "the last layer is left out: it must be undone first": (
-        lambda functions, g, x, v: reference.run_back(functions[:-1], g, x, v)
-    ),
-    "x and v are returned in the wrong order": lambda functions, g, x, v: reference.run_back(functions, g, x, v)[::-1],
-    "v_0 is returned as 0, whatever it was": (
-        lambda functions, g, x, v: (reference.run_back(functions, g, x, v)[0], 0 * v)
-    ),
+    "the first layer is left out: it must be undone too": lambda functions, g, x, v: run_back(functions[1:], g, x, v),
+    "the last layer is left out: it must be undone first": lambda functions, g, x, v: run_back(functions[:-1], g, x, v),
+    "x and v are returned in the wrong order": lambda functions, g, x, v: run_back(functions, g, x, v)[::-1],
+    "v_0 is returned as 0, whatever it was": lambda functions, g, x, v: (run_back(functions, g, x, v)[0], 0 * v),
     "only x is brought back: v is returned as it was given": (
-        lambda functions, g, x, v: (reference.run_back(functions, g, x, v)[0], v)
+        lambda functions, g, x, v: (run_back(functions, g, x, v)[0], v)
     ),
 }
 
 # Gradients
 
 
-def _adjoint(pulled=None, q=None, p=None, residual=None, parameters=None):
-    """The adjoint of a layer, right but for what is given: functions of the old p and q and gamma.
+def _adjoint(
+    pulled: Formula = lambda p, q, g: (1 - g) * (p + q), q: Formula = lambda p, q, g: g * (p + q),
+    p: Formula = lambda p, q, g: p, residual: Factor = lambda g: 1.0, parameters: Factor = lambda g: 1.0,
+) -> Adjoint:  # fmt: skip
+    """Make the adjoint of a layer, right except for what is given: formulas of the old p, the old q and gamma.
 
-    pulled : what f is pulled back from, (1 - gamma) s
-    q : the new q, gamma s
-    p : what the pulled gradient is added to, p
-    residual, parameters : factors of what comes of pulling back, functions of gamma
+    pulled : what f is pulled back from
+    q, p : the new q, and what the pulled gradient is added to
+    residual, parameters : factors of the pulled gradients
     """
 
-    def adjoint(pullback, g, old_p, old_q):
-        def chosen(formula, right):
-            return right if formula is None else formula(old_p, old_q, g)
-
-        s = old_p + old_q
-        by_x, by_parameters = pullback(chosen(pulled, (1 - g) * s))
-        by_x = by_x * (residual(g) if residual else 1.0)
-        by_parameters = [by * (parameters(g) if parameters else 1.0) for by in by_parameters]
-        return chosen(p, old_p) + by_x, chosen(q, g * s), by_parameters
+    def adjoint(pullback: Pull, g: float, old_p: AnyArray, old_q: AnyArray) -> Pulled:
+        by_x, by_parameters = pullback(pulled(old_p, old_q, g))
+        new_p = p(old_p, old_q, g) + residual(g) * by_x
+        return new_p, q(old_p, old_q, g), [parameters(g) * by for by in by_parameters]
 
     return adjoint
 
 
-def _with_new_p(pullback, g, p, q):
+def _with_new_p(pullback: Pull, g: float, p: AnyArray, q: AnyArray) -> Pulled:
     by_x, by_parameters = pullback((1 - g) * (p + q))
     return p + by_x, g * (p + by_x + q), by_parameters
 
 
-def _p_added_late(pullback, g, p, q):
+def _p_added_late(pullback: Pull, g: float, p: AnyArray, q: AnyArray) -> Pulled:
     by_x, by_parameters = pullback((1 - g) * q)
     return p + by_x, g * q + p + by_x, by_parameters
 
 
-ADJOINT_STEPS = {
+ADJOINT_STEPS: dict[str, Adjoint] = {
     "s is p alone: what reaches the loss through the velocity, q, is missing": _adjoint(
         pulled=lambda p, q, g: (1 - g) * p, q=lambda p, q, g: g * p
     ),
@@ -218,19 +220,17 @@ ADJOINT_STEPS = {
 SYMBOLS = " (p = dL/dx_{n+1}, q = dL/dv_{n+1}, s = p + q)"
 """What the names in `ADJOINT_STEPS` stand for."""
 
-PULLED_BACK_ELSEWHERE = {
+PULLED_BACK_ELSEWHERE: dict[str, Undo] = {
     "f is pulled back at x_{n+1}, and must be at x_n": lambda f, g, x, v: (*reference.undo(f, g, x, v)[:2], x)
 }
 
-GRADIENTS_WHOLE = {
+GRADIENTS_WHOLE: dict[str, Finish] = {
     "the gradient of v_0 is lost: dL/dv_0 is what the first layer leaves for the velocity, and is not 0": (
         lambda g, dx, dv, gradients: (dx, 0 * dv, gradients)
     ),
     "dL/dv_0 is taken before its last product with gamma": lambda g, dx, dv, gradients: (dx, dv / g, gradients),
     "dx and dv are returned in the wrong order": lambda g, dx, dv, gradients: (dv, dx, gradients),
-    "dL/dv_0 is added to dL/dx_0: v_0 is an input of its own here": (
-        lambda g, dx, dv, gradients: (dx + dv, dv, gradients)
-    ),
+    "dL/dv_0 is added to dL/dx_0: v_0 is an input of its own here": lambda g, dx, dv, rest: (dx + dv, dv, rest),
     "dL/dx_0 is added to dL/dv_0: what v_0 does to the loss through x_1 is there already": (
         lambda g, dx, dv, gradients: (dx, dv + dx, gradients)
     ),
@@ -243,29 +243,30 @@ GRADIENTS_WHOLE = {
 }
 
 
-def backward_mistakes():
-    """All of them, then all pairs of different kinds: a wrong way back, a wrong adjoint, something wrong at the end."""
+def backward_mistakes() -> Iterator[tuple[str, Backward]]:
+    """Yield all mistakes, then all pairs of different kinds: on the way back, in the adjoint, and at the end."""
     yield (
         "the gradient of v begins with dL/dx_N, and must begin with dL/dv_N, which is 0",
         backpropagating(dv_is_dx=True),
     )
-    nothing = [(None, None)]
-    kinds = [
-        [*nothing, *((f"going back, {cause}", undo) for cause, undo in (UNDO_STEPS | PULLED_BACK_ELSEWHERE).items())],
-        [*nothing, *((cause + SYMBOLS, adjoint) for cause, adjoint in ADJOINT_STEPS.items())],
-        [*nothing, *GRADIENTS_WHOLE.items()],
+    kinds: list[list[tuple[Any, Any]]] = [
+        [(f"going back, {cause}", undo) for cause, undo in (UNDO_STEPS | PULLED_BACK_ELSEWHERE).items()],
+        [(cause + SYMBOLS, adjoint) for cause, adjoint in ADJOINT_STEPS.items()],
+        [*GRADIENTS_WHOLE.items()],
     ]
-    chosen = sorted(itertools.product(*kinds), key=lambda choice: sum(cause is not None for cause, _ in choice))
-    for choice in chosen:
+    choices = itertools.product(*([(None, None), *kind] for kind in kinds))
+    for choice in sorted(choices, key=lambda choice: sum(cause is not None for cause, _ in choice)):
         causes = [cause for cause, _ in choice if cause is not None]
         if 1 <= len(causes) <= 2:
             yield "; and ".join(causes), backpropagating(*(function for _, function in choice))
 
 
-def backpropagating(undo=None, adjoint=None, finish=None, dv_is_dx=False):
-    """Backward with what is given in place of what is right, as a function of (functions, gamma, x, v, dx)."""
+def backpropagating(
+    undo: Undo | None = None, adjoint: Adjoint | None = None, finish: Finish | None = None, dv_is_dx: bool = False
+) -> Backward:
+    """Make a backward pass with what is given in place of what is right."""
 
-    def backward(functions, g, x, v, dx):
+    def backward(functions: Sequence[Layer], g: float, x: AnyArray, v: AnyArray, dx: AnyArray) -> Gradients:
         steps = undo or reference.undo, adjoint or reference.adjoint
         results = reference.backpropagate(functions, g, x, v, dx, *steps, dv=dx if dv_is_dx else 0.0)
         return finish(g, *results) if finish else results

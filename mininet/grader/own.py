@@ -1,126 +1,134 @@
-"""mininet's own `MomentumNet`, seen as an implementation, so that the grader's suite tests it too.
+"""mininet's own `MomentumNet` as an implementation, so that the grader tests it too.
 
-The layers become modules whose one operation evaluates the layer; the network inverts and differentiates as always.
-v_0 is given as the value of a function of x_0 with a parameter, v_0 itself, whose gradient is then dL/dv_0.
+Each layer becomes a module with a single operation; the network inverts and differentiates as always.  v_0 comes from a
+function of x_0 whose only parameter is v_0 itself, so that parameter's gradient is dL/dv_0.
 """
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 
 from .. import nn, seeding
-from ..autodiff import Tensor, is_recording, is_replaying, replaying
-from ..autodiff.tape import Operation
-from ..autodiff.tensor import apply
+from ..autodiff import Operation, Tensor, is_recording, is_replaying, replaying
+from ..base.types import AnyArray, Arithmetic, FloatArray
 from ..reversible import ExactState, FloatState, MomentumNet
-from ..reversible.evaluation import Replay
-from .reference import UNIT
+from .layers import Layer
+from .reference import UNIT, Pair
 
 __all__ = ["backward", "backward_exact", "forward", "forward_exact", "invert", "invert_exact"]
 
+S = TypeVar("S", ExactState, FloatState)
+
+Results: TypeAlias = tuple[FloatArray | None, FloatArray | None, list[list[FloatArray | None]]]
+
 
 class _AsModule(nn.Module):
-    """A layer of the grader as a module."""
+    """Makes a module of a layer of the grader."""
 
-    def __init__(self, layer):
+    def __init__(self, layer: Layer) -> None:
         super().__init__()
         self.values = [nn.Parameter(theta) for theta in layer.parameters]
 
-        def forward(x, *parameters):
+        def forward(x: AnyArray, *parameters: AnyArray) -> tuple[AnyArray, Any]:
             if not is_recording():
                 return layer(x, replay=is_replaying()), None
             value, pullback = layer.vjp(x, replay=is_replaying())
             return value, (pullback,)
 
-        def vjp(saved, gradient, needs):
+        def vjp(saved: Any, gradient: AnyArray, needs: tuple[bool, ...]) -> tuple[AnyArray, ...]:
             by_x, by_parameters = saved[0](gradient)
             return by_x, *by_parameters
 
         self._operation = Operation("layer", forward, vjp)
 
-    def forward(self, x):
-        """f(x)."""
-        return apply(self._operation, x, *self.values)
+    def forward(self, x: Tensor) -> Tensor:
+        """Evaluate the layer."""
+        return self._operation(x, *self.values)
 
 
 class _Given(nn.Module):
-    """A function of x that is `value` whatever x is."""
+    """The constant function with this value."""
 
-    def __init__(self, value):
+    def __init__(self, value: AnyArray) -> None:
         super().__init__()
         self.value = nn.Parameter(value)
 
-    def forward(self, x):
-        """The value."""
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the value."""
         return self.value * 1.0
 
 
-def _net(functions, gamma, arithmetic, v=None):
-    modules = {layer: _AsModule(layer) for layer in functions}  # the same module where the same layer stands
-    start = None if v is None else _Given(v)
+def _net(functions: Sequence[Layer], gamma: float, arithmetic: Arithmetic, start: _Given | None = None) -> MomentumNet:
+    modules = {layer: _AsModule(layer) for layer in functions}  # a shared layer is a shared module
     return MomentumNet([modules[layer] for layer in functions], gamma, start, arithmetic=arithmetic)
 
 
-def _invert(net, state):
-    """Run a state back that `net` has not run itself, but might have."""
-    state.layer, state.replay = len(net.functions), Replay(net)
-    for layer, function in enumerate(net.functions):
-        with state.replay.evaluating(layer, function, again=False):
-            pass  # notes that there is nothing to note: no random numbers, everything in training
-    net.invert(state)
+def _invert(net: MomentumNet, state: S) -> S:
+    """Run a state back that `net` might have made itself: borrow the calls of a run that it did make."""
+    with replaying(seeding.position()):
+        other = net.run(np.zeros_like(state.input()))
+    state.layer = other.layer
+    for _ in net.functions:
+        other.run.undo(state)
     return state
 
 
-def _backward(functions, gamma, arithmetic, x, v, dx):
-    """From x_0 and v_0: the forward pass is repeated, silently."""
-    net = _net(functions, gamma, arithmetic, v)
-    x = Tensor(x, requires_grad=True)
+def _backward(
+    functions: Sequence[Layer], gamma: float, arithmetic: Arithmetic, x: AnyArray, v: AnyArray, dx: AnyArray
+) -> Results:
+    """Repeat the forward pass from x_0 and v_0, leaving no trace, and differentiate."""
+    start, leaf = _Given(v), Tensor(x, requires_grad=True)
+    net = _net(functions, gamma, arithmetic, start)
     with replaying(seeding.position()):
-        net(x).backward(dx)
-    gradients = []
+        net(leaf).backward(dx)
+    gradients: list[list[FloatArray | None]] = []
     for n, (layer, module) in enumerate(zip(functions, net.functions, strict=True)):
-        is_first = functions.index(layer) == n  # where it stands again, its gradient is in the sum already
+        is_first = functions.index(layer) == n  # later layers: their gradient is part of the first one's already
         gradients.append([p.grad if is_first else np.zeros_like(p.data) for p in module.values])
-    return x.grad, net.init_velocity.value.grad, gradients
+    return leaf.grad, start.value.grad, gradients
 
 
 # Floats
 
 
-def forward(functions, gamma, x, v):
-    """x_N and v_N."""
-    return _net(functions, gamma, "float", v).run(x).values()
+def forward(functions: Sequence[Layer], gamma: float, x: AnyArray, v: AnyArray) -> Pair:
+    """Compute x_N and v_N."""
+    return _net(functions, gamma, "float", _Given(v)).run(x).values()
 
 
-def invert(functions, gamma, x, v):
-    """x_0 and v_0."""
+def invert(functions: Sequence[Layer], gamma: float, x: AnyArray, v: AnyArray) -> Pair:
+    """Recover x_0 and v_0."""
     state = FloatState(x, gamma)
     state.set_velocity(v)
     return _invert(_net(functions, gamma, "float"), state).values()
 
 
-def backward(functions, gamma, x, v, dx):
-    """dL/dx_0, dL/dv_0 and the gradients by parameters."""
+def backward(functions: Sequence[Layer], gamma: float, x: AnyArray, v: AnyArray, dx: AnyArray) -> Results:
+    """Compute dL/dx_0, dL/dv_0 and the parameter gradients."""
     return _backward(functions, gamma, "float", *invert(functions, gamma, x, v), dx)
 
 
 # Integers in units of 2^-40
 
 
-def forward_exact(functions, n, d, x, v):
-    """x_N, v_N, the buffers and what was spilled."""
-    state = _net(functions, n / d, "exact", v * UNIT).run(x * UNIT)
-    return state.position, state.velocity, state.buffer, state.spilled
+def forward_exact(functions: Sequence[Layer], n: int, d: int, x: AnyArray, v: AnyArray) -> Any:
+    """Compute x_N, v_N, the remainders and what was spilled."""
+    state = cast(ExactState, _net(functions, n / d, "exact", _Given(v * UNIT)).run(x * UNIT))
+    return state.position, state.velocity, state.remainders.words, state.remainders.spilled
 
 
-def invert_exact(functions, n, d, state):
-    """x_0 and v_0."""
-    position, velocity, buffer, spilled = state
-    state = ExactState(position * UNIT, n / d)
-    state.position, state.velocity, state.buffer, state.spilled = position, velocity, buffer, list(spilled)
-    state = _invert(_net(functions, n / d, "exact"), state)
-    return state.position, state.velocity
+def invert_exact(functions: Sequence[Layer], n: int, d: int, state: Any) -> Pair:
+    """Recover x_0 and v_0."""
+    position, velocity, words, spilled = state
+    start = ExactState(position * UNIT, n / d)
+    start.position, start.velocity = position, velocity
+    start.remainders.words, start.remainders.spilled = words, list(spilled)
+    _invert(_net(functions, n / d, "exact"), start)
+    return start.position, start.velocity
 
 
-def backward_exact(functions, n, d, state, dx):
-    """dL/dx_0, dL/dv_0 and the gradients by parameters."""
+def backward_exact(functions: Sequence[Layer], n: int, d: int, state: Any, dx: AnyArray) -> Results:
+    """Compute dL/dx_0, dL/dv_0 and the parameter gradients."""
     x, v = invert_exact(functions, n, d, state)
     return _backward(functions, n / d, "exact", x * UNIT, v * UNIT, dx)

@@ -1,43 +1,42 @@
-"""What promises are made of: how results are compared, statistics and inputs watched, and memory measured.
+"""What the promises are made of: comparing results, watching statistics and inputs, measuring memory.
 
-A promise is a function that tries an implementation, from the smallest example on, and raises `Broken` with the first
-that fails, what came there, and the likely cause.  They stand in `float_promises` and `exact_promises`, in the order in
-which one should mend: later ones rest on earlier ones.
+A promise is a function that tries an implementation on one example after another, from the smallest on.  At the first
+failure it raises `Broken` with the example, what came, and the likely cause.  The promises themselves stand in
+`float_promises` and `exact_promises`, in the order in which to fix them: later ones rest on earlier ones.
 """
 
-import dataclasses
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
-from .cases import number, shown
+from ..base.types import AnyArray
+from .cases import Case, ExactCase, Example, number, shown
 from .contract import Broken, Implementation
 from .layers import Watch
+from .reference import Gradients
+
+Check: TypeAlias = Callable[[Implementation], None]
+
+Results: TypeAlias = list[tuple[str, AnyArray, AnyArray]]
+"""(name, what came, what is right) for each result."""
+
+E = TypeVar("E", Case, ExactCase)
 
 
-@dataclasses.dataclass(frozen=True)
-class Promise:
-    """One promise.
-
-    Attributes
-    ----------
-    name : str
-    sentence : str
-        What is promised.
-    check : callable(Implementation)
-        Raises `Broken` or `NotWritten` unless it is kept.
-    """
+class Promise(NamedTuple):
+    """A name, what is promised, and a check that raises `Broken` or `NotWritten` if it is not kept."""
 
     name: str
     sentence: str
-    check: Callable[[Implementation], None]
+    check: Check
 
 
-def promise(promises, name, sentence):
-    """Decorate the function that checks a promise: it is appended to the list `promises`."""
+def promise(promises: list[Promise], name: str, sentence: str) -> Callable[[Check], Check]:
+    """Decorate a check: append its promise to the list `promises`."""
 
-    def add(check):
+    def add(check: Check) -> Check:
         promises.append(Promise(name, sentence, check))
         return check
 
@@ -47,84 +46,67 @@ def promise(promises, name, sentence):
 # How results are compared
 
 
-def require_close(example, results, tolerance, why):
-    """Raise `Broken` unless all results agree.
-
-    results : (name, what came, what is right) for each
-    why : callable() -> str or None, the likely cause
-    """
+def require_close(example: object, results: Results, tolerance: float, why: Callable[[], str | None]) -> None:
+    """Raise `Broken` unless all results agree; only then ask `why`, for the likely cause or None."""
     for name, came, right in results:
         off = ~(np.abs(came - right) <= tolerance)  # NaN is off
         if off.any():
-            index = tuple(map(int, np.argwhere(off)[0]))
-            cause = why() or _unknown(results)
-            raise Broken(example, f"{place(name, came, index)} = {against(came, right, index)}", cause)
+            raise Broken(example, first_difference(name, came, right, off), why() or _unknown(results))
 
 
-def _unknown(results):
-    """What can be said where no known mistake fits."""
+def first_difference(name: str, came: AnyArray, right: AnyArray, off: AnyArray) -> str:
+    """Say what the first element where `off` is true is, and should be."""
+    index = tuple(map(int, np.argwhere(off)[0]))
+    element = f"{name}[{', '.join(map(str, index))}]" if came.size > 1 else name
+    return f"{element} = {number(came[index])}, should be {number(right[index])}"
+
+
+def _unknown(results: Results) -> str:
+    some_roundings = 100 * np.finfo(np.float32).eps
     if all(
-        np.abs(came - right).max(initial=0) <= SINGLE * max(1.0, np.abs(right).max(initial=0))
+        np.abs(came - right).max(initial=0) <= some_roundings * max(1.0, np.abs(right).max(initial=0))
         for _, came, right in results
     ):
         return NEARLY_RIGHT
     return UNKNOWN_IN_SMALL if all(came.size == 1 for _, came, _ in results) else UNKNOWN_IN_LARGE
 
 
-SINGLE = 100 * np.finfo(np.float32).eps
-"""What some roundings to float32 come to."""
 NEARLY_RIGHT = "nearly right: is something rounded on the way, converted to float32, or a small number added to it?"
 UNKNOWN_IN_SMALL = "none of the known mistakes gives this; go through the example by hand, step by step"
 UNKNOWN_IN_LARGE = "with one number all is right: look at what is special here, the shape, gamma, or f, now not linear"
 
 
-def place(name, array, index):
-    """An element's name."""
-    return f"{name}[{', '.join(map(str, index))}]" if array.size > 1 else name
-
-
-def against(came, right, index):
-    """What an element is, and should be."""
-    came, right = number(came[index]), number(right[index])
-    return f"{came}, should be {right}"
-
-
-def state_results(depth, came, right):
-    """x_N and v_N, or x_0 and v_0, for `require_close`."""
+def state_results(depth: int, came: Sequence[AnyArray], right: Sequence[AnyArray]) -> Results:
+    """Pair up x_N and v_N, or x_0 and v_0 if `depth` is 0."""
     return list(zip((f"x_{depth}", f"v_{depth}"), came, right, strict=True))
 
 
-def gradient_results(case, came, right):
-    """dL/dx_0 and the gradients by parameters, added up over the layers at which a function stands."""
+def gradient_results(case: Example, came: Gradients, right: Gradients) -> Results:
+    """Pair up dL/dx_0 and the parameter gradients, summed over the layers that share a function."""
     results = [("dL/dx_0", came[0], right[0])]
-    for f in dict.fromkeys(case.functions):
-        layers = layers_of(f, case)
-        for k in range(len(f.parameters)):
-            name = " + ".join(f"gradients[{n}][{k}]" for n in layers)
-            results.append((name, *(sum(gradients[2][n][k] for n in layers) for gradients in (came, right))))
+    for layers, k in shared_parameters(case):
+        name = " + ".join(f"gradients[{n}][{k}]" for n in layers)
+        ours, true = (np.asarray(sum(gradients[2][n][k] for n in layers)) for gradients in (came, right))
+        results.append((name, ours, true))
     return results
 
 
-def velocity_results(came, right):
-    """dL/dv_0."""
-    return [("dL/dv_0", came[1], right[1])]
+def shared_parameters(case: Example) -> list[tuple[list[int], int]]:
+    """List (layers, k) for each parameter: the layers that use its function, and its number in the function."""
+    functions = {f: [n for n, each in enumerate(case.functions) if each is f] for f in case.functions}
+    return [(layers, k) for f, layers in functions.items() for k in range(len(f.parameters))]
 
 
-def layers_of(f, case):
-    """The layers at which a function stands."""
-    return [n for n, each in enumerate(case.functions) if each is f]
-
-
-def with_gradient(case):
-    """The case in words, dL/dx_N included."""
+def with_gradient(case: Example) -> str:
+    """Describe the case, including dL/dx_N."""
     return f"{case}, dL/dx_{case.depth} {shown(case.dx)}"
 
 
 # What happens on the way
 
 
-def require_untouched(case, name, overwritten):
-    """Raise `Broken` if arguments of the function `name` have been overwritten."""
+def require_untouched(case: Example, name: str, overwritten: Sequence[str]) -> None:
+    """Raise `Broken` if the function `name` has overwritten any of its arguments."""
     if overwritten:
         cause = "x -= v writes into x itself, and so for v and dx: begin with a copy, or write x = x - v"
         if "functions" in overwritten:
@@ -132,51 +114,36 @@ def require_untouched(case, name, overwritten):
         raise Broken(case, f"{name} has changed its argument {' and '.join(overwritten)}", cause)
 
 
-def require_statistics_moved_once(case, passes):
-    """Raise `Broken` unless running statistics move in the first pass, forward, and in no other.
-
-    passes : for each name, callable(case), run one after the other
-    """
+def require_statistics_moved_once(case: E, passes: Mapping[str, Callable[[E], Any]]) -> None:
+    """Run the passes in turn; raise `Broken` unless running statistics move in the first, forward, and in no other."""
     moved = 0
     for name, run in passes.items():
         run(case)
-        is_forward = moved == 0
-        expected = 1 if is_forward else moved
+        should, cause = "never", "what repeats an evaluation must say so: f(x, replay=True), f.vjp(x, replay=True)"
+        if not moved:
+            should, cause = "once", "forward must evaluate each function once, without replay=True"
         for n, f in enumerate(case.functions):
-            if f.moves == expected:
-                continue
-            if is_forward:
-                cause = "forward must evaluate each function once, without replay=True"
-            else:
-                cause = "what repeats an evaluation must say so: f(x, replay=True), f.vjp(x, replay=True)"
-            times = f.moves - (0 if is_forward else moved)
-            should = "once" if is_forward else "never"
-            raise Broken(case, f"in {name}, the running mean of f_{n} moved {_times(times)}, should be {should}", cause)
-        moved = expected
+            if f.moves != 1:
+                times = f.moves - moved
+                came = {0: "never", 1: "once", 2: "twice"}.get(times, f"{times} times")
+                raise Broken(case, f"in {name}, the running mean of f_{n} moved {came}, should be {should}", cause)
+        moved = 1
 
 
-def _times(count):
-    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")
+FEW, MANY = 10, 100  # depths at which memory is compared
 
 
-FEW, MANY = 10, 100
-"""Depths at which memory is compared."""
-
-
-def later(value, run):
-    """A function without arguments that does `run(value)`: the value is computed before."""
-    return lambda: run(value)
-
-
-def require_constant_memory(make_case, passes, per_layer=0):
+def require_constant_memory(
+    make_case: Callable[[int], E], passes: Mapping[str, Callable[[E], Callable[[], Any]]], per_layer: float = 0
+) -> None:
     """Raise `Broken` if the peak of a pass grows with depth.
 
-    passes : for each name, callable(case) -> callable() that is measured
-    per_layer : bytes by which it may grow for each layer, beside 2 KiB for small objects
+    Each pass prepares the call that is measured.  The peak may grow by `per_layer` bytes per layer, and by 2 KiB more
+    for small objects.
     """
     for name, prepare in passes.items():
         peaks, watches = [], []
-        for depth in (2, FEW, MANY):  # the first: what is made once, in the first call
+        for depth in (2, FEW, MANY):  # the first takes up what is allocated only once
             case = make_case(depth)
             watches.append(Watch())
             case.watched(watches[-1])
@@ -199,12 +166,12 @@ def require_constant_memory(make_case, passes, per_layer=0):
         )
 
 
-def _kib(count):
+def _kib(count: float) -> str:
     return f"{count / 1024:,.0f} KiB"
 
 
-def _peak(run):
-    """Bytes allocated at most while `run` runs, beyond what there was."""
+def _peak(run: Callable[[], Any]) -> int:
+    """How many bytes more than before are allocated at the peak of `run`."""
     was_tracing = tracemalloc.is_tracing()
     if not was_tracing:
         tracemalloc.start()

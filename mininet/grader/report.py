@@ -1,39 +1,35 @@
-"""How grading goes, and what it prints."""
+"""Grading, and what it prints."""
 
 import dataclasses
 import errno
 import os
 import pathlib
 import textwrap
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..files import written_atomically
+from ..base.files import written_atomically
+from ..base.types import PathLike
 from . import exact_promises, float_promises, template
-from .contract import EXACT, FLOAT, Broken, NotWritten, line_of, load
+from .contract import EXACT, FLOAT, Broken, Implementation, NotWritten, line_of, load
 from .promises import NEARLY_RIGHT, UNKNOWN_IN_LARGE, UNKNOWN_IN_SMALL, Promise
 
 PROMISES = [*float_promises.PROMISES, *exact_promises.PROMISES]
 
 UNKNOWN = (UNKNOWN_IN_SMALL, UNKNOWN_IN_LARGE, NEARLY_RIGHT)
-"""Not told once only: each example is to be looked at by itself."""
+"""Causes to repeat in full each time: every example deserves a look of its own."""
 
 WIDTH = 110
 KEPT, BROKEN, TO_DO = "kept", "BROKEN", "to do"
 
 
-@dataclasses.dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one promise.
 
-    Attributes
-    ----------
-    promise : Promise
-    status : str
-        `KEPT`, `BROKEN` or `TO_DO`.
-    example, came, cause : str or None
-        If broken: the smallest example that fails, what came there, and what is likely to be wrong.  If there is
-        nothing yet, `came` says what is missing.
+    `status` is `KEPT`, `BROKEN` or `TO_DO`.  If the promise is broken, `example` is the smallest example that fails,
+    `came` is what came there, and `cause` is what is likely to be wrong.  If there is nothing to grade yet, `came` says
+    what is missing.
     """
 
     promise: Promise
@@ -42,17 +38,17 @@ class Outcome:
     came: str | None = None
     cause: str | None = None
 
-    def __str__(self):
-        lines = _indented(f"{self.status:8}{self.promise.name}: {self.came or self.promise.sentence}", first=0)
+    def __str__(self) -> str:
+        sentence = self.promise.sentence if self.status == BROKEN else self.came or self.promise.sentence
+        lines = _indented(f"{self.status:8}{self.promise.name}: {sentence}", first=0)
         if self.status == BROKEN:
-            lines = _indented(f"{self.status:8}{self.promise.name}: {self.promise.sentence}", first=0)
             lines += _indented(f"smallest example: {self.example}") if self.example else []
             lines += _indented(f"came: {self.came}")
             lines += _indented(f"likely cause: {self.cause}") if self.cause else []
         return "\n".join(lines)
 
 
-def _indented(text, first=8):
+def _indented(text: str, first: int = 8) -> list[str]:
     return textwrap.wrap(
         text, WIDTH, initial_indent=first * " ", subsequent_indent=10 * " ", break_long_words=False,
         break_on_hyphens=False,
@@ -61,30 +57,23 @@ def _indented(text, first=8):
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """The outcomes of all promises that were tried.
-
-    Attributes
-    ----------
-    name : str
-        Of the implementation.
-    outcomes : list of Outcome
-    """
+    """The outcomes of all promises that were tried on the implementation of this name."""
 
     name: str
-    outcomes: list
+    outcomes: list[Outcome]
 
     @property
-    def all_kept(self):
+    def all_kept(self) -> bool:
         """Whether every promise is kept."""
         return all(outcome.status == KEPT for outcome in self.outcomes)
 
-    def __getitem__(self, promise):
-        """The outcome of the promise of this name."""
+    def __getitem__(self, promise: str) -> Outcome:
+        """Return the outcome of the promise of this name."""
         return {outcome.promise.name: outcome for outcome in self.outcomes}[promise]
 
     @property
-    def summary(self):
-        """One line."""
+    def summary(self) -> str:
+        """The result in one line."""
         statuses = [outcome.status for outcome in self.outcomes]
         if self.all_kept:
             return f"{self.name}: all {len(statuses)} promises kept"
@@ -92,38 +81,41 @@ class Report:
         first = next((f"; begin with {each.promise.name!r}" for each in self.outcomes if each.status == BROKEN), "")
         return f"{self.name}: {statuses.count(KEPT)} of {len(statuses)} promises kept, {rest}{first}"
 
-    def __str__(self):
-        told = {}
+    def __str__(self) -> str:
+        told: dict[str | None, str] = {}
         return "\n".join([*(_told_once(outcome, told) for outcome in self.outcomes), self.summary])
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<Report {self.summary}>"
 
-    def _ipython_display_(self):
-        """Nothing more at the end of a notebook's cell: `grade` has printed it."""
+    def _ipython_display_(self) -> None:
+        """Show nothing at the end of a notebook's cell: `grade` has printed it."""
 
 
-def _told_once(outcome, told):
-    """The outcome in words, without what stands in `told`, where what is new is noted: text -> name of the promise."""
-    if outcome.status != BROKEN:
-        return str(outcome)
-    name = outcome.promise.name
-    if outcome.came in told:
-        return str(
-            dataclasses.replace(outcome, example=None, came=f"the same as for {told[outcome.came]!r}", cause=None)
-        )
-    told[outcome.came] = name
-    if outcome.cause in told:
-        outcome = dataclasses.replace(outcome, cause=f"the same as for {told[outcome.cause]!r}")
-    elif outcome.cause not in (None, *UNKNOWN):
-        told[outcome.cause] = name
+def _told_once(outcome: Outcome, told: dict[str | None, str]) -> str:
+    """Describe the outcome without repeating texts in `told`, {text: promise's name}, which takes in what is new."""
+    if outcome.status == BROKEN:
+        name = outcome.promise.name
+        if outcome.came in told:
+            return str(outcome._replace(example=None, came=f"the same as for {told[outcome.came]!r}", cause=None))
+        told[outcome.came] = name
+        if outcome.cause in told:
+            return str(outcome._replace(cause=f"the same as for {told[outcome.cause]!r}"))
+        if outcome.cause not in (None, *UNKNOWN):
+            told[outcome.cause] = name
     return str(outcome)
 
 
-def try_promise(promise, implementation):
-    """The `Outcome`."""
+def try_promise(promise: Promise, implementation: Implementation) -> Outcome:
+    """Try one promise on an implementation that `load` made.
+
+    Examples
+    --------
+    >>> try_promise(PROMISES[0], load({"forward": lambda functions, gamma, x, v: ...})).status
+    'to do'
+    """
     try:
-        with np.errstate(all="ignore"):  # infinite results are wrong, and nothing to warn of
+        with np.errstate(all="ignore"):  # infinite results are wrong; there is no need to warn
             promise.check(implementation)
     except NotWritten as missing:
         return Outcome(promise, TO_DO, came=str(missing))
@@ -132,26 +124,22 @@ def try_promise(promise, implementation):
     return Outcome(promise, KEPT)
 
 
-def promises_for(implementation, exact=None):
-    """The promises to try: those of floats, and those of exact arithmetic if `exact`, or by default if it has begun."""
+def promises_for(implementation: Implementation, exact: bool | None = None) -> list[Promise]:
+    """Choose what to try: floats, and exact arithmetic if `exact`, which by default means if it has been begun."""
     if exact is None and implementation.has_begun(EXACT):
         return PROMISES if implementation.has_begun(FLOAT) else exact_promises.PROMISES
     return PROMISES if exact else float_promises.PROMISES
 
 
-def grade(implementation, exact=None):
-    """Try all promises on somebody's implementation, print what becomes of each, and return it.
+def grade(implementation: Any, exact: bool | None = None) -> Report:
+    """Try all promises on an implementation, print what becomes of each, and return them all.
 
     Parameters
     ----------
     implementation : path, mapping, module or object
-        With the functions that `mininet.grader.contract` describes.
+        It has the functions that `mininet.grader.contract` describes.
     exact : bool, optional
-        Whether the functions of exact arithmetic are graded; unless given, if one of them is written.
-
-    Returns
-    -------
-    Report
+        Whether to grade the functions of exact arithmetic; by default, if one of them has been begun.
 
     Raises
     ------
@@ -160,10 +148,16 @@ def grade(implementation, exact=None):
 
     Examples
     --------
-    >>> grade({"forward": forward, "invert": invert, "backward": backward})
+    >>> report = grade({"forward": lambda functions, gamma, x, v: ...})  # doctest: +ELLIPSIS
+    to do   forward: forward is not written yet
+    ...
+    your functions: 0 of 11 promises kept, 11 to do
+    >>> report.all_kept
+    False
     """
     implementation = load(implementation)
-    report, told = Report(implementation.name, []), {}
+    report = Report(implementation.name, [])
+    told: dict[str | None, str] = {}
     for promise in promises_for(implementation, exact):
         try:
             report.outcomes.append(try_promise(promise, implementation))
@@ -175,8 +169,8 @@ def grade(implementation, exact=None):
     return report
 
 
-def write_template(path):
-    """Write a file to begin with, never over another one (FileExistsError)."""
+def write_template(path: PathLike) -> None:
+    """Write a file of stubs to begin with; raises FileExistsError rather than overwrite one."""
     text = pathlib.Path(template.__file__).read_text(encoding="utf-8")
     if os.path.lexists(path):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))

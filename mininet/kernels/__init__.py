@@ -1,4 +1,4 @@
-"""Plain arrays in, plain arrays out: the loops, compiled by Numba, and the BLAS calls.  Knows nothing of tensors."""
+"""Plain arrays in, plain arrays out: loops compiled by Numba, and BLAS calls.  Nothing here knows about tensors."""
 
 from .threads import get_num_threads, set_num_threads
 

@@ -1,95 +1,108 @@
-"""Memory that is used again.
+"""Memory that is reused.
 
-An array fresh from the operating system is slow: each of its pages is first filled with zeros, at the moment of the
-first write.  A reversible network needs the same few arrays for every layer, so it need not meet that: `empty` gives
-out a block of memory that an earlier array left behind, if one of the right size lies idle.
+Fresh memory from the operating system is slow: at the first write, it fills each page with zeros.  A reversible network
+needs the same few arrays in every layer, so it can avoid this.  `empty` hands out a block of memory that an earlier
+array left behind, if one of the right size is idle.
 
-A block is lent to the array that `empty` returns.  It comes back when this array and all views of it are gone, which
-NumPy's own reference counting decides, so a block never belongs to two arrays at a time.  At most `get_limit` bytes lie
-idle; beyond that the sizes that were not asked for the longest are given back to the operating system.
-`track_memory` counts a block in use as the array it is lent to, and an idle one as "idle buffers".
+The block is lent to the array that `empty` returns.  It comes back when this array and all its views are gone.  NumPy's
+reference counting decides when that is, so a block never belongs to two arrays at once.  At most `get_limit` bytes stay
+idle; beyond that, the sizes not asked for the longest go back to the operating system.  `track_memory` counts a block
+in use as the array it is lent to, and an idle one as "idle buffers".
 """
 
 import collections
 import math
 import sys
+from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from .. import memory
-from ..checks import integer
-from ..interrupts import interrupt_soon
+from ..base import instruments
+from ..base.checks import integer
+from ..base.types import AnyArray
 
 ALIGNMENT = 64
-"""Blocks begin at multiples of a cache line, so that no vector lies across two."""
+"""Blocks begin at multiples of a cache line, so that no vector straddles two."""
 
 SMALLEST = 2**15
-"""Smaller arrays are not worth the trouble: the C library keeps their memory itself."""
+"""Smaller arrays are not worth the trouble: the C library reuses their memory itself."""
 
 DEFAULT_LIMIT = 2**28
 
 _limit = DEFAULT_LIMIT
-_idle = collections.OrderedDict()  # blocks by size, the sizes asked for last at the end
+_idle: "collections.OrderedDict[int, list[_Block]]" = collections.OrderedDict()
+"""Blocks by size; the sizes asked for most recently come last."""
 
 
-def empty(shape, dtype, kind="transient"):
-    """An array with arbitrary content, C-contiguous; unless it is small, aligned, and from idle memory if possible.
+def empty(shape: int | tuple[int, ...] | list[int], dtype: DTypeLike, kind: str = "transient") -> AnyArray:
+    """Make a C-contiguous array with arbitrary content, aligned and from idle memory unless it is small.
 
-    kind : what `track_memory` counts it as, one of `mininet.memory.KINDS`
+    `track_memory` counts it as `kind`, one of `mininet.memory.KINDS`.
     """
     dtype = np.dtype(dtype)
     shape = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     nbytes = dtype.itemsize * math.prod(shape)
-    array = np.empty(shape, dtype) if nbytes < SMALLEST else _lent(nbytes).view(dtype).reshape(shape)
-    memory.note(array, kind)
+    if nbytes < SMALLEST:
+        array = np.empty(shape, dtype)
+    else:
+        is_reused = _limit > 0
+        loan = _Loan(_take(nbytes) if is_reused else _Block(nbytes), is_reused)
+        owner = np.asarray(loan)
+        loan.owner = id(owner)
+        array = owner.view(dtype).reshape(shape)
+    instruments.note(array, kind)
     return array
 
 
-def _lent(nbytes):
-    """The bytes of a block, which comes back when nobody looks at them any more."""
-    is_reused = _limit > 0
-    loan = _Loan(_take(nbytes) if is_reused else _Block(nbytes), is_reused)
-    owner = np.asarray(loan)
-    loan.owner = id(owner)
-    return owner
-
-
-def zeros(shape, dtype, kind="transient"):
-    """`empty`, filled with zeros."""
+def zeros(shape: int | tuple[int, ...] | list[int], dtype: DTypeLike, kind: str = "transient") -> AnyArray:
+    """Make an array of zeros, as `empty` does."""
     array = empty(shape, dtype, kind)
     array.fill(0)
     return array
 
 
-def get_limit():
-    """How many bytes may lie idle."""
+def zeros_like(array: AnyArray) -> AnyArray:
+    """Make zeros of the array's shape and dtype."""
+    return zeros(array.shape, array.dtype)
+
+
+def copy(array: AnyArray) -> AnyArray:
+    """Make a C-contiguous copy."""
+    result = empty(array.shape, array.dtype)
+    result[...] = array
+    return result
+
+
+def get_limit() -> int:
+    """Return how many bytes may stay idle."""
     return _limit
 
 
-def set_limit(nbytes):
-    """Let at most `nbytes` lie idle, 2^28 (256 MiB) at the start; 0 turns reuse off."""
+def set_limit(nbytes: int) -> None:
+    """Let at most `nbytes` stay idle, initially 2^28 (256 MiB); 0 turns reuse off."""
     global _limit
     _limit = integer("nbytes", nbytes, 0)
     _shrink()
 
 
-def idle_bytes():
-    """How many bytes lie idle now."""
-    with memory.lock:
+def idle_bytes() -> int:
+    """Count the bytes that are idle now."""
+    with instruments.lock:
         return sum(nbytes * len(blocks) for nbytes, blocks in _idle.items())
 
 
-def clear():
-    """Give all idle memory back."""
+def clear() -> None:
+    """Return all idle memory to the operating system."""
     limit = get_limit()
     set_limit(0)
     set_limit(limit)
 
 
 class _Block:
-    """Some memory, and how to show it to NumPy."""
+    """Some memory, and the description of it that NumPy reads."""
 
-    def __init__(self, nbytes):
+    def __init__(self, nbytes: int) -> None:
         self.raw = np.empty(nbytes + ALIGNMENT, np.uint8)
         self.nbytes = nbytes
         address, _ = self.raw.__array_interface__["data"]
@@ -98,27 +111,26 @@ class _Block:
 
 
 class _Loan:
-    """What an array from `empty` is made of; when the array and its views are gone, nobody holds the loan any more."""
+    """The base of an array from `empty`: once the array and its views are gone, nothing refers to the loan."""
 
-    _returns = False  # unless `__init__` comes to its first line
+    _returns = False  # in case `__init__` is interrupted before its first line
 
-    def __init__(self, block, returns):
+    def __init__(self, block: _Block, returns: bool) -> None:
         self._block, self._returns = block, returns
-        self.owner = None
+        self.owner = 0  # the `id` of no array
         self.__array_interface__ = block.interface
 
-    def __del__(self, is_finalizing=sys.is_finalizing):
-        try:
-            if self._returns and not is_finalizing():
-                memory.forget_owner(self.owner)  # NumPy 2.5 lets go of the loan before it tells that the array is gone
-                _put(self._block)
-        except KeyboardInterrupt:  # at worst the block is freed
-            interrupt_soon()
+    def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        if self._returns and not is_finalizing():
+            # NumPy 2.5 drops the loan before it reports that the array is gone
+            instruments.forget_owner(self.owner)
+            _put(self._block)
 
 
-def _take(nbytes):
-    """An idle block of `nbytes`, or a new one."""
-    with memory.lock:  # held by this thread already if an array dies meanwhile, so anything may come back at any line
+def _take(nbytes: int) -> _Block:
+    """Take an idle block of `nbytes`, or make one."""
+    # an array may die meanwhile, in this thread too, which may hold the lock twice: blocks come back at any line
+    with instruments.lock:
         blocks = _idle.get(nbytes)
         if not blocks:
             return _Block(nbytes)
@@ -126,21 +138,21 @@ def _take(nbytes):
         block = blocks.pop()
         if not blocks:
             _idle.pop(nbytes, None)
-    memory.forget(block.raw)
+    instruments.forget(block.raw)
     return block
 
 
-def _put(block):
-    """Let `block` lie idle."""
-    memory.note(block.raw, "idle buffers")
-    with memory.lock:
+def _put(block: _Block) -> None:
+    """Keep `block` as idle."""
+    instruments.note(block.raw, "idle buffers")
+    with instruments.lock:
         _idle.setdefault(block.nbytes, []).append(block)
     _shrink()
 
 
-def _shrink():
-    """Free idle blocks, those of sizes asked for the longest time ago first, until they keep to the limit."""
-    with memory.lock:
+def _shrink() -> None:
+    """Free idle blocks down to the limit, beginning with the sizes not asked for the longest."""
+    with instruments.lock:
         excess = idle_bytes() - _limit
         for nbytes, blocks in list(_idle.items()) if excess > 0 else ():
             while blocks and excess > 0:

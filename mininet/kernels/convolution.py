@@ -2,44 +2,34 @@
 
     out[n, oy, ox, k] = sum over ky, kx, c of  x[n, oy * sy + ky - py, ox * sx + kx - px, c]  *  w[ky, kx, c, k]
 
-where x counts as 0 outside the image.  There are four methods, each in a file of its own; here the one is chosen that
-is fastest for the shapes at hand:
+where x counts as 0 outside the image.  There are four methods, and this file chooses the fastest one for the shapes:
 
 `pointwise`  one matrix product, for 1x1 windows: no neighbours are involved
 `winograd`   a quarter of the multiplications, for 3x3 windows with stride 1
 `direct`     straight from the definition, for any window and stride
 `patches`    the general method; the others need channel counts that fill whole vectors of the processor
 
-The choice depends on shapes only, so computing again what was computed before gives the same bits.
+The choice depends on shapes only, so recomputing a convolution gives the same bits.
 """
+
+from typing import Any, Literal
 
 import numpy as np
 
+from ..base.types import FloatArray
 from . import direct, patches, winograd
 from .matrix import matrix_product, transposed_product
-from .shapes import output_size
+from .shapes import Shape, Window, as_rows, output_size
 
 
-def convolve(x, w, stride, padding):
-    """The convolution of images with weights.
-
-    Parameters
-    ----------
-    x : ndarray (n, height, width, c)
-    w : ndarray (kh, kw, c, k), same dtype
-    stride, padding : (int, int)
-        Vertical and horizontal.
-
-    Returns
-    -------
-    ndarray (n, out_height, out_width, k)
-    """
+def convolve(x: FloatArray, w: FloatArray, stride: Window, padding: Window) -> FloatArray:
+    """Convolve images x (n, height, width, c) with w (kh, kw, c, k), to (n, out_height, out_width, k)."""
     x, w = np.ascontiguousarray(x), np.ascontiguousarray(w)
     size = (output_size(x.shape[1 + i], w.shape[i], stride[i], padding[i]) for i in (0, 1))
     out_shape = (len(x), *size, w.shape[3])
     match method(w.shape, stride, padding, out_shape, x.dtype):
         case "pointwise":
-            return matrix_product(_as_rows(x), w[0, 0]).reshape(out_shape)
+            return matrix_product(as_rows(x), w[0, 0]).reshape(out_shape)
         case "winograd":
             return winograd.convolve(x, w, padding, out_shape)
         case "direct":
@@ -48,11 +38,13 @@ def convolve(x, w, stride, padding):
             return patches.convolve(x, w, stride, padding, out_shape)
 
 
-def convolve_input_gradient(gradient, w, x_shape, stride, padding):
-    """dL/dx of shape `x_shape`, from `gradient` = dL/dout and the weights.
+def convolve_input_gradient(
+    gradient: FloatArray, w: FloatArray, x_shape: Shape, stride: Window, padding: Window
+) -> FloatArray:
+    """Compute dL/dx of shape `x_shape` from `gradient` = dL/dout.
 
-    With stride 1 this is a convolution again: every pixel of dL/dx collects from the outputs that it contributed to,
-    through the kernel turned round.
+    With stride 1 this is again a convolution: every pixel of dL/dx collects from the outputs it contributed to, through
+    the kernel rotated by 180 degrees.
     """
     gradient, w = np.ascontiguousarray(gradient), np.ascontiguousarray(w)
     if stride == (1, 1):
@@ -65,12 +57,14 @@ def convolve_input_gradient(gradient, w, x_shape, stride, padding):
     return patches.input_gradient(gradient, w, x_shape, stride, padding)
 
 
-def convolve_weight_gradient(x, gradient, w_shape, stride, padding):
-    """dL/dw of shape `w_shape`, from the images and `gradient` = dL/dout."""
+def convolve_weight_gradient(
+    x: FloatArray, gradient: FloatArray, w_shape: Shape, stride: Window, padding: Window
+) -> FloatArray:
+    """Compute dL/dw of shape `w_shape` from `gradient` = dL/dout."""
     x, gradient = np.ascontiguousarray(x), np.ascontiguousarray(gradient)
     match method(w_shape, stride, padding, gradient.shape, x.dtype):
         case "pointwise":
-            return transposed_product(_as_rows(x), _as_rows(gradient)).reshape(w_shape)
+            return transposed_product(as_rows(x), as_rows(gradient)).reshape(w_shape)
         case "winograd" if w_shape[2] * w_shape[3] > DIRECT_WEIGHT_GRADIENT:
             return winograd.weight_gradient(x, gradient, w_shape, padding)
         case "winograd" | "direct":
@@ -80,11 +74,13 @@ def convolve_weight_gradient(x, gradient, w_shape, stride, padding):
 
 
 DIRECT_WEIGHT_GRADIENT = 16 * 16
-"""Up to so many pairs of channels, transforming costs a weight gradient more than it saves."""
+"""Up to this many pairs of channels, transforming a weight gradient costs more than it saves."""
 
 
-def method(w_shape, stride, padding, out_shape, dtype):
-    """The name of the fastest method for these shapes."""
+def method(
+    w_shape: Shape, stride: Window, padding: Window, out_shape: Shape, dtype: np.dtype[Any]
+) -> Literal["pointwise", "winograd", "direct", "patches"]:
+    """Name the fastest method for these shapes."""
     _, height, width, k = out_shape
     if w_shape[:2] == (1, 1) and stride == (1, 1) and padding == (0, 0):
         return "pointwise"
@@ -93,13 +89,8 @@ def method(w_shape, stride, padding, out_shape, dtype):
     return "direct" if direct.fits(k, dtype) else "patches"
 
 
-def _as_rows(array):
-    """All axes but the last, the channels, as rows."""
-    return array.reshape(-1, array.shape[-1])
-
-
-def convolve_reference(x, w, stride, padding):
-    """The definition at the top of this file, as seven plain loops: what `convolve` is tested against."""
+def convolve_reference(x: FloatArray, w: FloatArray, stride: Window, padding: Window) -> FloatArray:
+    """Follow the definition at the top of this file in plain loops; `convolve` is tested against this."""
     (count, height, width, channels), (kernel_height, kernel_width, _, k) = x.shape, w.shape
     out_height = output_size(height, kernel_height, stride[0], padding[0])
     out_width = output_size(width, kernel_width, stride[1], padding[1])
@@ -112,8 +103,10 @@ def convolve_reference(x, w, stride, padding):
     return out
 
 
-def convolve_gradients_reference(x, w, gradient, stride, padding):
-    """(dL/dx, dL/dw): every product of the definition sends its share of `gradient` to both of its factors."""
+def convolve_gradients_reference(
+    x: FloatArray, w: FloatArray, gradient: FloatArray, stride: Window, padding: Window
+) -> tuple[FloatArray, FloatArray]:
+    """Compute (dL/dx, dL/dw): every product in the definition sends its share of `gradient` to both factors."""
     dx, dw = np.zeros_like(x), np.zeros_like(w)
     for n, oy, ox, o in np.ndindex(gradient.shape):
         for ky, kx, c in np.ndindex(w.shape[:3]):

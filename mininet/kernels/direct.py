@@ -1,43 +1,46 @@
-"""Convolution straight from its definition, arranged so that the processor's arithmetic is the only limit.
+"""Convolution straight from its definition, arranged so that only the processor's arithmetic limits it.
 
     out[n, oy, ox, k] = sum over ky, kx, c of  x[n, oy sy + ky, ox sx + kx, c]  *  w[ky, kx, c, k]        (x padded)
 
-For some neighbouring ox and some neighbouring k this is a small matrix product: its rows are pixels, sx c apart in
-memory; its columns are output channels; and the sum runs over (ky, kx, c), where (kx, c) are simply neighbours in a row
-of the image, and the next ky is a row further.  So no patch is ever copied: `product_tile` walks through the image.
+For a few neighbouring ox and a few neighbouring k, this is a small matrix product.  Its rows are pixels, sx c apart in
+memory, and its columns are output channels.  Its sum runs over (ky, kx, c): (kx, c) are neighbours in a row of the
+image, and the next ky is one row further.  So no patch is ever copied: `product_tile` walks through the image.
 
-The gradient of the weights is the same building block seen from another side,
+The gradient of the weights is a matrix product, too,
 
     dL/dw[ky, kx, c, k] = sum over n, oy, ox of  x[n, oy sy + ky, ox sx + kx, c]  *  dL/dout[n, oy, ox, k]
 
-with input channels c for rows and a sum over pixels.  The gradient of the input, for stride 1, is a convolution with
-the kernel turned round.  For a larger stride s it falls into s times s such convolutions: pixels y = a, a + s, ... of x
-were met by the taps ky = r, r + s, ... only, with r = (a + padding) mod s.
+with input channels c as rows and a sum over pixels.  For stride 1, the gradient of the input is a convolution with the
+rotated kernel.  For a larger stride s it splits into s times s such convolutions: only the taps ky = r, r + s, ... met
+the pixels y = a, a + s, ... of x, with r = (a + padding) mod s.
 
-Images are cut into bands, a few output rows high, that are copied with their padding into fast memory first.
+Images are cut into bands a few output rows high, which are first copied with their padding into fast memory.
 """
 
 import functools
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
+from ..base.types import FloatArray
 from . import buffers
 from .jit import kernel
-from .shapes import require_convolution
+from .shapes import Shape, Window, require_convolution
 from .simd import TILE_ROWS, TILE_VECTORS, lanes, product_tile
 from .threads import for_each_share, items_worth_sharing
 
 BAND_ROWS = 8
-"""Output rows that are computed at a time, so that their input stays in the level-1 cache."""
+"""Output rows to compute at a time: their input stays in the level-1 cache."""
 
 
-def fits(k, dtype):
+def fits(k: int, dtype: np.dtype[Any]) -> bool:
     """Whether `k` output channels fill whole vectors."""
     return k > 0 and k % lanes(dtype) == 0
 
 
-def convolve(x, w, stride, padding, out_shape):
-    """The convolution of x (n, height, width, c) with w (kh, kw, c, k), of `out_shape`; k must fit."""
+def convolve(x: FloatArray, w: FloatArray, stride: Window, padding: Window, out_shape: Shape) -> FloatArray:
+    """Convolve x (n, height, width, c) with w (kh, kw, c, k); k must fit."""
     require_convolution(x, w, stride, padding, out_shape)
     if not fits(w.shape[3], w.dtype):
         raise ValueError(f"w must have a multiple of {lanes(w.dtype)} output channels, got shape {w.shape}")
@@ -46,8 +49,8 @@ def convolve(x, w, stride, padding, out_shape):
     return out
 
 
-def input_gradient(gradient, w, x_shape, stride, padding):
-    """dL/dx, of `x_shape`, from `gradient` = dL/dout; c must fit."""
+def input_gradient(gradient: FloatArray, w: FloatArray, x_shape: Shape, stride: Window, padding: Window) -> FloatArray:
+    """Compute dL/dx from `gradient` = dL/dout; c must fit."""
     every_pixel_is_met = w.shape[0] >= stride[0] and w.shape[1] >= stride[1]
     dx = (buffers.empty if every_pixel_is_met else buffers.zeros)(x_shape, gradient.dtype, "gradients")
     for start in np.ndindex(*stride):
@@ -60,8 +63,11 @@ def input_gradient(gradient, w, x_shape, stride, padding):
     return dx
 
 
-def _convolve_into(out, x, w, stride, padding, start=(0, 0), step=(1, 1)):
-    """The convolution of x with w, written to every `step`-th pixel of `out` from `start` on."""
+def _convolve_into(
+    out: FloatArray, x: FloatArray, w: FloatArray, stride: Window, padding: Sequence[int],
+    start: Sequence[int] = (0, 0), step: Window = (1, 1),
+) -> None:  # fmt: skip
+    """Convolve x with w and write the result to every `step`-th pixel of `out` from `start` on."""
     k = w.shape[3]
     height, width = (-(-(out.shape[1 + i] - start[i]) // step[i]) for i in (0, 1))
     vectors = vectors_of(k, x.dtype)
@@ -70,7 +76,7 @@ def _convolve_into(out, x, w, stride, padding, start=(0, 0), step=(1, 1)):
     panels = in_panels(w.reshape(-1, k), vectors)
     settings = (*w.shape[:2], *stride, *padding, height, width, *start, *step)
 
-    def work(first, last):
+    def work(first: int, last: int) -> None:
         band_rows = (min(height, BAND_ROWS) - 1) * stride[0] + w.shape[0]
         band = _band(x, band_rows, (width - 1) * stride[1] + w.shape[1])
         forward(x, panels, out, band, *settings, first, last)
@@ -78,8 +84,8 @@ def _convolve_into(out, x, w, stride, padding, start=(0, 0), step=(1, 1)):
     for_each_share(work, len(x) * height, items_worth_sharing(2 * width * w.size))
 
 
-def weight_gradient(x, gradient, w_shape, stride, padding):
-    """dL/dw, of `w_shape`, from x and `gradient` = dL/dout; k must fit."""
+def weight_gradient(x: FloatArray, gradient: FloatArray, w_shape: Shape, stride: Window, padding: Window) -> FloatArray:
+    """Compute dL/dw from `gradient` = dL/dout; k must fit."""
     count, height, width, k = gradient.shape
     c = w_shape[2]
     vectors = vectors_of(k, x.dtype)
@@ -90,7 +96,7 @@ def weight_gradient(x, gradient, w_shape, stride, padding):
     total = count * height
     partial = (buffers.empty if total else buffers.zeros)((partial_sums(total), *w_shape), x.dtype, "workspace")
 
-    def work(first, last):
+    def work(first: int, last: int) -> None:
         band = _band(x, (band_rows - 1) * stride[0] + w_shape[0], (width - 1) * stride[1] + w_shape[1])
         for group in range(first, last):
             start, stop = (total * i // len(partial) for i in (group, group + 1))
@@ -98,33 +104,34 @@ def weight_gradient(x, gradient, w_shape, stride, padding):
                      start, stop)  # fmt: skip
 
     for_each_share(work, len(partial), items_worth_sharing(2 * partial[0].size * total * width // len(partial)))
-    return partial.sum(axis=0)
+    dw: FloatArray = partial.sum(axis=0)
+    return dw
 
 
-def partial_sums(items):
-    """How many partial sums a sum over so many rows of pixels, or tiles, is made of; a power of 2."""
+def partial_sums(items: int) -> int:
+    """Say into how many partial sums, a power of 2, to split a sum over so many rows of pixels, or tiles."""
     return 2 ** min(3, max(1, (items // 128).bit_length() - 1)) if items > 1 else 1
 
 
-def rows_dividing(count, vectors):
-    """The largest number of rows that divides `count` and with `vectors` vectors makes a tile."""
+def rows_dividing(count: int, vectors: int) -> int:
+    """Find the most rows of `vectors` vectors that fit into a tile and divide `count`."""
     return max(rows for rows in range(1, TILE_ROWS * TILE_VECTORS // vectors + 1) if count % rows == 0)
 
 
-def in_panels(matrix, vectors):
-    """The columns of `matrix` in groups of `vectors` vectors, one group after the other: (groups, rows, columns)."""
+def in_panels(matrix: FloatArray, vectors: int) -> FloatArray:
+    """Group the columns of `matrix` by `vectors` vectors, to the shape (groups, rows, columns)."""
     columns = vectors * lanes(matrix.dtype)
     return np.ascontiguousarray(matrix.reshape(len(matrix), -1, columns).swapaxes(0, 1))
 
 
-def vectors_of(k, dtype):
-    """How many vectors of output channels a tile has."""
+def vectors_of(k: int, dtype: np.dtype[Any]) -> int:
+    """Say how many vectors of output channels a tile has."""
     count = k // lanes(dtype)
     return max(vectors for vectors in range(1, TILE_VECTORS + 1) if count % vectors == 0)
 
 
-def _band(x, height, width):
-    """Room for so many padded rows and columns of x."""
+def _band(x: FloatArray, height: int, width: int) -> FloatArray:
+    """Make workspace for some padded rows and columns of x."""
     return buffers.empty((height, width, x.shape[3]), x.dtype, "workspace")
 
 
@@ -138,22 +145,20 @@ def copy_padded(image, band, top, left):
     shift = left * channels
     for i in range(len(band)):
         y = i + top
-        if 0 <= y < height:
-            for j in range(before):
-                line[i, j] = 0
+        is_inside = 0 <= y < height
+        for j in range(before if is_inside else line.shape[1]):
+            line[i, j] = 0
+        if is_inside:
             source, target = lines[y, before + shift : inside + shift], line[i, before:inside]
             for j in range(len(target)):
                 target[j] = source[j]
             for j in range(inside, line.shape[1]):
                 line[i, j] = 0
-        else:
-            for j in range(line.shape[1]):
-                line[i, j] = 0
 
 
 @functools.cache
-def _forward_kernel(rows, vectors):
-    """For tiles of `rows` pixels and `vectors` vectors of channels; `rows` must not exceed `width`."""
+def _forward_kernel(rows: int, vectors: int) -> Callable[..., None]:
+    """Make a kernel for tiles of `rows` pixels, at most `width`, and `vectors` vectors of channels."""
 
     @kernel
     def forward(x, panels, out, band, kernel_height, kernel_width, stride_y, stride_x, padding_y, padding_x, height,
@@ -164,7 +169,7 @@ def _forward_kernel(rows, vectors):
         line = band.shape[1] * c
         band_, panels_, out_ = band.reshape(-1), panels.reshape(-1), out.reshape(-1)
         row = first
-        while row < last:  # rows of all images are counted through; a band lies within one image
+        while row < last:  # the rows of all images are numbered through; a band lies within one image
             n, y = row // height, row % height
             band_rows = min(height - y, last - row, (band.shape[0] - kernel_height) // stride_y + 1)
             input_rows = (band_rows - 1) * stride_y + kernel_height
@@ -185,8 +190,8 @@ def _forward_kernel(rows, vectors):
 
 
 @functools.cache
-def _weight_gradient_kernel(rows, vectors):
-    """For tiles of `rows` input channels, which must divide their number, and `vectors` vectors of output channels."""
+def _weight_gradient_kernel(rows: int, vectors: int) -> Callable[..., None]:
+    """Make a kernel for tiles of `rows` input channels, a divisor of c, and `vectors` vectors of output channels."""
 
     @kernel
     def backward(x, gradient, out, columns, band, band_rows, kernel_height, kernel_width, stride_y, stride_x, padding_y,

@@ -1,7 +1,10 @@
-"""Elementwise arithmetic on large arrays: NumPy's own functions, on all threads and into memory that is used again."""
+"""Elementwise arithmetic on large arrays: NumPy's own functions on all threads, into reused memory."""
+
+from collections.abc import Callable
 
 import numpy as np
 
+from ..base.types import FloatArray
 from . import buffers
 from .jit import kernel
 from .threads import for_each_share
@@ -9,13 +12,11 @@ from .threads import for_each_share
 ELEMENTS_WORTH_SHARING = 2**17
 
 
-def in_shares(function, *arrays):
-    """``function(*arrays)`` for an elementwise NumPy function, with the same bits.
+def in_shares(function: Callable[..., FloatArray], *arrays: FloatArray) -> FloatArray:
+    """Compute ``function(*arrays)`` for an elementwise NumPy function that takes ``out``, with the same bits.
 
-    Large contiguous arrays of one shape and dtype, which the result must have too, are shared among the threads;
-    others, also those that must be broadcast, are left to NumPy.
-
-    function : callable(*arrays, out=...) -> ndarray
+    The threads share large contiguous arrays of one shape and dtype, which the result must have too.  All others, such
+    as arrays to broadcast, are left to NumPy.
     """
     like = arrays[0]
     alike = all(array.shape == like.shape and array.dtype == like.dtype for array in arrays)
@@ -25,20 +26,20 @@ def in_shares(function, *arrays):
     flat = [array.reshape(-1) for array in arrays]
     results = out.reshape(-1)
 
-    def work(first, last):
+    def work(first: int, last: int) -> None:
         function(*(array[first:last] for array in flat), out=results[first:last])
 
     for_each_share(work, out.size, ELEMENTS_WORTH_SHARING)
     return out
 
 
-def positive_part(array, out=None):
-    """max(array, 0)."""
+def positive_part(array: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """Compute max(array, 0)."""
     return np.maximum(array, 0, out=out)
 
 
-def gradient_where_positive(gradient, values, out=None):
-    """`gradient` where `values` are positive, and 0 elsewhere; `out` is given with flat contiguous arrays only."""
+def gradient_where_positive(gradient: FloatArray, values: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """Keep `gradient` where `values` are positive, with 0 elsewhere; `out` goes with flat contiguous arrays only."""
     if out is None:
         return np.where(values > 0, gradient, 0)
     _gradient_where_positive(gradient, values, out)

@@ -1,10 +1,10 @@
-"""Waiting awake: a flag that one thread raises and another one watches.
+"""Waiting awake: one thread watches a flag until another one raises it.
 
-To fall asleep and be woken up takes a thread up to 100 microseconds, as long as many a kernel runs.  So who waits
-watches a flag for about that long first, in compiled code that does not hold Python's lock, and sleeps only then.
+Falling asleep and waking up takes a thread up to 100 microseconds, as long as many kernels run.  So a thread first
+watches a flag for about that long, in compiled code that does not hold Python's lock, and sleeps only after that.
 
-The lock itself must not send a thread to sleep either.  So a flag is raised from within the compiled code, where its
-raiser has already let go of the lock; or else the watcher waits a little longer, until the raiser will have done so.
+The lock must not put a thread to sleep either.  So either compiled code raises the flag, after its thread has released
+the lock, or the watcher waits a little longer, until the other thread will have released it.
 """
 
 import numpy as np
@@ -15,28 +15,28 @@ from numba.extending import intrinsic
 from .jit import kernel
 
 PATIENCE = 2**19
-"""How often a watcher looks at the flag before it gives up: some 130 microseconds."""
+"""How often a watcher looks before it gives up: for about 130 microseconds."""
 
 GRACE = 2**15
-"""How often it looks once more after it has seen the flag, if the raiser held the lock: some 10 microseconds."""
+"""How often it looks again if the flag was raised by a thread that held the lock: for about 10 microseconds."""
 
 
 class Flag:
-    """Lowered at first."""
+    """A flag that one thread raises and another one watches; it starts lowered."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.state = np.zeros(1, np.int64)
 
-    def raise_(self):
-        """Raise it, from Python."""
+    def raise_(self) -> None:
+        """Raise the flag, from Python."""
         self.state[0] = 1
 
-    def lower(self):
-        """Lower it."""
+    def lower(self) -> None:
+        """Lower the flag."""
         self.state[0] = 0
 
-    def watch(self, raised_from_python, raising=None):
-        """Wait until it is raised, but not long; `raising` is another flag, to be raised before."""
+    def watch(self, raised_from_python: bool, raising: "Flag | None" = None) -> None:
+        """Raise the flag `raising`, then wait a short while until this one is raised."""
         if config.DISABLE_JIT:
             if raising is not None:
                 raising.raise_()
@@ -50,7 +50,7 @@ _nobody = np.zeros(1, np.int64)
 
 @intrinsic
 def _look(typing, state):
-    """state[0], read from memory every time."""
+    """Read state[0], from memory each time."""
 
     def generate(context, builder, signature, arguments):
         address = context.make_array(signature.args[0])(context, builder, arguments[0]).data
@@ -61,7 +61,7 @@ def _look(typing, state):
 
 @intrinsic
 def _raise(typing, state):
-    """state[0] = 1, written to memory now."""
+    """Write state[0] = 1 to memory, now."""
 
     def generate(context, builder, signature, arguments):
         address = context.make_array(signature.args[0])(context, builder, arguments[0]).data

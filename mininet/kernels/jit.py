@@ -1,6 +1,8 @@
 """How kernels are compiled."""
 
 import contextlib
+from collections.abc import Callable
+from typing import Any
 
 import numba
 from llvmlite import binding
@@ -11,41 +13,50 @@ if binding.get_host_cpu_features().get("avx512f") and not numba.config.CPU_NAME 
     numba.config.CPU_FEATURES = binding.get_host_cpu_features().flatten() + ",-prefer-256-bit"
 
 
-def kernel(function, contract=False):
+def kernel(function: Callable[..., Any], contract: bool = False) -> Callable[..., Any]:
     """Compile a function on arrays with Numba, and keep the machine code on disk for the next process.
 
-    A kernel releases Python's lock, so that several threads can run it on their parts of the data, and does not
-    reorder floating-point operations, so that its result is a function of its input.  It gets C-contiguous arrays whose
-    shapes were checked by its caller.
+    A kernel releases Python's lock, so several threads can run it on their parts of the data.  It does not reorder
+    floating-point operations, so its result is a function of its input.  Its caller passes C-contiguous arrays and
+    checks their shapes.
 
-    A kernel for a range of flat arrays first cuts them to that range and then counts from 0, or with unsigned numbers:
-    an index that could be negative, which in Python counts from the end, keeps the compiler from using vectors.
+    A kernel for a range of flat arrays first slices them and then counts from 0, or counts with unsigned numbers.  An
+    index that could be negative, which Python counts from the end, keeps the compiler from using vectors.
 
-    contract : let the processor round a product and the sum that takes it in only once; for kernels where these are
-        integers that need no rounding at all, so that it saves time and changes nothing
+    With `contract`, the processor may round a product and the sum that takes it in only once.  Use it only where these
+    are integers that need no rounding, so that it saves time and changes nothing.
 
-    With ``NUMBA_DISABLE_JIT=1`` a kernel stays plain Python, for tests and for stepping through.  Machine code is kept
-    in ``__pycache__`` beside the kernel, or else in Numba's folder for the user (``NUMBA_CACHE_DIR`` overrides both).
-    Where none can be written to, or the disk is full, every process compiles for itself.
+    With ``NUMBA_DISABLE_JIT=1`` a kernel stays plain Python, for tests and debugging.  Machine code is kept in
+    ``__pycache__`` beside the kernel or in Numba's folder for the user; ``NUMBA_CACHE_DIR`` overrides both.  If neither
+    can be written to, or the disk is full, every process compiles for itself; a damaged file is replaced.
     """
     options = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"} if contract else False}
     try:
-        compiled = numba.njit(cache=True, **options)(function)
+        compiled: Callable[..., Any] = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # Numba's "cannot cache function: no locator available"
-        return numba.njit(**options)(function)
-    _let_saving_fail(compiled)
+        compiled = numba.njit(**options)(function)
+    else:
+        _let_caching_fail(compiled)
     return compiled
 
 
-def _let_saving_fail(compiled):
-    """When the machine code cannot be kept, as on a full disk, it is used all the same; Numba would raise OSError."""
-    cache = getattr(compiled, "_cache", None)  # of Numba's own; there is none with the JIT off
-    save = getattr(cache, "save_overload", None)
-    if save is None:
+def _let_caching_fail(compiled: Any) -> None:
+    """What cannot be saved, as on a full disk, is used all the same, and what is damaged is compiled anew."""
+    cache: Any = getattr(compiled, "_cache", None)  # of Numba's own; there is none with the JIT off
+    if not hasattr(cache, "save_overload") or not hasattr(cache, "load_overload"):
         return
+    save, load = cache.save_overload, cache.load_overload
 
-    def save_if_possible(*arguments):
+    def save_if_possible(*arguments: Any) -> None:
         with contextlib.suppress(OSError):
             save(*arguments)
 
-    cache.save_overload = save_if_possible
+    def load_if_whole(*arguments: Any) -> Any:
+        try:
+            return load(*arguments)
+        except Exception:  # whatever unpickling a damaged file raises
+            with contextlib.suppress(OSError):
+                cache.flush()
+            return None
+
+    cache.save_overload, cache.load_overload = save_if_possible, load_if_whole

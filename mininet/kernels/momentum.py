@@ -1,17 +1,23 @@
 """The momentum rule in floating point: one pass over memory for each direction.
 
-forward (the paper's equation 2)      v <- gamma v + (1 - gamma) f           x <- x + v
+forward (the paper's equation 2)      v = gamma v + (1 - gamma) f           x = x + v
 inverse, in two halves, because f must be evaluated at the x in between:
-                                      x <- x - v
-                                      v <- (v - (1 - gamma) f) / gamma
-adjoint, with p = dL/dx, q = dL/dv:   s = p + q      dL/df = (1 - gamma) s   q <- gamma s
-                                      and then, by the caller, p <- p + (df/dx)^T dL/df
+                                      x = x - v
+                                      v = (v - (1 - gamma) f) / gamma
+adjoint, with p = dL/dx, q = dL/dv:   s = p + q      dL/df = (1 - gamma) s   q = gamma s
+                                      and then, by the caller, p = p + (df/dx)^T dL/df
 
-All arrays have one dtype, are C-contiguous and of one shape; the first ones are overwritten.
+All arrays have one dtype and one shape, and are C-contiguous; the first ones are overwritten.  `keep` and `take` are
+gamma and 1 - gamma as `coefficients` gives them.
 """
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from ..base.checks import alike, number
+from ..base.types import FloatArray
 from . import buffers
 from .jit import kernel
 from .threads import for_each_share
@@ -19,43 +25,47 @@ from .threads import for_each_share
 ELEMENTS_WORTH_SHARING = 2**17
 
 
-def step(x, v, f, gamma):
+def coefficients(gamma: float, dtype: np.dtype[Any]) -> tuple[np.floating[Any], np.floating[Any]]:
+    """(gamma, 1 - gamma) in the arrays' dtype; ValueError unless 0 <= gamma < 1, and if it vanishes in the dtype."""
+    keep, take = dtype.type(number("gamma", gamma, 0, below=1)), dtype.type(1 - gamma)
+    if gamma and keep == 0:
+        raise ValueError(f"gamma must not vanish in {dtype}, got {gamma!r}")
+    return keep, take
+
+
+def step(x: FloatArray, v: FloatArray, f: FloatArray, keep: np.floating[Any], take: np.floating[Any]) -> None:
     """One layer forward: `v`, then `x`, are overwritten; `f` is the residual function's value at the old `x`."""
-    arrays = x.reshape(-1), v.reshape(-1), np.ascontiguousarray(f).reshape(-1)
-    keep, take = _coefficients(gamma, x.dtype)
-    for_each_share(lambda first, last: _step(*arrays, keep, take, first, last), x.size, ELEMENTS_WORTH_SHARING)
+    f = np.ascontiguousarray(alike("residual", f, x.shape, x.dtype))
+    _share(_step, x.reshape(-1), v.reshape(-1), f.reshape(-1), keep, take)
 
 
-def undo_position(x, v):
+def undo_position(x: FloatArray, v: FloatArray) -> None:
     """First half of the inverse: `x` is overwritten with the position before the step."""
-    arrays = x.reshape(-1), v.reshape(-1)
-    for_each_share(lambda first, last: _undo_position(*arrays, first, last), x.size, ELEMENTS_WORTH_SHARING)
+    _share(_undo_position, x.reshape(-1), v.reshape(-1))
 
 
-def undo_velocity(v, f, gamma):
+def undo_velocity(v: FloatArray, f: FloatArray, keep: np.floating[Any], take: np.floating[Any]) -> None:
     """Second half of the inverse: `v` is overwritten; `f` is evaluated at the x that `undo_position` gave back."""
-    arrays = v.reshape(-1), np.ascontiguousarray(f).reshape(-1)
-    keep, take = _coefficients(gamma, v.dtype)
-    for_each_share(lambda first, last: _undo_velocity(*arrays, keep, take, first, last), v.size, ELEMENTS_WORTH_SHARING)
+    if keep == 0:
+        raise ValueError("gamma must be above 0 to invert, got 0")
+    f = np.ascontiguousarray(alike("residual", f, v.shape, v.dtype))
+    _share(_undo_velocity, v.reshape(-1), f.reshape(-1), keep, take)
 
 
-def adjoint_step(p, q, gamma):
+def adjoint_step(p: FloatArray, q: FloatArray, keep: np.floating[Any], take: np.floating[Any]) -> FloatArray:
     """The backward pass of `step` but for f: overwrites `q` = dL/dv and returns dL/df; `p` = dL/dx stays as it is."""
-    residual_gradient = buffers.empty(p.shape, p.dtype)
-    arrays = p.reshape(-1), q.reshape(-1), residual_gradient.reshape(-1)
-    keep, take = _coefficients(gamma, p.dtype)
-    for_each_share(lambda first, last: _adjoint_step(*arrays, keep, take, first, last), p.size, ELEMENTS_WORTH_SHARING)
-    return residual_gradient
+    by_residual = buffers.empty(p.shape, p.dtype)
+    _share(_adjoint_step, p.reshape(-1), q.reshape(-1), by_residual.reshape(-1), keep, take)
+    return by_residual
 
 
-def add(total, array):
+def add(total: FloatArray, array: FloatArray) -> None:
     """`total` += `array`."""
-    arrays = total.reshape(-1), np.ascontiguousarray(array).reshape(-1)
-    for_each_share(lambda first, last: _add(*arrays, first, last), total.size, ELEMENTS_WORTH_SHARING)
+    _share(_add, total.reshape(-1), np.ascontiguousarray(array).reshape(-1))
 
 
-def _coefficients(gamma, dtype):
-    return dtype.type(gamma), dtype.type(1 - gamma)
+def _share(kernel: Callable[..., None], *arguments: Any) -> None:
+    for_each_share(kernel, arguments[0].size, ELEMENTS_WORTH_SHARING, *arguments)
 
 
 @kernel
@@ -81,11 +91,11 @@ def _undo_velocity(v, f, keep, take, first, last):
 
 
 @kernel
-def _adjoint_step(p, q, residual_gradient, keep, take, first, last):
-    p, q, residual_gradient = p[first:last], q[first:last], residual_gradient[first:last]
+def _adjoint_step(p, q, by_residual, keep, take, first, last):
+    p, q, by_residual = p[first:last], q[first:last], by_residual[first:last]
     for i in range(len(p)):
         total = p[i] + q[i]
-        residual_gradient[i] = take * total
+        by_residual[i] = take * total
         q[i] = keep * total
 
 
@@ -96,18 +106,20 @@ def _add(total, array, first, last):
         total[i] += array[i]
 
 
-def step_reference(x, v, f, gamma):
+def step_reference(x: FloatArray, v: FloatArray, f: FloatArray, gamma: float) -> tuple[FloatArray, FloatArray]:
     """(x, v) after one layer, as in the paper."""
     v = gamma * v + (1 - gamma) * f
     return x + v, v
 
 
-def inverse_step_reference(x, v, function, gamma):
+def inverse_step_reference(
+    x: FloatArray, v: FloatArray, function: Callable[[FloatArray], FloatArray], gamma: float
+) -> tuple[FloatArray, FloatArray]:
     """(x, v) before the layer with residual function `function`."""
     x = x - v
     return x, (v - (1 - gamma) * function(x)) / gamma
 
 
-def adjoint_step_reference(p, q, gamma):
+def adjoint_step_reference(p: FloatArray, q: FloatArray, gamma: float) -> tuple[FloatArray, FloatArray]:
     """(dL/df, new q)."""
     return (1 - gamma) * (p + q), gamma * (p + q)

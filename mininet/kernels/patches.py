@@ -6,96 +6,95 @@ For one image, gather the patch of x under each output pixel into a row of a mat
     dL/dW = P^T dL/dout
     dL/dP = dL/dout W^T  and dL/dx adds every element of dL/dP back to the pixel it was gathered from.
 
-P is kh*kw times as large as x, so it is made for a few images at a time, small enough to stay in the processor's cache.
+P is kh*kw times as large as x, so we make it for a few images at a time, small enough for the processor's cache.
 """
 
 import numpy as np
 
+from ..base.types import FloatArray
 from . import buffers
 from .jit import kernel
 from .matrix import matmul
-from .shapes import require_convolution
+from .shapes import Shape, Window, as_rows, require_convolution
+from .sums import sum_over
 from .threads import for_each_share
 
 PATCH_BYTES = 2**20
-"""Size of the patch matrix of one piece of work: fits into a level-2 cache."""
+"""Size of the patch matrix for one piece of work; it fits into a level-2 cache."""
 
 
-def convolve(x, w, stride, padding, out_shape):
-    """The convolution of x (n, height, width, c) with w (kh, kw, c, k), of `out_shape`."""
+def convolve(x: FloatArray, w: FloatArray, stride: Window, padding: Window, out_shape: Shape) -> FloatArray:
+    """Convolve x (n, height, width, c) with w (kh, kw, c, k)."""
     require_convolution(x, w, stride, padding, out_shape)
-    weights = _as_matrix(w)
+    weights = as_rows(w)
     out = buffers.empty(out_shape, x.dtype)
-
     images = _images_per_piece(out.shape, w.shape, x.itemsize)
 
-    def work(first, last):
+    def work(first: int, last: int) -> None:
         for piece in _pieces(first, last, images):
             patches = _gather(x[piece], w.shape, out.shape, stride, padding)
-            matmul(patches, weights, out=_as_matrix(out[piece]))
+            matmul(patches, weights, out=as_rows(out[piece]))
 
     for_each_share(work, -(-len(x) // images))
     return out
 
 
-def input_gradient(gradient, w, x_shape, stride, padding):
-    """dL/dx, of `x_shape`, from `gradient` = dL/dout and the weights."""
+def input_gradient(gradient: FloatArray, w: FloatArray, x_shape: Shape, stride: Window, padding: Window) -> FloatArray:
+    """Compute dL/dx from `gradient` = dL/dout."""
     dx = buffers.zeros(x_shape, gradient.dtype, "gradients")
-    transposed = np.ascontiguousarray(_as_matrix(w).T)
-
+    transposed = np.ascontiguousarray(as_rows(w).T)
     images = _images_per_piece(gradient.shape, w.shape, dx.itemsize)
 
-    def work(first, last):
+    def work(first: int, last: int) -> None:
         for piece in _pieces(first, last, images):
-            rows = _as_matrix(gradient[piece])
+            rows = as_rows(gradient[piece])
             patches = buffers.empty((len(rows), transposed.shape[1]), dx.dtype, "workspace")
             matmul(rows, transposed, out=patches)
             shape = (len(gradient[piece]), *gradient.shape[1:3], *w.shape[:3])
-            _scatter_patches(patches.reshape(shape), dx[piece], *stride, *padding)
+            _move_patches(dx[piece], patches.reshape(shape), True, *stride, *padding)
 
     for_each_share(work, -(-len(dx) // images))
     return dx
 
 
-def weight_gradient(x, gradient, w_shape, stride, padding):
-    """dL/dw, of `w_shape`, from x and `gradient` = dL/dout."""
+def weight_gradient(x: FloatArray, gradient: FloatArray, w_shape: Shape, stride: Window, padding: Window) -> FloatArray:
+    """Compute dL/dw from `gradient` = dL/dout."""
     images = _images_per_piece(gradient.shape, w_shape, x.itemsize)
     partial = buffers.empty((-(-len(x) // images), int(np.prod(w_shape[:3])), w_shape[3]), x.dtype, "workspace")
 
-    def work(first, last):
+    def work(first: int, last: int) -> None:
         for number, piece in enumerate(_pieces(first, last, images), first):
             patches = _gather(x[piece], w_shape, gradient.shape, stride, padding)
-            matmul(patches.T, _as_matrix(gradient[piece]), out=partial[number])
+            matmul(patches.T, as_rows(gradient[piece]), out=partial[number])
 
     for_each_share(work, len(partial))
-    return partial.sum(axis=0).reshape(w_shape)
+    dw: FloatArray = sum_over(partial, (0,)).reshape(w_shape)
+    return dw
 
 
-def _as_matrix(array):
-    """All axes but the last, the channels, as rows."""
-    return array.reshape(-1, array.shape[-1])
-
-
-def _images_per_piece(out_shape, w_shape, itemsize):
+def _images_per_piece(out_shape: Shape, w_shape: Shape, itemsize: int) -> int:
     bytes_per_image = out_shape[1] * out_shape[2] * int(np.prod(w_shape[:3])) * itemsize
     return max(1, PATCH_BYTES // max(1, bytes_per_image))
 
 
-def _pieces(first, last, images):
-    """The slices of a batch for pieces number `first` to `last` of so many images each."""
+def _pieces(first: int, last: int, images: int) -> list[slice]:
+    """Slice a batch into pieces of so many images, and give those from `first` to `last`."""
     return [slice(number * images, (number + 1) * images) for number in range(first, last)]
 
 
-def _gather(x, w_shape, out_shape, stride, padding):
-    """The patch matrix (n * out_height * out_width, kh * kw * c)."""
+def _gather(x: FloatArray, w_shape: Shape, out_shape: Shape, stride: Window, padding: Window) -> FloatArray:
+    """Make the patch matrix (n * out_height * out_width, kh * kw * c)."""
     patches = buffers.empty((len(x), *out_shape[1:3], *w_shape[:3]), x.dtype, "workspace")
-    _gather_patches(x, patches, *stride, *padding)
+    _move_patches(x, patches, False, *stride, *padding)
     return patches.reshape(-1, int(np.prod(w_shape[:3])))
 
 
 @kernel
-def _gather_patches(x, patches, stride_y, stride_x, padding_y, padding_x):
-    """patches[n, oy, ox, ky, kx, :] = x[n, oy * sy + ky - py, ox * sx + kx - px, :], or 0 outside the image."""
+def _move_patches(x, patches, back, stride_y, stride_x, padding_y, padding_x):
+    """patches[n, oy, ox, ky, kx, :] = x[n, oy * sy + ky - py, ox * sx + kx - px, :], or 0 outside the image.
+
+    If `back`, the transpose: add each element of a patch to the pixel it came from.
+    """
     count, out_height, out_width, kernel_height, kernel_width, channels = patches.shape
     height, width = x.shape[1], x.shape[2]
     for n in range(count):
@@ -105,26 +104,13 @@ def _gather_patches(x, patches, stride_y, stride_x, padding_y, padding_x):
                     y = oy * stride_y + ky - padding_y
                     for kx in range(kernel_width):
                         left = ox * stride_x + kx - padding_x
-                        if 0 <= y < height and 0 <= left < width:
-                            for c in range(channels):
-                                patches[n, oy, ox, ky, kx, c] = x[n, y, left, c]
-                        else:
-                            for c in range(channels):
-                                patches[n, oy, ox, ky, kx, c] = 0
-
-
-@kernel
-def _scatter_patches(patches, x, stride_y, stride_x, padding_y, padding_x):
-    """The transpose of `_gather_patches`: add each element of a patch to the pixel it came from."""
-    count, out_height, out_width, kernel_height, kernel_width, channels = patches.shape
-    height, width = x.shape[1], x.shape[2]
-    for n in range(count):
-        for oy in range(out_height):
-            for ox in range(out_width):
-                for ky in range(kernel_height):
-                    y = oy * stride_y + ky - padding_y
-                    for kx in range(kernel_width):
-                        left = ox * stride_x + kx - padding_x
-                        if 0 <= y < height and 0 <= left < width:
+                        inside = 0 <= y < height and 0 <= left < width
+                        if inside and back:
                             for c in range(channels):
                                 x[n, y, left, c] += patches[n, oy, ox, ky, kx, c]
+                        elif inside:
+                            for c in range(channels):
+                                patches[n, oy, ox, ky, kx, c] = x[n, y, left, c]
+                        elif not back:
+                            for c in range(channels):
+                                patches[n, oy, ox, ky, kx, c] = 0

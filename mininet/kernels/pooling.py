@@ -1,29 +1,28 @@
 """Maximum and average over windows of an image, channels last.  Padding never wins a maximum and counts as 0 in an
-average, whose divisor is the whole window."""
+average, whose divisor is the whole window.  Long sums of an average are taken in float64."""
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from ..base.types import FloatArray, IntegerArray
 from .jit import kernel
-from .shapes import output_size
+from .shapes import Shape, Window, output_size
+from .sums import BLOCK
 from .threads import for_each_share
 
 ELEMENTS_WORTH_SHARING = 2**16
 
 
-def max_pool(x, size, stride, padding):
-    """Largest value under each window.
-
-    Parameters
-    ----------
-    x : ndarray (n, height, width, c)
-    size, stride, padding : (int, int)
-        Vertical and horizontal; padding at most half the size, so that every window touches the image.
+def max_pool(x: FloatArray, size: Window, stride: Window, padding: Window) -> tuple[FloatArray, IntegerArray]:
+    """Take the largest value under each window; padding is at most half of `size`, so each window touches the image.
 
     Returns
     -------
     out : ndarray (n, out_height, out_width, c)
-    winner : ndarray of int32, same shape
-        Which pixel, counted row by row within its image, was the (first) largest.  NaN beats every number.
+    winner : ndarray of int32, of the shape of `out`
+        Which pixel, counted row by row within its image, was the first of the largest.  NaN beats every number.
     """
     x = np.ascontiguousarray(x)
     out = np.empty(_pooled_shape(x.shape, size, stride, padding), dtype=x.dtype)
@@ -32,40 +31,49 @@ def max_pool(x, size, stride, padding):
     return out, winner
 
 
-def max_pool_gradient(gradient, winner, x_shape):
-    """dL/dx: every window's gradient goes to the pixel that won it."""
+def max_pool_gradient(gradient: FloatArray, winner: IntegerArray, x_shape: Shape) -> FloatArray:
+    """Compute dL/dx: every window's gradient goes to the pixel that won it."""
     gradient = np.ascontiguousarray(gradient)
     dx = np.zeros(x_shape, dtype=gradient.dtype)
     _for_each_image(lambda a, b: _max_pool_gradient(gradient[a:b], winner[a:b], dx[a:b]), gradient)
     return dx
 
 
-def average_pool(x, size, stride, padding):
-    """Mean under each window; parameters as in `max_pool`."""
+def average_pool(x: FloatArray, size: Window, stride: Window, padding: Window) -> FloatArray:
+    """Take the mean under each window."""
     x = np.ascontiguousarray(x)
     out = np.empty(_pooled_shape(x.shape, size, stride, padding), dtype=x.dtype)
     share = x.dtype.type(1 / (size[0] * size[1]))
-    _for_each_image(lambda a, b: _average_pool(x[a:b], out[a:b], share, *size, *stride, *padding), out)
+    precise = np.float64 if size[0] * size[1] > BLOCK else x.dtype
+
+    def work(first: int, last: int) -> None:
+        sums = np.empty(x.shape[3], precise)
+        _average_pool(x[first:last], out[first:last], sums, share, *size, *stride, *padding)
+
+    _for_each_image(work, out)
     return out
 
 
-def average_pool_gradient(gradient, x_shape, size, stride, padding):
-    """dL/dx: every window's gradient is shared out evenly."""
+def average_pool_gradient(
+    gradient: FloatArray, x_shape: Shape, size: Window, stride: Window, padding: Window
+) -> FloatArray:
+    """Compute dL/dx: every window shares its gradient evenly."""
     gradient = np.ascontiguousarray(gradient)
-    dx = np.zeros(x_shape, dtype=gradient.dtype)
+    windows = -(-size[0] // stride[0]) * -(-size[1] // stride[1])  # which a pixel lies in
+    dx = np.zeros(x_shape, dtype=np.float64 if windows > BLOCK else gradient.dtype)
     share = gradient.dtype.type(1 / (size[0] * size[1]))
     _for_each_image(
         lambda a, b: _average_pool_gradient(gradient[a:b], dx[a:b], share, *size, *stride, *padding), gradient
     )
-    return dx
+    return dx.astype(gradient.dtype, copy=False)
 
 
-def _pooled_shape(shape, size, stride, padding):
+def _pooled_shape(shape: Shape, size: Window, stride: Window, padding: Window) -> Shape:
     height, width = (output_size(shape[1 + i], size[i], stride[i], padding[i]) for i in (0, 1))
     return shape[0], height, width, shape[3]
 
 
-def _for_each_image(work, pooled):
+def _for_each_image(work: Callable[[int, int], None], pooled: FloatArray) -> None:
     per_image = max(1, pooled[0].size if len(pooled) else 1)
     for_each_share(work, len(pooled), max(1, ELEMENTS_WORTH_SHARING // per_image))
 
@@ -98,16 +106,17 @@ def _max_pool_gradient(gradient, winner, dx):
 
 
 @kernel
-def _average_pool(x, out, share, height, width, stride_y, stride_x, padding_y, padding_x):
+def _average_pool(x, out, sums, share, height, width, stride_y, stride_x, padding_y, padding_x):
     for n in range(out.shape[0]):
         for oy in range(out.shape[1]):
             for ox in range(out.shape[2]):
-                out[n, oy, ox, :] = 0
+                sums[:] = 0
                 for y in range(oy * stride_y - padding_y, oy * stride_y - padding_y + height):
                     for left in range(ox * stride_x - padding_x, ox * stride_x - padding_x + width):
                         if 0 <= y < x.shape[1] and 0 <= left < x.shape[2]:
                             for c in range(out.shape[3]):
-                                out[n, oy, ox, c] += x[n, y, left, c] * share
+                                sums[c] += x[n, y, left, c] * share
+                out[n, oy, ox, :] = sums
 
 
 @kernel
@@ -122,8 +131,10 @@ def _average_pool_gradient(gradient, dx, share, height, width, stride_y, stride_
                                 dx[n, y, left, c] += gradient[n, oy, ox, c] * share
 
 
-def pool_reference(x, size, stride, padding, reduce, outside):
-    """`reduce` (np.max or np.mean) of every window of x padded with `outside` (-inf or 0)."""
+def pool_reference(
+    x: FloatArray, size: Window, stride: Window, padding: Window, reduce: Callable[[FloatArray], Any], outside: float
+) -> FloatArray:
+    """Apply `reduce` (np.max or np.mean) to every window of x, padded with `outside` (-inf or 0)."""
     widths = ((0, 0), (padding[0],) * 2, (padding[1],) * 2, (0, 0))
     padded = np.pad(x, widths, constant_values=outside)
     out = np.empty(_pooled_shape(x.shape, size, stride, padding), dtype=x.dtype)

@@ -1,8 +1,8 @@
 """Asking for memory before it is needed.
 
-A kernel that computes little for each number waits for memory most of the time.  The processor reads ahead by itself,
-but cautiously: not far, and anew in each page of 4 KiB.  Asking earlier for what will be needed saves the exact step up
-to a fifth of its time.  It changes no number, and asking for what lies outside an array does nothing.
+A kernel that computes little per number mostly waits for memory.  The processor reads ahead by itself, but cautiously:
+not far, and starting over in each page of 4 KiB.  Asking earlier saves up to a fifth of the time of an exact step.  It
+changes no number, and asking for what lies outside an array does nothing.
 """
 
 from llvmlite import ir
@@ -10,12 +10,14 @@ from numba import config
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from ..base.types import AnyArray
+
 LINE_BYTES = 64
-"""Memory comes in lines of so many bytes."""
+"""The size of a cache line."""
 
 
-def prefetch_in_python(array, start, count):
-    """Ask for `count` numbers of a C-contiguous array, from flat index `start` on; the range may lie outside."""
+def prefetch_in_python(array: AnyArray, start: int, count: int) -> None:
+    """Ask for `count` numbers of a C-contiguous array, from flat index `start` on; they may lie outside it."""
 
 
 @intrinsic

@@ -1,13 +1,27 @@
-"""Sizes of convolutions, and whether arrays have them: compiled kernels do not look where they read and write."""
+"""Shapes of convolutions, and checks of them: compiled kernels do not look where they read and write."""
+
+from typing import TypeAlias
+
+from ..base.types import AnyArray, FloatArray
+
+Shape: TypeAlias = tuple[int, ...]
+
+Window: TypeAlias = tuple[int, int]
+"""Vertical and horizontal."""
 
 
-def output_size(size, kernel_size, stride, padding):
-    """Number of positions at which a window of `kernel_size` fits into `size` pixels with `padding` at both ends."""
+def output_size(size: int, kernel_size: int, stride: int, padding: int) -> int:
+    """Count the positions at which a window fits into `size` pixels with `padding` at both ends."""
     return (size + 2 * padding - kernel_size) // stride + 1
 
 
-def require_convolution(x, w, stride, padding, out_shape):
-    """Raise ValueError unless x (n, height, width, c) and w (kh, kw, c, k), C-contiguous, make an output so large."""
+def as_rows(array: FloatArray) -> FloatArray:
+    """Make a matrix: all axes except the last, the channels, become rows."""
+    return array.reshape(-1, array.shape[-1])
+
+
+def require_convolution(x: AnyArray, w: AnyArray, stride: Window, padding: Window, out_shape: Shape) -> None:
+    """Raise ValueError unless x (n, height, width, c) and w (kh, kw, c, k), C-contiguous, give this output shape."""
     if x.ndim != 4 or w.ndim != 4 or x.shape[3] != w.shape[2] or x.dtype != w.dtype:
         raise ValueError(
             "x and w must be (n, height, width, c) and (kh, kw, c, k) of one dtype, got shapes "

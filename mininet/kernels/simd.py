@@ -1,39 +1,44 @@
-"""Computing on vectors: the two building blocks that convolutions are made of, one instruction stream each.
+"""Computing on vectors: the two building blocks of convolutions, one instruction stream each.
 
-A processor core multiplies and adds whole vectors, 16 or 8 neighbouring float32 at once, two of them in each cycle, but
-only if they lie in its registers: loading numbers and storing sums costs more than the arithmetic.  So fast code reads
-little and computes a lot with it.  Two building blocks do:
+A processor core multiplies and adds whole vectors, 8 or 16 neighbouring float32 at once and two vectors per cycle, but
+only in registers: loading numbers and storing sums costs more than the arithmetic.  So fast code reads little and
+computes a lot with it.  Two building blocks do:
 
 `product_tile` is a small matrix product whose result, a few rows of a few vectors, stays in registers until it is
-complete.  Every loaded number is used for a whole tile.  Convolutions, their gradients and the products inside
-Winograd's method are all loops around it; that one block suffices was shown by Georganas et al., *Harnessing Deep
+complete.  Every number that it loads serves a whole tile.  Convolutions, their gradients and the products inside
+Winograd's method are loops around it.  That this one block suffices was shown by Georganas et al., *Harnessing Deep
 Learning via a Single Building Block* (IPDPS 2020).
 
 `combination(matrix)` makes a function that multiplies a small constant matrix with vectors: Winograd's transforms.
 
-This is the only file that talks to the compiler behind Numba, LLVM, because Numba has no vector type and does not keep
-such a tile in registers by itself.  What the instructions compute is said by the plain functions
-`product_tile_in_python` and `combination_in_python` beside them, which also stand in for them with
-``NUMBA_DISABLE_JIT=1``.
+Numba has no vector type and does not keep such a tile in registers by itself, so this file talks to the compiler behind
+it, LLVM.  The plain functions `product_tile_in_python` and `combination_in_python` say what the instructions compute,
+and replace them with ``NUMBA_DISABLE_JIT=1``.
 
-(Numba's cache does not see that a kernel elsewhere depends on this file: after editing it, run ``make clean``.)
+(Numba's cache does not see that kernels elsewhere depend on this file: after editing it, run ``make clean``.)
 """
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from llvmlite import binding, ir
 from numba import config
 from numba.core import cgutils, types
 from numba.extending import intrinsic, overload
+from numpy.typing import DTypeLike
+
+from ..base.types import AnyArray, FloatArray
 
 VECTOR_BYTES, REGISTERS = (64, 32) if binding.get_host_cpu_features().get("avx512f") else (32, 16)
-"""Size of a vector register, and how many there are."""
+"""The size of a vector register, and how many there are."""
 
 TILE_ROWS, TILE_VECTORS = (8, 2) if REGISTERS == 32 else (6, 2)
-"""Shape of a full tile: its sums, the vectors of one row of b, and one number of a at a time, must fit in registers."""
+"""The shape of a full tile: its sums, one row of b, and one number of a at a time fit into the registers."""
 
 
-def lanes(dtype):
-    """How many numbers of `dtype` make a vector."""
+def lanes(dtype: DTypeLike) -> int:
+    """Say how many numbers of `dtype` make a vector."""
     return VECTOR_BYTES // np.dtype(dtype).itemsize
 
 
@@ -43,16 +48,17 @@ def _lanes_in_kernels(dtype):
     return lambda dtype: count
 
 
-def product_tile_in_python(a, a_start, a_row, a_outer, a_inner, b, b_start, b_step, outer, inner, out, out_start,
-                           out_row, rows, vectors, add):  # fmt: skip
-    """One tile of a matrix product of strided data: for `rows` rows i and the columns j of `vectors` vectors,
+def product_tile_in_python(
+    a: FloatArray, a_start: int, a_row: int, a_outer: int, a_inner: int, b: FloatArray, b_start: int, b_step: int,
+    outer: int, inner: int, out: FloatArray, out_start: int, out_row: int, rows: int, vectors: int, add: bool,
+) -> None:  # fmt: skip
+    """Compute one tile of a matrix product: for `rows` rows i and the columns j of `vectors` vectors,
 
         out[i, j] = sum over s < outer, t < inner of  a[i, s, t] * b[s * inner + t, j]        (`add`: out[i, j] += ...)
 
-    where in the flat arrays a[i, s, t] stands at a_start + i a_row + s a_outer + t a_inner, row r of b starts at
-    b_start + r b_step, and row i of out at out_start + i out_row; columns are neighbours.  Each sum is taken in the
-    order of (s, t), with one rounding for every multiplication and addition together.  `rows` and `vectors` are
-    compile-time constants.
+    In the flat arrays, a[i, s, t] is at a_start + i a_row + s a_outer + t a_inner, row r of b starts at b_start +
+    r b_step, row i of out starts at out_start + i out_row, and columns are neighbours.  Each sum runs in the order of
+    (s, t), and rounds once per multiplication and addition.  `rows` and `vectors` are compile-time constants.
     """  # fmt: skip
     columns = np.arange(vectors * lanes(out.dtype))
     s, t = np.divmod(np.arange(outer * inner), max(1, inner))
@@ -81,7 +87,7 @@ def _product_tile(typing, a, a_start, a_row, a_outer, a_inner, b, b_start, b_ste
         def out_at(i, j):
             return builder.add(builder.add(out_start, builder.mul(code.integer(i), out_row)), code.nth_vector(j))
 
-        # LLVM keeps these variables, which nobody takes the address of, in registers
+        # LLVM keeps these variables in registers, as nothing takes their address
         sums = {ij: cgutils.alloca_once(builder, code.vector) for ij in tile}
         for ij in tile:
             builder.store(builder.select(adds, code.load(out, out_at(*ij)), code.zeros), sums[ij])
@@ -107,17 +113,19 @@ def _product_tile(typing, a, a_start, a_row, a_outer, a_inner, b, b_start, b_ste
     return signature, generate
 
 
-def combination_in_python(matrix):
-    """A function that computes, for each row i of the small constant `matrix`, the vector
+def combination_in_python(matrix: AnyArray) -> Callable[..., None]:
+    """Make a function that computes, for each row i of the small constant `matrix`, the vector
 
         target[target_start + i target_step : ... + one vector]  =
             sum over j of  matrix[i, j] * source[source_start + j source_step : ... + one vector]
 
-    All sources are read before the first target is written.
+    It reads all sources before it writes the first target.
     """  # fmt: skip
     matrix = np.array(matrix)
 
-    def combine(source, source_start, source_step, target, target_start, target_step):
+    def combine(
+        source: FloatArray, source_start: int, source_step: int, target: FloatArray, target_start: int, target_step: int
+    ) -> None:
         columns = np.arange(lanes(source.dtype))
         vectors = source[source_start + np.arange(matrix.shape[1])[:, None] * source_step + columns]
         target[target_start + np.arange(matrix.shape[0])[:, None] * target_step + columns] = matrix @ vectors
@@ -125,7 +133,7 @@ def combination_in_python(matrix):
     return combine
 
 
-def _combination(matrix):
+def _combination(matrix: AnyArray) -> Any:
     rows = [[float(factor) for factor in row] for row in matrix]
 
     @intrinsic
@@ -153,7 +161,7 @@ def _combination(matrix):
 
 
 class _Code:
-    """Writes instructions on vectors of the dtype of the first argument, an array."""
+    """Writes instructions for vectors of the first argument's dtype; that argument is an array."""
 
     def __init__(self, context, builder, signature, arguments):
         self._context, self._builder = context, builder
@@ -173,7 +181,7 @@ class _Code:
         return self.integer(j * self._lanes)
 
     def argument(self, position):
-        """An array's address, or an integer."""
+        """Get an argument: the address of an array, or an integer."""
         kind, value = self._types[position], self._arguments[position]
         if isinstance(kind, types.Array):
             return self._context.make_array(kind)(self._context, self._builder, value).data
@@ -191,24 +199,21 @@ class _Code:
         return self._builder.bitcast(self._builder.gep(array, [at]), self.vector.as_pointer())
 
     def broadcast(self, array, at):
-        """One number, in all lanes."""
+        """Load one number into all lanes."""
         number = self._builder.load(self._builder.gep(array, [at]))
-        return self._in_all_lanes(number)
-
-    def _in_all_lanes(self, number):
         nothing = ir.Constant(self.vector, ir.Undefined)
         first = self._builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
         everywhere = ir.Constant(ir.VectorType(ir.IntType(32), self._lanes), [0] * self._lanes)
         return self._builder.shuffle_vector(first, nothing, everywhere)
 
     def multiply_add(self, a, b, c):
-        """a * b + c, rounded once."""
+        """Compute a * b + c, rounded once."""
         kind = ir.FunctionType(self.vector, [self.vector] * 3)
         name = f"llvm.fma.v{self._lanes}f{8 * self._itemsize}"
         return self._builder.call(cgutils.get_or_insert_function(self._builder.module, kind, name), [a, b, c])
 
     def add_multiple(self, total, factor, vector):
-        """total + factor * vector for a constant factor; `total` may be None, for nothing."""
+        """Compute total + factor * vector for a constant factor; `total` is None for nothing."""
         if factor == 0:
             return total
         if total is not None and factor in (1, -1):

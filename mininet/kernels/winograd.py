@@ -1,9 +1,9 @@
 """3x3 convolution with a quarter of the multiplications: Winograd's method F(4x4, 3x3) (Lavin and Gray, CVPR 2016).
 
-Take the polynomial view of a one-dimensional convolution: the product of polynomials with 4 and 3 coefficients has 6
-coefficients.  Evaluating both factors at 6 points, one of them infinity (the leading coefficients), multiplying
-pointwise, and interpolating gives them with 6 multiplications instead of 12.  4 outputs y of 3 taps g from 6 inputs d
-are the transpose of that, in d: with constant matrices,
+A one-dimensional convolution is a product of polynomials, and one of 4 with one of 3 coefficients has 6 coefficients.
+Evaluate both factors at 6 points, one of them infinity (the leading coefficients), multiply pointwise, and interpolate:
+that takes 6 multiplications instead of 12.  Computing 4 outputs y from 6 inputs d with 3 taps g is the transpose of
+that, in d.  With constant matrices,
 
     y = A^T [ (G g) * (B^T d) ]                                       (* is elementwise)
 
@@ -14,32 +14,35 @@ instead of 144.  Over channels the elementwise product becomes a sum over c, so 
     M[p] = V[p] U[p]                                   (36 matrix products: tiles x c times c x k, with U = G g G^T)
     Y = A^T M A      for every tile and channel k      (output transform)
 
-All are linear, so gradients are the same stages transposed.  That of the input is itself a 3x3 convolution, with the
-kernel turned round; that of the weights is
+All stages are linear, so gradients are their transposes.  The gradient of the input is itself a 3x3 convolution, with
+the rotated kernel; the gradient of the weights is
 
     dL/dM = A dL/dY A^T      dL/dU[p] = V[p]^T dL/dM[p]      dL/dg = G^T dL/dU G
 
-The price is precision: the transforms' numbers grow before they cancel, which costs float32 more than half a decimal
-digit.  How much depends on the points: of the sets 0, a, -a, b, -b on a grid of sixteenths, a = 5/8 and b = 3/2 are
-best, with half the error of the customary 1 and 2.
+The price is precision: numbers grow in the transforms before they cancel, which costs float32 more than half a decimal
+digit.  How much depends on the points.  Of the sets 0, a, -a, b, -b on a grid of sixteenths, a = 5/8 and b = 3/2 are
+best, with half the error of the usual 1 and 2.
 """
 
 import functools
 import itertools
 import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
+from ..base.types import AnyArray, FloatArray
 from . import buffers
 from .direct import copy_padded, partial_sums, rows_dividing, vectors_of
 from .jit import kernel
-from .shapes import require_convolution
+from .shapes import Shape, Window, require_convolution
 from .simd import TILE_ROWS, TILE_VECTORS, combination, lanes, product_tile
 from .threads import for_each_share, items_worth_sharing
 
 
-def _matrices(points):
-    """(A^T, G, B^T) for 4 outputs, 3 taps and 5 finite points; a sixth is infinity."""
+def _matrices(points: Sequence[float]) -> tuple[AnyArray, AnyArray, AnyArray]:
+    """Compute (A^T, G, B^T) for 4 outputs, 3 taps, 5 finite points and infinity."""
     a, b = np.polynomial.polynomial.polyvander(points, 3).T, np.polynomial.polynomial.polyvander(points, 2)
     others = [[q for q in points if q != p] for p in points]
     interpolation = [[*np.polynomial.polynomial.polyfromroots(roots), 0] for roots in others]
@@ -52,17 +55,17 @@ def _matrices(points):
 
 
 OUTPUT, WEIGHT, INPUT = _matrices((0, 5 / 8, -5 / 8, 3 / 2, -3 / 2))
-"""A^T, G and B^T: evaluation at the points, the same over the denominators of Lagrange's interpolation, and the
+"""A^T, G and B^T: evaluation at the points, evaluation divided by the denominators of Lagrange's interpolation, and the
 coefficients of its polynomials."""
 
 OUTPUTS, INPUTS, POINTS = 4, 6, 36
-"""Side of a tile of outputs, side of the tile of inputs under it, and products for it."""
+"""The side of a tile of outputs, the side of the tile of inputs under it, and how many products it takes."""
 
 WORKSPACE_BYTES = 2**19
-"""Room for V and M of one piece of work: fits into a level-2 cache."""
+"""Workspace for V and M of one piece of work; it fits into a level-2 cache."""
 
 TILES_AT_LEAST = 64
-"""As long as a piece has that many tiles, reading U is no burden."""
+"""If a piece has at least this many tiles, the time for reading U does not matter."""
 
 _to_points = combination(INPUT)
 _from_points = combination(OUTPUT)
@@ -71,19 +74,19 @@ _output_to_points = combination(OUTPUT.T)
 _weight_from_points = combination(WEIGHT.T)
 
 
-def fits(w_shape, stride, dtype):
+def fits(w_shape: Shape, stride: Window, dtype: np.dtype[Any]) -> bool:
     """Whether the method applies: 3x3, stride 1, and channel counts that fill whole vectors."""
     whole = all(channels > 0 and channels % lanes(dtype) == 0 for channels in w_shape[2:])
     return w_shape[:2] == (3, 3) and stride == (1, 1) and whole
 
 
-def share_of_use(height, width):
-    """Which share of the tiles over an output of height x width lies inside."""
+def share_of_use(height: int, width: int) -> float:
+    """Compute which share of the tiles over an output of height x width is inside it."""
     return height * width / (-(-height // OUTPUTS) * -(-width // OUTPUTS) * OUTPUTS**2)
 
 
-def convolve(x, w, padding, out_shape):
-    """The convolution of x (n, height, width, c) with w (3, 3, c, k), of `out_shape`."""
+def convolve(x: FloatArray, w: FloatArray, padding: Window, out_shape: Shape) -> FloatArray:
+    """Convolve x (n, height, width, c) with w (3, 3, c, k)."""
     require_convolution(x, w, (1, 1), padding, out_shape)
     if not fits(w.shape, (1, 1), w.dtype):
         raise ValueError(f"w must be 3x3 with channels in multiples of {lanes(w.dtype)}, got shape {w.shape}")
@@ -93,10 +96,9 @@ def convolve(x, w, padding, out_shape):
     rows = TILE_ROWS * TILE_VECTORS // vectors
     u = _transformed_weights(w, vectors)
     run = _forward_kernel(rows, vectors)
-
     rows_at_once = max(tiling.rows_at_once, -(-rows // tiling.across))
 
-    def work(first, last):
+    def work(first: int, last: int) -> None:
         workspace = tiling.workspace(rows_at_once)
         run(x, u, out, *workspace, rows_at_once, *padding, first, last)
 
@@ -104,8 +106,8 @@ def convolve(x, w, padding, out_shape):
     return out
 
 
-def weight_gradient(x, gradient, w_shape, padding):
-    """dL/dw, of `w_shape`, from x and `gradient` = dL/dout."""
+def weight_gradient(x: FloatArray, gradient: FloatArray, w_shape: Shape, padding: Window) -> FloatArray:
+    """Compute dL/dw from `gradient` = dL/dout."""
     _, _, c, k = w_shape
     tiling = _Tiling(gradient.shape, w_shape, x.dtype)
     sums = max(1, min(tiling.rows, partial_sums(tiling.rows * tiling.across)))
@@ -113,7 +115,7 @@ def weight_gradient(x, gradient, w_shape, padding):
     vectors = vectors_of(k, x.dtype)
     run = _weight_gradient_kernel(rows_dividing(c, vectors), vectors)
 
-    def work(first, last):
+    def work(first: int, last: int) -> None:
         workspace = tiling.workspace(tiling.rows_at_once)
         for group in range(first, last):
             start, stop = (tiling.rows * i // len(partial) for i in (group, group + 1))
@@ -123,7 +125,7 @@ def weight_gradient(x, gradient, w_shape, padding):
     for_each_share(work, len(partial), items_worth_sharing(operations // len(partial)))
     dw = buffers.empty(w_shape, x.dtype)
 
-    def finish(first, last):
+    def finish(first: int, last: int) -> None:
         by_points, stage = (buffers.empty(POINTS * size, x.dtype) for size in (k, lanes(x.dtype)))
         _add_up_weights(partial, dw, by_points, stage, first, last)
 
@@ -132,9 +134,9 @@ def weight_gradient(x, gradient, w_shape, padding):
 
 
 class _Tiling:
-    """How an output is cut into tiles, and rows of tiles into pieces of work."""
+    """Cuts an output into tiles, and rows of tiles into pieces of work."""
 
-    def __init__(self, out_shape, w_shape, dtype):
+    def __init__(self, out_shape: Shape, w_shape: Shape, dtype: np.dtype[Any]) -> None:
         count, height, width, _ = out_shape
         self._c, self._k, self._dtype = w_shape[2], w_shape[3], dtype
         self.across = -(-width // OUTPUTS)
@@ -142,11 +144,14 @@ class _Tiling:
         tiles = max(TILES_AT_LEAST, WORKSPACE_BYTES // (POINTS * (self._c + self._k) * dtype.itemsize))
         self.rows_at_once = max(1, min(self.rows, tiles // max(1, self.across)))
 
-    def workspace(self, rows):
-        """Room for V, M, a strip of the padded input and one of the output, and a tile on its way through stages."""
+    def workspace(self, rows: int) -> list[FloatArray]:
+        """Make V, M, a strip of the padded input and one of the output, and a tile on its way through the stages."""
         lane_count, tiles = lanes(self._dtype), rows * self.across
         shapes = (
-            (POINTS, tiles * self._c + lane_count),  # one vector more, lest all points fall on the same cache lines
+            (
+                POINTS,
+                tiles * self._c + lane_count,
+            ),  # one vector more, so that the points do not all fall on the same cache lines
             (POINTS, tiles * self._k + lane_count),
             (INPUTS, OUTPUTS * self.across + INPUTS - OUTPUTS, self._c),
             (OUTPUTS, OUTPUTS * self.across, self._k),
@@ -158,13 +163,13 @@ class _Tiling:
         return [room[end - size : end].reshape(shape) for size, end, shape in zip(sizes, ends, shapes, strict=True)]
 
 
-def _transformed_weights(w, vectors):
-    """U = G w G^T: for each point a panel (c, columns) after the other, and one vector more."""
+def _transformed_weights(w: FloatArray, vectors: int) -> FloatArray:
+    """Compute U = G w G^T: for each point its panels (c, columns), and one vector more."""
     c, k = w.shape[2:]
     columns = vectors * lanes(w.dtype)
     u = buffers.empty((POINTS, c * k + lanes(w.dtype)), w.dtype, "workspace")
 
-    def work(first, last):
+    def work(first: int, last: int) -> None:
         _transform_weights(w, u, columns, buffers.empty(POINTS * lanes(w.dtype), w.dtype, "workspace"), first, last)
 
     for_each_share(work, c, max(1, 2**15 // k))
@@ -188,7 +193,7 @@ def _transform_weights(w, u, columns, stage, first, last):
 
 @kernel
 def _add_up_weights(partial, dw, by_points, stage, first, last):
-    """dL/dw = G^T dL/dU G for some input channels, with dL/dU, (36, c, k), the sum of the `partial` ones."""
+    """Compute dL/dw = G^T dL/dU G for some input channels, where dL/dU (36, c, k) is the sum of `partial`."""
     c, k = dw.shape[2], dw.shape[3]
     lane_count = lanes(stage.dtype)
     dw_ = dw.reshape(-1)
@@ -210,7 +215,7 @@ def _add_up_weights(partial, dw, by_points, stage, first, last):
 
 @kernel
 def _transform_input(x, v, strip, stage, row, tiles_down, across, padding_y, padding_x, first_tile):
-    """V of one row of tiles, from tile number `first_tile` of v on."""
+    """Compute V for one row of tiles, the first of which is number `first_tile` of v."""
     c = x.shape[3]
     lane_count = lanes(stage.dtype)
     copy_padded(x[row // tiles_down], strip, row % tiles_down * 4 - padding_y, -padding_x)
@@ -227,7 +232,7 @@ def _transform_input(x, v, strip, stage, row, tiles_down, across, padding_y, pad
 
 @kernel
 def _transform_output(m, out, strip, stage, row, tiles_down, across, first_tile):
-    """One row of tiles of the output, from M; what lies beyond the image is left out."""
+    """Compute the output for one row of tiles from M; leave out what lies beyond the image."""
     _, height, width, k = out.shape
     lane_count = lanes(stage.dtype)
     n, y = row // tiles_down, row % tiles_down * 4
@@ -254,7 +259,7 @@ def _transform_output(m, out, strip, stage, row, tiles_down, across, first_tile)
 
 @kernel
 def _transform_output_gradient(gradient, m, strip, stage, row, tiles_down, across, first_tile):
-    """dL/dM = A dL/dY A^T of one row of tiles, the transpose of `_transform_output`."""
+    """Compute dL/dM = A dL/dY A^T for one row of tiles, the transpose of `_transform_output`."""
     k = gradient.shape[3]
     lane_count = lanes(stage.dtype)
     copy_padded(gradient[row // tiles_down], strip, row % tiles_down * 4, 0)
@@ -270,8 +275,8 @@ def _transform_output_gradient(gradient, m, strip, stage, row, tiles_down, acros
 
 
 @functools.cache
-def _forward_kernel(rows, vectors):
-    """The three stages for some rows of tiles, with product tiles of `rows` image tiles and `vectors` vectors."""
+def _forward_kernel(rows: int, vectors: int) -> Callable[..., None]:
+    """Make a kernel of the three stages, with product tiles of `rows` image tiles and `vectors` vectors."""
 
     @kernel
     def forward(x, u, out, v, m, in_strip, out_strip, stage, rows_at_once, padding_y, padding_x, first, last):
@@ -289,7 +294,7 @@ def _forward_kernel(rows, vectors):
             for point in range(36):
                 for column in range(0, k, columns):
                     for step in range(0, tiles, rows):
-                        tile = min(step, tiles - rows)  # the last ones overlap those before, with the same result
+                        tile = min(step, tiles - rows)  # the last tile overlaps the one before, with the same result
                         product_tile(
                             v_, point * v.shape[1] + tile * c, c, 0, 1,
                             u_, point * u.shape[1] + column * c, columns, 1, c,
@@ -302,8 +307,8 @@ def _forward_kernel(rows, vectors):
 
 
 @functools.cache
-def _weight_gradient_kernel(rows, vectors):
-    """dL/dU for some rows of tiles, with product tiles of `rows` input channels and `vectors` vectors."""
+def _weight_gradient_kernel(rows: int, vectors: int) -> Callable[..., None]:
+    """Make a kernel for dL/dU, with product tiles of `rows` input channels and `vectors` vectors."""
 
     @kernel
     def backward(x, gradient, by_points, v, m, in_strip, out_strip, stage, rows_at_once, padding_y, padding_x, first,

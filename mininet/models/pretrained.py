@@ -1,41 +1,60 @@
-"""Networks with weights that ship with the package: trained ones without a network or hours of time."""
+"""Trained networks that ship with the package, so that you need neither a download nor hours of time."""
 
 import importlib.resources
 import math
+import pathlib
+from typing import Any, Literal, TypedDict
 
-from ..checks import one_of
-from ..files import read_json
+from ..base.checks import one_of
+from ..base.files import read_json
+from ..base.types import Arithmetic
 from ..kernels.exact import as_fraction
 from .convert import to_momentum
-from .resnet import resnet20
+from .resnet import CifarResNet, resnet20
 from .weights import load_pytorch_state_dict
 
 _FOLDER = "data/weights"
 _NETWORKS = {"momentum_resnet20": resnet20}
 
 
-def pretrained(name="momentum_resnet20", arithmetic="exact"):
-    """A trained network in evaluation mode, and what is known of it.
+class Facts(TypedDict):
+    """What is known about a trained network; see `pretrained`."""
 
-    Parameters
-    ----------
-    name : {"momentum_resnet20"}
-        A Momentum ResNet-20 for CIFAR-10.
-    arithmetic : {"exact", "float"}
+    gamma: float
+    mean: list[float]
+    deviation: list[float]
+    classes: list[str]
+    test_accuracy: float
+    confusion: list[list[int]]
+    command: str
+
+
+def pretrained(
+    name: Literal["momentum_resnet20"] = "momentum_resnet20", arithmetic: Arithmetic = "exact"
+) -> tuple[CifarResNet, Facts]:
+    """Load a trained network in evaluation mode, and what is known about it.
+
+    The only `name` is "momentum_resnet20", a Momentum ResNet-20 for CIFAR-10.
+
+    Returns
+    -------
+    net : Module
+        From normalised images (n, 32, 32, 3) to logits (n, 10).
+    facts : dict
+        ``gamma``; ``mean`` and ``deviation`` of the channels for `datasets.augmentation.normalized`; ``classes``,
+        their names; ``test_accuracy``; ``confusion``, how many test images of each class (outer list) the network takes
+        for each class (inner lists); ``command``, how it was trained.
 
     Raises
     ------
     ValueError
         For another name, or if a file of the package is damaged.
 
-    Returns
-    -------
-    net : Module
-        From images (n, 32, 32, 3), normalised, to logits (n, 10).
-    facts : dict
-        ``gamma``; ``mean`` and ``deviation`` of the channels that images, scaled to 0..1, are normalised with (see
-        `datasets.augmentation.normalized`); ``classes``, names; ``test_accuracy``; ``confusion``, how many test images
-        of each class (outer list) it takes for each (inner lists); ``command``, how it was trained.
+    Examples
+    --------
+    >>> net, facts = models.pretrained()
+    >>> facts["gamma"], facts["classes"][0]
+    (0.9, 'airplane')
     """
     one_of("name", name, _NETWORKS)
     one_of("arithmetic", arithmetic, ("exact", "float"))
@@ -50,8 +69,8 @@ def pretrained(name="momentum_resnet20", arithmetic="exact"):
     return to_momentum(net, facts["gamma"], arithmetic=arithmetic).eval(), facts
 
 
-def _facts(path):
-    """What a file says of a network, if that is all that is needed."""
+def _facts(path: pathlib.Path) -> Any:
+    """Read the facts, which must be complete and of the right kinds."""
     facts = read_json(path)
     kinds = {"gamma": float, "test_accuracy": float, "mean": list, "deviation": list, "classes": list, "command": str}
     found = {name: type(facts.get(name)) for name in kinds} if isinstance(facts, dict) else {}
@@ -71,16 +90,16 @@ def _facts(path):
     return facts
 
 
-def _confusion(path, classes):
+def _confusion(path: pathlib.Path, classes: int) -> list[list[int]]:
     found = read_json(path)
     counts = found.get("confusion") if isinstance(found, dict) else None
-    rows = counts if isinstance(counts, list) and len(counts) == classes else [None]
+    rows: list[Any] = counts if isinstance(counts, list) and len(counts) == classes else [None]
     if not all(isinstance(row, list) and len(row) == classes for row in rows):
         raise ValueError(f"{path} must have {classes} lists of {classes} counts as confusion")
     if not all(type(count) is int and 0 <= count < 2**63 for row in rows for count in row):
         raise ValueError(f"{path} must have counts as confusion")
-    return counts
+    return rows
 
 
-def _is_number(value):
+def _is_number(value: object) -> bool:
     return type(value) is float and math.isfinite(value)

@@ -1,33 +1,43 @@
-"""A reversible residual network for CIFAR: the rival of momentum networks with the same memory (Gomez et al., 2017).
+"""A reversible residual network for CIFAR: the rival of momentum networks with equal memory (Gomez et al., 2017).
 
-Its stages begin with an ordinary block, which changes the shape; behind it come coupled layers, whose functions see and
-compute half of the channels.  So a network of about the same size as a ResNet has more channels, and the parameters of
-one cannot be used in the other.
+Its stages begin with an ordinary block, which changes the shape.  Coupled layers follow, whose functions see and
+compute half of the channels.  So a RevNet has more channels than a ResNet of similar size, and they
+cannot share parameters.
 """
 
 from .. import nn
-from ..checks import integer
+from ..autodiff import Tensor
+from ..autodiff.tensor import TensorLike
+from ..base.checks import integer
+from ..base.types import Arithmetic, Backprop
 from ..reversible import RevNet
 from .resnet import CifarBlock, _ResNet, residual_function
 
 
 class CifarRevNet(_ResNet):
-    """A RevNet for images of about 32x32.
+    """A RevNet for images of about 32x32; `arithmetic` and `backprop` are those of `RevNet`.
 
     Parameters
     ----------
     depth : int
-        Blocks of each of the three stages: an ordinary one, and RevNet blocks of two coupled layers.
-    classes : int
+        Blocks in each of the three stages: an ordinary one, then RevNet blocks of two coupled layers.
     width : int
-        Channels of the first stage, even.
+        The number of channels in the first stage, even.
     arithmetic, backprop
         As for `RevNet`.
+
+    Examples
+    --------
+    >>> models.CifarRevNet(2, width=4)(np.ones((2, 32, 32, 3), np.float32)).shape
+    (2, 10)
     """
 
     classifier_name = "linear"
 
-    def __init__(self, depth, classes=10, width=20, arithmetic="exact", backprop="reversible"):
+    def __init__(
+        self, depth: int, classes: int = 10, width: int = 20, arithmetic: Arithmetic = "exact",
+        backprop: Backprop = "reversible",
+    ) -> None:  # fmt: skip
         super().__init__()
         depth, width, classes = integer("depth", depth, 1), integer("width", width, 1), integer("classes", classes, 1)
         if width % 2:
@@ -43,11 +53,13 @@ class CifarRevNet(_ResNet):
             before = channels
         self.linear = nn.Linear(before, classes)
 
-    def stem(self, x):
-        """conv3x3 - batch norm - ReLU."""
+    def stem(self, x: TensorLike) -> Tensor:
+        """Compute conv3x3 - batch norm - ReLU."""
         return self.bn1(self.conv1(x), relu=True)
 
 
-def revnet20(classes=10, width=20, arithmetic="exact", backprop="reversible"):
-    """A RevNet of about the size of ResNet-20, 269,470 parameters; see `CifarRevNet`."""
+def revnet20(
+    classes: int = 10, width: int = 20, arithmetic: Arithmetic = "exact", backprop: Backprop = "reversible"
+) -> CifarRevNet:
+    """Make a RevNet of about the size of ResNet-20, 269,470 parameters; see `CifarRevNet`."""
     return CifarRevNet(3, classes, width, arithmetic, backprop)

@@ -1,35 +1,39 @@
 """Files of named arrays in the safetensors format: eight bytes with the length of a header, the header, the data.
 
-The header is JSON, {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, ...}, with offsets counted from
-its end, and perhaps {"__metadata__": {...}}.  Nothing in such a file can be executed.  The format is described at
-https://github.com/huggingface/safetensors.
+The header is JSON, {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, ...}, perhaps with
+{"__metadata__": {...}}.  Offsets count from its end.  Nothing in such a file can be executed.  The format is described
+at https://github.com/huggingface/safetensors.
 """
 
 import json
+import math
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..files import open_regular
-from ..npz import array_of
+from ..base.files import open_regular
+from ..base.types import AnyArray, PathLike
 
+_MOST_AXES = 32
 _DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1",
     "BOOL": "?",
 }  # fmt: skip
+Place: TypeAlias = tuple[str, list[int], tuple[int, int]]
+"""The code of an array's dtype, its shape, and (its first byte, the one after its last)."""
+
 _CODES = {np.dtype(name): code for code, name in _DTYPES.items()}
 _LENGTH = np.dtype("<u8")
-LONGEST_HEADER = 4 * 10**6  # of ResNet-152 it has 10**5 bytes; in memory JSON can take twenty times as much
+LONGEST_HEADER = 4 * 10**6  # ResNet-152 takes 10**5 bytes; JSON can take twenty times as much in memory
 
 
-def save(arrays, path):
-    """Write arrays by name to `path`.
-
-    Raises
-    ------
-    TypeError
-        For a dtype that the format does not have.
-    """
-    header, parts, offset = {}, [], 0
+def save(arrays: Mapping[str, ArrayLike], path: PathLike) -> None:
+    """Write arrays by name to `path`; raises TypeError for a dtype that the format does not have."""
+    header: dict[str, Any] = {}
+    parts: list[bytes] = []
+    offset = 0
     for name, array in arrays.items():
         array = np.asarray(array)
         code = _CODES.get(array.dtype.newbyteorder("<"))
@@ -44,13 +48,13 @@ def save(arrays, path):
         file.writelines([np.array(len(text), _LENGTH).tobytes(), text, *parts])
 
 
-def load(path):
+def load(path: PathLike) -> dict[str, AnyArray]:
     """Read arrays by name; numbers in bfloat16 become float32.
 
     Raises
     ------
     ValueError
-        If the file is not whole or not such a file, saying why.
+        If it is not a whole file of this format, saying why.
     OSError
         If it cannot be opened.
     """
@@ -62,7 +66,7 @@ def load(path):
         raise ValueError(f"{path} is not a safetensors file: {error}") from None
 
 
-def _arrays(content):
+def _arrays(content: memoryview) -> dict[str, AnyArray]:
     if len(content) < _LENGTH.itemsize:
         raise ValueError(f"it has {len(content)} bytes")
     length = int(np.frombuffer(content, _LENGTH, 1)[0])
@@ -76,7 +80,7 @@ def _arrays(content):
     if not isinstance(header, dict):
         raise ValueError("its header is not a JSON object")
     places = {name: _place(name, entry) for name, entry in header.items() if name != "__metadata__"}
-    end = 0  # the format has no gaps and no overlaps: what can be named often would take any amount of memory
+    end = 0  # the format has no gaps and no overlaps: bytes with many names could fill any amount of memory
     for first, last, name in sorted((*place, name) for name, (_, _, place) in places.items()):
         if first != end or not first <= last <= len(data):
             raise ValueError(f"{name!r} should lie at bytes {first} to {last} of {len(data)}, after {end}")
@@ -86,15 +90,15 @@ def _arrays(content):
     return {name: _array(name, code, shape, data[slice(*place)]) for name, (code, shape, place) in places.items()}
 
 
-def _unique(pairs):
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = [name for name, _ in pairs]
     if len(set(names)) < len(names):
         raise ValueError("a name comes twice")
     return dict(pairs)
 
 
-def _place(name, entry):
-    """(dtype's code, shape, (first, last byte)) of an entry of the header."""
+def _place(name: str, entry: Any) -> Place:
+    """Read an entry of the header."""
     try:
         code, shape, (first, last) = entry["dtype"], entry["shape"], entry["data_offsets"]
     except (KeyError, TypeError, ValueError):
@@ -107,8 +111,16 @@ def _place(name, entry):
     return code, shape, (first, last)
 
 
-def _array(name, code, shape, data):
-    array = array_of(repr(name), data, np.dtype("<u2" if code == "BF16" else _DTYPES[code]), shape)
+def _array(name: str, code: str, shape: list[int], data: memoryview) -> AnyArray:
+    """Make a new array of exactly the bytes in `data`."""
+    what, dtype = repr(name), np.dtype("<u2" if code == "BF16" else _DTYPES[code])
+    if len(shape) > _MOST_AXES or not all(type(size) is int and size >= 0 for size in shape):
+        raise ValueError(f"{what} has the shape {shape}")
+    if math.prod(shape) * dtype.itemsize != len(data):
+        raise ValueError(f"{what}, {dtype} of shape {shape}, has {len(data)} bytes")
+    if dtype.kind == "b" and np.frombuffer(data, np.uint8).max(initial=0) > 1:
+        raise ValueError(f"{what} has truth values other than 0 and 1")
+    array = np.frombuffer(data, dtype).reshape(shape)
     if code == "BF16":
         return (array.astype(np.uint32) << 16).view(np.float32)
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
+    return array.astype(dtype.newbyteorder("="))

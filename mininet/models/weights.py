@@ -1,37 +1,40 @@
 """Weights from PyTorch, and back.
 
-PyTorch keeps the channels of images before height and width, and weights as (out, in, kh, kw) and (out, in); here they
-come last, as (kh, kw, in, out) and (in, out).  Names are the same, so a state dict only has to be transposed.
+PyTorch keeps the channels of images before height and width, and weights as (out, in, kh, kw) and (out, in).  Here
+channels come last, and weights are (kh, kw, in, out) and (in, out).  Names agree, so we only transpose a state dict.
 """
 
 import pathlib
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from .. import nn
-from ..checks import array as array_of
-from ..checks import instance
-from ..checks import path as path_of
-from ..files import written_atomically
-from ..npz import read_npz
+from ..base.checks import array as array_of
+from ..base.checks import instance
+from ..base.checks import path as path_of
+from ..base.files import written_atomically
+from ..base.npz import read_npz
+from ..base.types import AnyArray, FloatArray, PathLike
 from . import safetensors
 
 _TO_PYTORCH = {nn.Conv2d: (3, 2, 0, 1), nn.Linear: (1, 0)}
-"""The order of axes that PyTorch has for the weights of a layer."""
+"""PyTorch's order of axes for the weights of a layer."""
 
 _COUNTER = ".num_batches_tracked"
-"""Ending of the names of counters that PyTorch's batch norms have, ours not."""
+"""How the names of the counters end that only PyTorch's batch norms have."""
 
 
-def pytorch_state_dict(net):
-    """The state of `net` by the names and in the layout of PyTorch.
+def pytorch_state_dict(net: nn.Module) -> dict[str, FloatArray]:
+    """Copy the state of `net`, with the names and in the layout of PyTorch.
 
-    Returns
-    -------
-    dict of str to ndarray
-        Contiguous copies; ``torch.from_numpy`` makes tensors of them, and ``load_state_dict`` of a PyTorch network of
-        the same structure takes these.
+    ``torch.from_numpy`` makes tensors of these contiguous arrays for ``load_state_dict`` of a PyTorch network.
+
+    Examples
+    --------
+    >>> models.pytorch_state_dict(nn.Linear(8, 3))["weight"].shape
+    (3, 8)
     """
     transposed = _transposed(instance("net", net, nn.Module))
     return {
@@ -40,15 +43,15 @@ def pytorch_state_dict(net):
     }
 
 
-def save_pytorch_state_dict(net, path):
+def save_pytorch_state_dict(net: nn.Module, path: PathLike) -> None:
     """Write `pytorch_state_dict` to a file, as a whole or not at all.
 
-    path : of an ``.npz`` file, for ``np.load``, or a ``.safetensors`` file, for ``safetensors.torch.load_file``
+    `path` ends in ``.npz``, for ``np.load``, or ``.safetensors``, for ``safetensors.torch.load_file``.
     """
     path = path_of("path", path)
     if path.suffix not in (".npz", ".safetensors"):
         raise ValueError(f"path must end in .npz or .safetensors, got {str(path)!r}")
-    state = pytorch_state_dict(net)
+    state: dict[str, Any] = pytorch_state_dict(net)
     with written_atomically(path) as temporary:
         if path.suffix == ".npz":
             np.savez(temporary, **state)
@@ -56,24 +59,24 @@ def save_pytorch_state_dict(net, path):
             safetensors.save(state, temporary)
 
 
-def load_pytorch_state_dict(net, source):
+def load_pytorch_state_dict(net: nn.Module, source: Mapping[str, Any] | PathLike) -> None:
     """Copy a PyTorch state dict into `net`.
 
-    Parameters
-    ----------
-    net : Module
-    source : mapping of str to array_like, or path
-        A state dict, whose tensors may be PyTorch's own; or the path of an ``.npz`` or ``.safetensors`` file with one.
-        Pickled files (``.pt``, ``.pth``) are refused, as loading one runs whatever code it holds: convert them where
-        you trust them.
+    `source` is a state dict, which may hold PyTorch's tensors, or the path of an ``.npz`` or ``.safetensors`` file with
+    one.  Pickled files (``.pt``, ``.pth``) are refused, because loading one runs whatever code it holds: convert them
+    where you trust them.
 
     Raises
     ------
     ValueError
-        Listing every missing, unexpected and misshapen entry, or saying why the file cannot be read; nothing is changed
-        then.
+        Listing every missing, unexpected and misshapen entry, or saying why the file cannot be read; then nothing
+        changes.
     OSError
         If the file cannot be opened.
+
+    Examples
+    --------
+    >>> models.load_pytorch_state_dict(nn.Linear(8, 3), {"weight": np.ones((3, 8)), "bias": np.ones(3)})
     """
     instance("net", net, nn.Module)
     entries = _entries(source)
@@ -85,7 +88,7 @@ def load_pytorch_state_dict(net, source):
         raise ValueError(f"{source}: {error}") from None
 
 
-def _load(net, entries):
+def _load(net: nn.Module, entries: Mapping[str, Any]) -> None:
     given = {name: _array(name, value) for name, value in entries.items()}
     expected = pytorch_state_dict(net)
     counters = {f"{name}{_COUNTER}" for name, module in net.named_modules() if isinstance(module, nn.BatchNorm2d)}
@@ -108,8 +111,8 @@ def _load(net, entries):
     )
 
 
-def _transposed(net):
-    """The order of axes that PyTorch has, by the name of every weight that it keeps in another one."""
+def _transposed(net: nn.Module) -> dict[str, tuple[int, ...]]:
+    """Map the names of weights that PyTorch keeps in another order to that order of axes."""
     return {
         f"{name}.weight" if name else "weight": axes
         for name, module in net.named_modules()
@@ -118,7 +121,7 @@ def _transposed(net):
     }
 
 
-def _entries(source):
+def _entries(source: Mapping[str, Any] | PathLike) -> Mapping[str, Any]:
     if isinstance(source, Mapping):
         return source
     try:
@@ -132,7 +135,7 @@ def _entries(source):
     return read_npz(path)
 
 
-def _array(name, value):
+def _array(name: str, value: Any) -> AnyArray:
     array = array_of(name, value)
     if array.dtype.kind not in "fiu":
         raise ValueError(f"{name} must hold numbers, got {array.dtype}")

@@ -1,96 +1,141 @@
 """Modules: functions with parameters that can be listed, saved and loaded."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, Self, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from .. import memory
 from ..autodiff import Tensor
-from ..checks import array as array_of
-from ..checks import flag, instance, shown
+from ..autodiff.tensor import TensorLike
+from ..base import instruments
+from ..base.checks import array as array_of
+from ..base.checks import flag, instance, shown
+from ..base.types import FloatArray
+
+P = ParamSpec("P")
+
+Member: TypeAlias = tuple[str, Any]
+"""A module or tensor inside a module, after its name."""
+
+FloatDtype: TypeAlias = type[np.float32 | np.float64] | np.dtype[np.floating[Any]] | Literal["float32", "float64"]
 
 
 class Parameter(Tensor):
-    """A tensor that is trained: a leaf that requires a gradient unless it is frozen with ``requires_grad = False``."""
+    """A tensor to train: a leaf that requires a gradient unless it is frozen with ``requires_grad = False``.
+
+    Examples
+    --------
+    >>> nn.Parameter([1.0, 2.0]).requires_grad
+    True
+    """
 
     __slots__ = ()
     memory_kind = "parameters"
 
-    def __init__(self, array, requires_grad=True):
+    def __init__(self, array: TensorLike, requires_grad: bool = True) -> None:
         super().__init__(array, requires_grad)
+
+
+class _Computes(Protocol[P]):
+    def forward(self, *inputs: P.args, **keywords: P.kwargs) -> Tensor: ...
 
 
 class Module:
     """Base class of layers and networks.
 
-    A subclass calls ``super().__init__()``, assigns parameters, modules and lists of modules to attributes, names its
-    untrained arrays with `register_buffer`, and defines ``forward``.  Dotted names follow the attributes, as in
-    PyTorch: ``functions.0.weight`` is the parameter ``weight`` of the first module in the list ``functions``.
+    A subclass calls ``super().__init__()`` and defines ``forward``.  It assigns parameters, modules, and lists or dicts
+    of them to attributes, and calls `register_buffer` for arrays that are state but not trained.  Dotted names follow
+    the attributes, as in PyTorch: ``functions.0.weight`` is the parameter ``weight`` of the first module in the list
+    ``functions``.
 
     Attributes
     ----------
     training : bool
-        Whether layers that behave differently in training (batch normalisation, dropout) do so; see `train`, `eval`.
+        Whether batch normalisation and dropout behave as in training; `train` and `eval` switch it.
+
+    Examples
+    --------
+    >>> class Twice(nn.Module):
+    ...     def forward(self, x):
+    ...         return 2 * x
+    >>> Twice()(Tensor([1.0, 2.0]))
+    Tensor([2., 4.], dtype=float32)
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.training = True
-        self._buffers = []
+        self._buffers: list[str] = []
 
-    def __call__(self, *inputs, **keywords):
-        """Compute `forward`."""
-        return self.forward(*inputs, **keywords)
+    if TYPE_CHECKING:  # a call takes the arguments of `forward`
 
-    def forward(self, *inputs, **keywords):
-        """What the module computes."""
+        @property
+        def __call__(self: "_Computes[P]") -> Callable[P, Tensor]:
+            """Compute `forward`."""
+
+    else:
+
+        def __call__(self, *inputs, **keywords):
+            """Compute `forward`."""
+            return self.forward(*inputs, **keywords)
+
+    def forward(self, *inputs: Any, **keywords: Any) -> Tensor:
+        """Compute the output; a subclass defines this."""
         raise NotImplementedError(f"{type(self).__name__} does not define forward")
 
-    def register_buffer(self, name, array):
-        """Make `array` an attribute that `state_dict` and `to` know: state that is not trained."""
+    def register_buffer(self, name: str, array: FloatArray) -> None:
+        """Make `array` an attribute that `state_dict` and `to` include: state that is not trained."""
         if not isinstance(name, str) or not name.isidentifier():
             raise ValueError(f"name must be that of an attribute, got {shown(name)}")
         instance("array", array, np.ndarray)
-        memory.note(array, "parameters")
+        instruments.note(array, "parameters")
         self._buffers.append(name)
         setattr(self, name, array)
 
     # What is inside
 
-    def named_children(self):
-        """(name, module) for the modules directly inside this one."""
+    def named_children(self) -> Iterator[tuple[str, "Module"]]:
+        """Iterate over (name, module) for the modules directly inside this one."""
         return ((name, value) for name, value in self._members() if isinstance(value, Module))
 
-    def named_modules(self):
-        """(dotted name, module) for this module and all below it, each module once."""
+    def named_modules(self) -> Iterator[tuple[str, "Module"]]:
+        """Iterate over (dotted name, module) for this module and all below it, each module once."""
         return ((prefix, module) for prefix, module, _ in self._walk())
 
-    def modules(self):
-        """This module and all below it, each once."""
+    def modules(self) -> Iterator["Module"]:
+        """Iterate over this module and all below it, each once."""
         return (module for _, module, _ in self._walk())
 
-    def named_parameters(self):
-        """(dotted name, parameter), each parameter once, under the first of its names."""
-        seen = set()
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Iterate over (dotted name, parameter), each parameter once, under its first name."""
+        seen: set[Parameter] = set()
         for prefix, _, members in self._walk():
             for name, value in members:
                 if isinstance(value, Parameter) and value not in seen:
                     seen.add(value)
                     yield _joined(prefix, name), value
 
-    def parameters(self):
-        """All parameters, each once."""
+    def parameters(self) -> Iterator[Parameter]:
+        """Iterate over all parameters, each once."""
         return (parameter for _, parameter in self.named_parameters())
 
-    def _members(self):
-        """(name, value) for the modules and tensors among the attributes and in lists and dicts there: functions.0."""
-        members = []
+    def contents(self) -> tuple[list["Module"], list[Parameter]]:
+        """List this module with all below it, and all parameters, each once."""
+        walk = list(self._walk())
+        parameters = [value for _, _, members in walk for _, value in members if isinstance(value, Parameter)]
+        return [module for _, module, _ in walk], list(dict.fromkeys(parameters))
+
+    def _members(self) -> list[Member]:
+        """List (name, value) for modules and tensors that are attributes, or in lists and dicts there: functions.0."""
+        members: list[Member] = []
         for name, value in vars(self).items():
             _add(members, name, value)
         return members
 
-    def _walk(self):
-        """(dotted name, module, its members) for this module and all below it, each module once."""
-        seen, waiting = set(), [("", self)]
+    def _walk(self) -> Iterator[tuple[str, "Module", list[Member]]]:
+        """Iterate over (dotted name, module, its members), each module once."""
+        seen: set[Module] = set()
+        waiting: list[tuple[str, Module]] = [("", self)]
         while waiting:
             prefix, module = waiting.pop()
             if module not in seen:
@@ -100,32 +145,34 @@ class Module:
                 children = [(_joined(prefix, name), value) for name, value in members if isinstance(value, Module)]
                 waiting.extend(reversed(children))
 
-    def named_buffers(self):
-        """(dotted name, array) for the arrays that belong to the state but are not trained."""
+    def named_buffers(self) -> Iterator[tuple[str, FloatArray]]:
+        """Iterate over (dotted name, array) for the arrays that are state but not trained."""
         for prefix, module in self.named_modules():
             for name in module._buffers:
                 yield _joined(prefix, name), getattr(module, name)
 
     # State
 
-    def state_dict(self):
-        """Copies of all parameters and buffers by dotted name; what several modules share appears once."""
+    def state_dict(self) -> dict[str, FloatArray]:
+        """Copy all parameters and buffers into a dict by dotted name; what several modules share appears once."""
         arrays = {name: parameter.data.copy() for name, parameter in self.named_parameters()}
         arrays.update((name, array.copy()) for name, array in self.named_buffers())
         return arrays
 
-    def load_state_dict(self, state):
-        """Copy arrays into the parameters and buffers of the same names.
+    def load_state_dict(self, state: Mapping[str, ArrayLike]) -> None:
+        """Copy arrays into the parameters and buffers of those names.
 
-        Parameters
-        ----------
-        state : mapping of str to array_like
-            Exactly the names of `state_dict`, with the same shapes.  Floats are converted to the dtype of this module.
+        `state` has exactly the names and shapes of `state_dict`.  Floats are converted to the dtype of this module.
 
         Raises
         ------
         ValueError
             Listing every missing, unexpected and misshapen entry; nothing is changed then.
+
+        Examples
+        --------
+        >>> one, other = nn.Linear(2, 3), nn.Linear(2, 3)
+        >>> one.load_state_dict(other.state_dict())
         """
         if not isinstance(state, Mapping):
             raise TypeError(f"state must be a mapping of names to arrays, got {type(state).__name__}")
@@ -150,24 +197,24 @@ class Module:
 
     # Switches
 
-    def train(self, mode=True):
-        """Switch this module and all below it to training; returns it."""
+    def train(self, mode: bool = True) -> Self:
+        """Switch this module and all below it to training, and return it."""
         mode = flag("mode", mode)
         for module in self.modules():
             module.training = mode
         return self
 
-    def eval(self):
-        """Switch this module and all below it to evaluation; returns it."""
+    def eval(self) -> Self:
+        """Switch this module and all below it to evaluation, and return it."""
         return self.train(False)
 
-    def zero_grad(self):
+    def zero_grad(self) -> None:
         """Drop the gradients of all parameters."""
         for parameter in self.parameters():
             parameter.grad = None
 
-    def to(self, dtype):
-        """Convert all parameters and buffers to float32 or float64, dropping gradients; returns the module."""
+    def to(self, dtype: FloatDtype) -> Self:
+        """Convert all parameters and buffers to float32 or float64, drop gradients, and return the module."""
         try:
             is_float = dtype is not None and np.dtype(dtype) in (np.float32, np.float64)  # None would be float64
         except TypeError:
@@ -178,24 +225,24 @@ class Module:
         self.zero_grad()
         for parameter in self.parameters():
             parameter.data = parameter.data.astype(dtype)
-            memory.note(parameter.data, "parameters")
+            instruments.note(parameter.data, "parameters")
         for module in self.modules():
             for name in module._buffers:
                 setattr(module, name, getattr(module, name).astype(dtype))
         return self
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         lines = [f"({name}): {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]
         inside = "".join(f"\n  {line}" for line in lines)
         return f"{type(self).__name__}({self.described()}{inside}{chr(10) if inside else ''})"
 
-    def described(self):
-        """The settings of this module, for `repr`."""
+    def described(self) -> str:
+        """Describe the settings of this module for `repr`."""
         return ""
 
 
-def _add(members, name, value):
-    """Add (name, value) to `members`, or what is in `value`."""
+def _add(members: list[Member], name: str, value: object) -> None:
+    """Add (name, value) to `members`, or else what `value` contains."""
     if isinstance(value, (Module, Tensor)):
         members.append((name, value))
     elif isinstance(value, (list, tuple, dict)):
@@ -203,5 +250,5 @@ def _add(members, name, value):
             _add(members, f"{name}.{key}", entry)
 
 
-def _joined(prefix, name):
+def _joined(prefix: str, name: str) -> str:
     return f"{prefix}.{name}" if prefix else name

@@ -3,10 +3,9 @@
 from .inversion import InversionReport
 from .iresnet import IResNet
 from .lipschitz import limit_lipschitz, spectral_norm
-from .momentum import MomentumNet
+from .momentum import ExactState, FloatState, MomentumNet
 from .residual import ResidualNet
 from .revnet import RevNet
-from .states import ExactState, FloatState
 
 __all__ = [
     "ExactState", "FloatState", "IResNet", "InversionReport", "MomentumNet", "ResidualNet", "RevNet", "limit_lipschitz",

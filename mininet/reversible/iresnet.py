@@ -12,21 +12,23 @@ have.
 """
 
 import math
-import numbers
+from collections.abc import Iterable
 
 import numpy as np
 
-from .. import memory
-from ..profiling import measured_as
-from .network import LayeredNet, network_operation
-from .residual import PlainState, ResidualRule
+from ..base.checks import integer, number
+from ..base.types import Backprop, FloatArray
+from .network import LayeredNet, Pull
+from .replay import ResidualFunction
+from .residual import PlainState, plain_adjoint
+from .state import Function
 
 SMALLEST_STEP = 64
 """Iterations stop, unless told otherwise, at a step of so many epsilons of the largest |y|.  Below, they may go on for
 ever in rounding errors: those of Winograd's convolutions were seen to keep x moving by 2 to 18."""
 
 
-class IResNet(LayeredNet):
+class IResNet(LayeredNet["IteratedState", FloatArray]):
     """A residual network of contractive functions, inverted by fixed-point iteration, in floating point.
 
     Called as ``net(x, *inputs, **keywords)``; ``run(x)`` gives the final state, an `IteratedState`, ``invert(state)``
@@ -57,46 +59,36 @@ class IResNet(LayeredNet):
     """
 
     ARITHMETICS = ("float",)
-    _operation = network_operation("i_res_net")
+    SETTINGS = ("backprop", "iterations", "tolerance")
 
-    def __init__(self, functions, backprop="reversible", iterations=500, tolerance=None):
-        super().__init__(functions, True, "float", backprop)
-        self.iterations, self.tolerance = iterations, tolerance
-        self._check_settings()
+    iterations: int
+    tolerance: float | None
 
-    def _check_settings(self):
+    def __init__(
+        self,
+        functions: Iterable[ResidualFunction],
+        backprop: Backprop = "reversible",
+        iterations: int = 500,
+        tolerance: float | None = None,
+    ) -> None:
+        super().__init__(functions, True, "float", backprop, iterations=iterations, tolerance=tolerance)
+
+    def _check_settings(self) -> None:
         super()._check_settings()
         if not self.is_residual:
             raise ValueError("is_residual must be True for an IResNet, got False: a whole block is no contraction")
-        is_integer = isinstance(self.iterations, numbers.Integral) and not isinstance(self.iterations, bool)
-        if not (is_integer and self.iterations >= 1):
-            raise ValueError(f"iterations must be an integer of at least 1, got {self.iterations!r}")
-        is_number = isinstance(self.tolerance, numbers.Real) and not isinstance(self.tolerance, bool)
-        if self.tolerance is not None and not (is_number and 0 < self.tolerance < 1):
-            raise ValueError(f"tolerance must be None or a number between 0 and 1, got {self.tolerance!r}")
+        integer("iterations", self.iterations, 1)
+        if self.tolerance is not None:
+            number("tolerance", self.tolerance, above=0, below=1)
 
-    def described(self):
-        """The settings of this net, for `repr`."""
-        return (
-            f"depth={len(self.functions)}, backprop={self.backprop!r}, iterations={self.iterations}, "
-            f"tolerance={self.tolerance}"
-        )
+    def start(self, x: FloatArray, invertible: bool = True) -> "IteratedState":
+        """x_0 = x."""
+        tolerance = SMALLEST_STEP * float(np.finfo(x.dtype).eps) if self.tolerance is None else self.tolerance
+        return IteratedState(x, self.iterations, tolerance)
 
-    def rule(self):
-        """x + f(x), inverted with the settings of now."""
-        return IteratedRule(self.iterations, self.tolerance)
-
-
-class IteratedRule(ResidualRule):
-    """x -> x + f(x), inverted by iteration."""
-
-    def __init__(self, iterations, tolerance):
-        self._iterations, self._tolerance = iterations, tolerance
-
-    def state(self, x, invertible):
-        """x_0."""
-        tolerance = SMALLEST_STEP * float(np.finfo(x.dtype).eps) if self._tolerance is None else self._tolerance
-        return IteratedState(x, self._iterations, tolerance)
+    def adjoint(self, gradient: FloatArray, pulls: Iterable[Pull]) -> tuple[FloatArray, None]:
+        """dL/dx_0 from dL/dx_N."""
+        return plain_adjoint(gradient, pulls), None
 
 
 class IteratedState(PlainState):
@@ -109,18 +101,19 @@ class IteratedState(PlainState):
         For every layer undone so far, last one first, how many times its function was evaluated.
     """
 
-    def __init__(self, position, iterations, tolerance):
+    def __init__(self, position: FloatArray, iterations: int, tolerance: float) -> None:
         super().__init__(position)
         self._iterations, self._tolerance = iterations, tolerance
-        self.evaluations = []
+        self.evaluations: list[int] = []
 
-    def _copy_arrays(self):
-        super()._copy_arrays()
-        self.evaluations = list(self.evaluations)
+    def copy(self) -> "IteratedState":
+        """An independent state."""
+        other = super().copy()
+        other.evaluations = list(self.evaluations)
+        return other
 
-    @measured_as("fixed-point iteration")
-    def undo_input(self, function):
-        """First half of undoing a layer: iterate until x is what the function was evaluated at.
+    def undo(self, function: Function, more: bool = False) -> None:
+        """Iterate x = y - f(x) from x = y = x_{n+1} until x stands still, at x_n.
 
         Raises
         ------
@@ -137,7 +130,7 @@ class IteratedState(PlainState):
                 allowed = self._tolerance * max(largest, float(np.abs(x).max(initial=0)))
             if step <= allowed < math.inf:
                 self.position = x
-                memory.note(x, "state")
+                function(x)  # for its tape, at the input of the layer
                 self.evaluations.append(count)
                 self.layer -= 1
                 return
@@ -149,6 +142,3 @@ class IteratedState(PlainState):
             "residual function is not a contraction there (see limit_lipschitz), or so nearly none that it needs more "
             "iterations"
         )
-
-    def undo_rest(self, residual, go_on=False):
-        """Nothing is left to be done: x is all."""

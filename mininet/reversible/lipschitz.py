@@ -9,10 +9,13 @@ and looks for the largest stretch among all combinations of the x so far, which 
 """
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from ..checks import instance, number, pair
+from ..base.checks import instance, number, pair
+from ..base.types import FloatArray
 from ..kernels.convolution import convolve, convolve_input_gradient
 from ..nn import Conv2d, Linear, Module
 
@@ -24,7 +27,7 @@ EXHAUSTED = 32
 """It also ends when what is left to be looked at is no more than so many rounding errors."""
 
 
-def spectral_norm(layer, size=None):
+def spectral_norm(layer: Linear | Conv2d, size: int | tuple[int, int] | None = None) -> float:
     """The spectral norm of a `Linear` or of a `Conv2d`, without its bias, by iteration with W^T W.
 
     Parameters
@@ -56,19 +59,19 @@ def spectral_norm(layer, size=None):
         return largest * _largest_singular_value(lambda x: x @ weight, lambda y: y @ weight.T, shape, weight.dtype)
     if size is None:
         raise ValueError("size must be the (height, width) of the images that a Conv2d gets, got None")
-    size, settings = pair("size", size, 1), (layer.stride, layer.padding)
-    if any(size[i] + 2 * layer.padding[i] < weight.shape[i] for i in (0, 1)):
-        raise ValueError(f"size must be at least that of the window {weight.shape[:2]}, got {size}")
-    shape = (1, *size, weight.shape[2])
+    image, settings = pair("size", size, 1), (layer.stride, layer.padding)
+    if any(image[i] + 2 * layer.padding[i] < weight.shape[i] for i in (0, 1)):
+        raise ValueError(f"size must be at least that of the window {weight.shape[:2]}, got {image}")
+    images = (1, *image, weight.shape[2])
     return largest * _largest_singular_value(
         lambda x: convolve(x, weight, *settings),
-        lambda y: convolve_input_gradient(y, weight, shape, *settings),
-        shape,
+        lambda y: convolve_input_gradient(y, weight, images, *settings),
+        images,
         weight.dtype,
     )
 
 
-def limit_lipschitz(module, coefficient=0.9, size=None):
+def limit_lipschitz(module: Module, coefficient: float = 0.9, size: int | tuple[int, int] | None = None) -> float:
     """Scale, in place, every `Linear` and `Conv2d` weight whose spectral norm is above `coefficient` down to it.
 
     To be called after each optimiser step, for `IResNet`: training is then projected gradient descent on a constraint,
@@ -112,7 +115,12 @@ def limit_lipschitz(module, coefficient=0.9, size=None):
     return max(norms, default=0.0)
 
 
-def _largest_singular_value(forward, transposed, shape, dtype):
+def _largest_singular_value(
+    forward: Callable[[FloatArray], FloatArray],
+    transposed: Callable[[FloatArray], FloatArray],
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+) -> float:
     """Of a linear map W of arrays of `shape` and `dtype`, given with its transpose.
 
     With x_k the orthonormal vectors that W^T W makes from the first one, W^T W is tridiagonal: all it does to x_k is
@@ -123,7 +131,9 @@ def _largest_singular_value(forward, transposed, shape, dtype):
     # the same each time, so that results repeat; no random numbers are drawn from the seed of the net
     x = np.random.default_rng(0).standard_normal(shape)
     x = (x / np.linalg.norm(x)).astype(dtype)
-    basis, diagonal, besides, norms = [x], [], [], [0.0] * PATIENCE
+    basis, norms = [x], [0.0] * PATIENCE
+    diagonal: list[float] = []
+    besides: list[float] = []
     for _ in range(ITERATIONS):
         y = forward(basis[-1])
         diagonal.append(float(np.vdot(y, y)))

@@ -1,39 +1,48 @@
 """The momentum residual network: the paper's subject.
 
-    v_{n+1} = gamma v_n + (1 - gamma) f_n(x_n)        x_{n+1} = x_n + v_{n+1}         (equation 2)
+    v_{n+1} = gamma v_n + (1 - gamma) f_n(x_n)        x_{n+1} = x_n + v_{n+1}                        (equation 2)
 
-It is run backwards in closed form,
+It runs backwards in closed form,
 
     x_n = x_{n+1} - v_{n+1}                           v_n = (v_{n+1} - (1 - gamma) f_n(x_n)) / gamma
 
-so its backward pass needs no stored activations: undo one layer, evaluate f_n once more on a local tape, take one
-vector-Jacobian product, drop the tape.  That loop is in `network`, shared with the rivals; the rule and its inverse are
-in `states`; here are the network's settings and the adjoint of its rule.
+so its backward pass needs no stored activations.  With p_n = dL/dx_n and q_n = dL/dv_n, and s = p_{n+1} + q_{n+1}
+because everything reaches the loss through v_{n+1},
+
+    dL/dtheta_n = (1 - gamma) (df_n/dtheta)^T s       p_n = p_{n+1} + (1 - gamma) (df_n/dx)^T s       q_n = gamma s
+
+This page has the rule and its inverse, in floats and in exact arithmetic, and the adjoint.  `run` goes one layer
+forward or back with them, and `backprop` through all layers.  The loops over the elements of an array are in
+`mininet.kernels.momentum` and `mininet.kernels.exact`.
 """
 
-import numbers
+import fractions
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
 
-from ..checks import shown
-from ..kernels import buffers, exact
-from ..kernels.momentum import add, adjoint_step
-from .network import LayeredNet, network_operation
-from .protocol import Adjoint, Rule
-from .states import ExactState, FloatState
+import numpy as np
+
+from ..autodiff import Tensor
+from ..base.checks import alike, float_array
+from ..base.types import AnyArray, Arithmetic, Backprop, FloatArray
+from ..kernels import buffers, exact, momentum
+from ..kernels.remainders import Remainders
+from .network import LayeredNet, Pull
+from .replay import ResidualFunction
+from .state import Function, State
 
 
-class MomentumNet(LayeredNet):
+class MomentumNet(LayeredNet["ExactState | FloatState", tuple[FloatArray, FloatArray]]):
     """A residual network with momentum, drop-in for ``x = x + f(x)`` layers, trained without storing activations.
 
-    Called as ``net(x, *inputs, **keywords)``, where inputs and keywords are passed to every residual function.
-    ``run(x)`` gives the final state, a `FloatState` or an `ExactState`, ``invert(state)`` runs it back and returns x_0
-    and v_0 as floats, ``check_inversion(x)`` reports how exactly all x_n and v_n come back.
+    Called as ``net(x, *inputs, **keywords)``; every residual function gets the inputs and keywords beside x.
 
     Parameters
     ----------
     functions : sequence of callables
-        The residual functions f_0, ..., f_{N-1}, modules as a rule.  Each maps x to a tensor of the same shape and
-        dtype, ``f(x, *inputs, **keywords)``; the same one may stand at several layers.  No layers is the identity.
-        The array of x is overwritten after the call: a function that keeps it must copy it.
+        The residual functions f_0, ..., f_{N-1}, usually modules.  Each maps x to a tensor of the same shape and dtype,
+        ``f(x, *inputs, **keywords)``.  Several layers may share one.  No layers is the identity.
+        A function that keeps the array of x must copy it, because the next layer may overwrite it.
     gamma : float
         Momentum, at least 0 and below 1; 0 is the plain residual network, for ``backprop="stored"`` only.
     init_velocity : callable, optional
@@ -41,12 +50,13 @@ class MomentumNet(LayeredNet):
     is_residual : bool
         False if the functions compute the whole map of a residual block, so that f(x) = function(x) - x.
     arithmetic : {"exact", "float"}
-        Whether x and v are integers, and the inversion exact to the last bit, or floats.  In exact arithmetic gamma is
-        a fraction near it, and x_0, x and v are rounded to multiples of 2^-40 (9.1e-13), up to 2,097,152.
+        Whether x and v are integers, inverted exactly to the last bit, or floats.  In exact arithmetic x_0, x and v are
+        rounded to multiples of 2^-40 (9.1e-13), up to 2,097,152, and gamma is a fraction n/d: each product with it is
+        off by less than n of these units.  0.9 is 9/10; a gamma that is no simple fraction is off by some 1e-8.
     backprop : {"reversible", "stored", "checkpointed"}
         What is kept for the backward pass: the final state; all activations; the state every sqrt(N) layers.
-        Parameters must not change between forward and backward: what is computed again would be something else.  The
-        checkpointed way notices, and in exact arithmetic the reversible one; the others cannot.
+        Parameters must not change between forward and backward, because functions are evaluated again.  The
+        checkpointed way notices if they did, and in exact arithmetic the reversible one; the others cannot.
 
     Raises
     ------
@@ -56,104 +66,215 @@ class MomentumNet(LayeredNet):
     Examples
     --------
     >>> net = MomentumNet([nn.Sequential(nn.Linear(8, 8), nn.Tanh()) for _ in range(100)], gamma=0.9)
-    >>> y = net(x)
+    >>> y = net(np.zeros((4, 8), np.float32))
+    >>> y.shape
+    (4, 8)
     """
 
-    _operation = network_operation("momentum_net")
+    SETTINGS = ("gamma", *LayeredNet.SETTINGS)
 
-    def __init__(self, functions, gamma=0.9, init_velocity=None, is_residual=True, arithmetic="exact",
-                 backprop="reversible"):  # fmt: skip
-        super().__init__(functions, is_residual, arithmetic, backprop)
-        self.init_velocity = init_velocity
-        self.gamma = gamma
-        self._check_settings()
+    gamma: float
+    init_velocity: Callable[[Tensor], Tensor] | None
 
-    def _check_settings(self):
-        super()._check_settings()
-        if self.init_velocity is not None and not callable(self.init_velocity):
-            raise ValueError(f"init_velocity must be None or a callable, got {type(self.init_velocity).__name__}")
-        if isinstance(self.init_velocity, type):
-            raise ValueError(f"init_velocity must be None or a callable, got the class {self.init_velocity.__name__}")
-        if not isinstance(self.gamma, numbers.Real) or isinstance(self.gamma, bool) or not 0 <= self.gamma < 1:
-            raise ValueError(f"gamma must be a number of at least 0 and below 1, got {shown(self.gamma)}")
-        if self.gamma == 0 and self.backprop != "stored":
-            raise ValueError(
-                f"gamma must be above 0 for backprop={self.backprop!r}, got 0: a plain residual network "
-                "cannot be run back; use backprop='stored'"
-            )
-        self.gamma = float(self.gamma)
+    def __init__(
+        self,
+        functions: Iterable[ResidualFunction],
+        gamma: float = 0.9,
+        init_velocity: Callable[[Tensor], Tensor] | None = None,
+        is_residual: bool = True,
+        arithmetic: Arithmetic = "exact",
+        backprop: Backprop = "reversible",
+    ) -> None:
+        super().__init__(functions, is_residual, arithmetic, backprop, gamma=gamma, init_velocity=init_velocity)
+
+    def start(self, x: FloatArray, invertible: bool = True) -> "ExactState | FloatState":
+        """x_0 = x and v_0 = 0."""
         if self.arithmetic == "exact":
-            exact.as_fraction(self.gamma)
+            return ExactState(x, exact.as_fraction(self.gamma), invertible)
+        return FloatState(x, self.gamma)
 
-    def _require_invertible(self):
-        if self.gamma == 0:
-            raise ValueError("gamma must be above 0 to invert, got 0")
+    def adjoint(self, gradient: FloatArray, pulls: Iterable[Pull]) -> tuple[FloatArray, FloatArray]:
+        """dL/dx_0 and dL/dv_0 from dL/dx_N, the last layer first.
 
-    def described(self):
-        """The settings of this net, for `repr`."""
-        return (
-            f"depth={len(self.functions)}, gamma={self.gamma}, is_residual={self.is_residual}, "
-            f"arithmetic={self.arithmetic!r}, backprop={self.backprop!r}"
-        )
-
-    def rule(self):
-        """Equation 2, with gamma as it is now."""
-        return MomentumRule(self.gamma, self.init_velocity, self.arithmetic)
+        Each pull(dL/df_n) returns (df_n/dx)^T dL/df_n, and adds dL/dtheta_n to the sums of the parameters.
+        """
+        gamma = float(exact.as_fraction(self.gamma)) if self.arithmetic == "exact" else self.gamma
+        keep, take = momentum.coefficients(gamma, gradient.dtype)
+        p, q = buffers.copy(gradient), buffers.zeros_like(gradient)
+        for pull in pulls:
+            by_residual = momentum.adjoint_step(p, q, keep, take)  # s = p + q;  dL/df = (1 - gamma) s;  q = gamma s
+            momentum.add(p, pull(by_residual))  # p = p + (1 - gamma) (df/dx)^T s
+        return p, q
 
 
-class MomentumRule(Rule):
-    """Equation 2 in either arithmetic.
+class FloatState(State):
+    """x and v as floats.  Going back divides rounding errors by gamma: after N layers they have grown like gamma^-N.
+
+    Parameters
+    ----------
+    position : ndarray of float32 or float64
+        x_0; copied.  v_0 is 0 until `set_velocity`.
+    gamma : float
+        At least 0 and below 1.
 
     Attributes
     ----------
-    gamma : float
-        As the arithmetic has it: the float nearest to its fraction, if exact.
+    position, velocity : ndarray
+    layer : int
+        How many layers have been run.
+
+    Examples
+    --------
+    >>> state = FloatState(np.ones(1), gamma=0.5)
+    >>> state.step(np.array([2.0]))
+    >>> state.position, state.velocity
+    (array([2.]), array([1.]))
+    >>> state.undo(lambda x: 2 * x)
+    >>> state.values()
+    (array([1.]), array([0.]))
     """
 
-    def __init__(self, gamma, init_velocity, arithmetic):
-        self._fraction = exact.as_fraction(gamma) if arithmetic == "exact" else None
-        self.gamma = gamma if self._fraction is None else float(self._fraction)
-        self.start_function = init_velocity
+    variables: ClassVar = {"position": "x", "velocity": "v"}
+    step_name = "float momentum step"
 
-    def state(self, x, invertible):
-        """x_0 and v_0 = 0."""
-        if self._fraction is not None:
-            return ExactState(x, self._fraction, invertible)
-        if self.gamma and x.dtype.type(self.gamma) == 0:
-            raise ValueError(f"gamma must not vanish in {x.dtype}, got {self.gamma!r}")
-        return FloatState(x, self.gamma)
+    def __init__(self, position: FloatArray, gamma: float) -> None:
+        self.gamma = gamma
+        self._coefficients = momentum.coefficients(gamma, float_array("position", position).dtype)
+        self.position, self.velocity = buffers.copy(position), buffers.zeros_like(position)
 
-    def adjoint(self, gradient):
-        """p = dL/dx_N and q = dL/dv_N = 0."""
-        return MomentumAdjoint(gradient, self.gamma)
+    def set_velocity(self, velocity: FloatArray) -> None:
+        """Start from v_0 = `velocity` instead of 0."""
+        self.velocity[...] = alike("velocity", velocity, self.position.shape, self.position.dtype)
+
+    def input(self, keep: bool = False) -> FloatArray:
+        """x; the next step overwrites the array, unless it is to `keep` its values."""
+        return buffers.copy(self.position) if keep else self.position
+
+    def values(self) -> tuple[FloatArray, FloatArray]:
+        """Copies of x and v."""
+        return self.position.copy(), self.velocity.copy()
+
+    def step(self, residual: FloatArray) -> None:
+        """v = gamma v + (1 - gamma) f(x), then x = x + v."""
+        momentum.step(self.position, self.velocity, residual, *self._coefficients)
+        self.layer += 1
+
+    def undo(self, function: Function, more: bool = False) -> None:
+        """x = x - v, then v = (v - (1 - gamma) f(x)) / gamma."""
+        momentum.undo_position(self.position, self.velocity)
+        momentum.undo_velocity(self.velocity, function(self.position), *self._coefficients)
+        self.layer -= 1
 
 
-class MomentumAdjoint(Adjoint):
-    """The adjoint of the momentum rule, layer by layer from the last one, with p = dL/dx and q = dL/dv:
+class ExactState(State):
+    """x and v as integers in units of 2^-40, and the remainders that multiplying v by gamma leaves.
 
-        s = p + q      p <- p + (1 - gamma) (df/dx)^T s      dL/dtheta = (1 - gamma) (df/dtheta)^T s      q <- gamma s
+    `mininet.kernels.exact` explains the arithmetic.  Functions see the float nearest to x.  Going back x is the same
+    integer, so functions are evaluated at the same bits again.
 
-    and for v_0 = g(x_0) at last  p <- p + (dg/dx)^T q.
-    """  # fmt: skip
+    Parameters
+    ----------
+    position : ndarray of float32 or float64
+        x_0.  v_0 is 0 until `set_velocity`.
+    gamma : fractions.Fraction or float
+        A float stands for the nearest fraction with a small denominator.
+    invertible : bool
+        Whether spilled bits are kept, so that the state can be run back.
 
-    def __init__(self, gradient, gamma):
-        self._p = buffers.empty(gradient.shape, gradient.dtype, "gradients")
-        self._p[...] = gradient
-        self._q = buffers.zeros(gradient.shape, gradient.dtype, "gradients")
-        self._gamma = gamma
+    Attributes
+    ----------
+    position, velocity : ndarray of int64
+    remainders : Remainders
+        Side information: what it takes to undo the products with gamma.
+    fraction : fractions.Fraction
+        gamma.
+    layer : int
+        How many layers have been run.
 
-    def by_residual(self):
-        """q <- gamma s; returns dL/df = (1 - gamma) s."""
-        return adjoint_step(self._p, self._q, self._gamma)
+    Examples
+    --------
+    >>> state = ExactState(np.ones(1), gamma=0.9)
+    >>> state.step(np.array([0.3]))
+    >>> state.undo(lambda x: 0.3 * x)
+    >>> state.values()
+    (array([1.]), array([0.]))
+    """
 
-    def by_start(self):
-        """dL/dv_0 = q."""
-        return self._q
+    variables: ClassVar = {"position": "x", "velocity": "v"}
+    step_name = "exact momentum step"
 
-    def add(self, by_x):
-        """p <- p + by_x."""
-        add(self._p, by_x)
+    def __init__(self, position: FloatArray, gamma: fractions.Fraction | float, invertible: bool = True) -> None:
+        self.fraction = gamma if isinstance(gamma, fractions.Fraction) else exact.as_fraction(gamma)
+        self.position = exact.to_units("x", float_array("position", position))
+        self.velocity = buffers.zeros_like(self.position)
+        self._ratios = exact.ratios(self.fraction)
+        self.remainders = Remainders(self.fraction, position.shape, invertible)
+        self._dtype: np.dtype[Any] = position.dtype
+        self._input: FloatArray | None = None  # x as floats, where a step has computed them
+        self._position_is_undone = False  # whether `position` is already that of the layer before
 
-    def by_x(self):
-        """dL/dx_0 = p."""
-        return self._p
+    @property
+    def gamma(self) -> float:
+        """The float nearest to `fraction`."""
+        return float(self.fraction)
+
+    def side_information(self) -> list[AnyArray]:
+        """The remainders' words; spilled bits are counted as they are spilled."""
+        return [self.remainders.words]
+
+    def set_velocity(self, velocity: FloatArray) -> None:
+        """Start from v_0 = `velocity`, rounded to units, instead of 0."""
+        velocity = alike("velocity", velocity, self.position.shape, self._dtype)
+        self.velocity[...] = exact.to_units("the initial velocity", velocity)
+
+    def input(self, keep: bool = False) -> FloatArray:
+        """x as floats, in an array that no later step overwrites."""
+        if self._input is None:
+            self._input = exact.to_floats(self.position, self._dtype)
+        return self._input
+
+    def output(self) -> FloatArray:
+        """x as floats, in an array that the state does not keep."""
+        x, self._input = self.input(), None
+        return x
+
+    def values(self) -> tuple[FloatArray, FloatArray]:
+        """x and v as floats."""
+        return self.output(), exact.to_floats(self.velocity, self._dtype)
+
+    def step(self, residual: FloatArray) -> None:
+        """v = gamma v + (1 - gamma) f(x), then x = x + v; the remainders take in what gamma v loses."""
+        self.remainders.make_room(self.layer)
+        words = self.remainders.words
+        self._input = exact.step(self.position, self.velocity, words, residual, self._ratios, self._dtype)
+        self.layer += 1
+
+    def undo(self, function: Function, more: bool = False) -> None:
+        """x = x - v, then v = (v - (1 - gamma) f(x)) / gamma, with the bits that the remainders give back.
+
+        With `more`, x of the layer before is recovered in the same pass over memory, so `position` is one layer ahead
+        of `layer` on the way back until that is undone, too.
+        """
+        if not self._position_is_undone:
+            self._input = exact.undo_position(self.position, self.velocity, self._dtype)
+        residual, words = function(self.input()), self.remainders.words
+        self._position_is_undone, self._input = more, None  # the floats go before the next ones are made
+        if more:
+            self._input = exact.undo_velocity_and_position(
+                self.position, self.velocity, words, residual, self._ratios, self._dtype
+            )
+        else:
+            exact.undo_velocity(self.velocity, words, residual, self._ratios, self._dtype)
+        self.layer -= 1
+        self.remainders.take_back(self.layer)
+
+    def copy(self) -> "ExactState":
+        """An independent state."""
+        other = super().copy()
+        other.remainders, other._input = self.remainders.copy(), None
+        return other
+
+    def can_be_start(self, velocity: FloatArray | None) -> bool:
+        """Whether v is `velocity`, or 0 for None, and no remainder is left, as at the start of every run."""
+        expected = 0 if velocity is None else exact.to_units("the initial velocity", velocity)
+        return not self.remainders.words.any() and not (self.velocity != expected).any()

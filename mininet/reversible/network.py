@@ -1,34 +1,42 @@
-"""What all layered networks share: functions one after the other, and a backward pass that walks the layers back.
+"""What all layered networks share: residual functions one after the other, and the walk through them and back."""
 
-For each layer, last one first, the backward pass needs the layer's local tape, and takes one vector-Jacobian product
-with it.  Where the tape comes from, kept or made again, is up to `trajectories`; how the product enters the gradient is
-up to the network's `Adjoint`.
-"""
-
-from collections.abc import Iterable
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import numpy as np
 
 from .. import seeding
-from ..autodiff import as_tensor, is_recording, replaying
-from ..autodiff.tape import GradientSums, Operation
-from ..autodiff.tensor import apply
-from ..changes import takes_back
-from ..checks import flag, one_of
+from ..autodiff import Operation, Tensor, as_tensor, is_recording, replaying
+from ..autodiff.tape import GradientSums, Slot
+from ..autodiff.tensor import TensorLike, slot_of
+from ..base.interrupts import interruptible_between_operations
+from ..base.types import Arithmetic, Backprop, FloatArray
+from ..kernels import momentum
 from ..nn import Module
-from ..profiling import measured
-from .evaluation import START, Evaluation
-from .inversion import measure_inversion
-from .local_tape import Arguments
-from .protocol import State
-from .trajectories import WAYS
+from . import settings
+from .backprop import WAYS
+from .inversion import InversionReport, measure_inversion
+from .replay import ResidualFunction
+from .run import Run
+from .state import State
+
+Pull: TypeAlias = Callable[[FloatArray], FloatArray]
+"""One layer on the way back: pull(dL/df) is (df/dx)^T dL/df.
+
+It also adds up the parameters' gradients, and drops its tape.
+"""
 
 
-class LayeredNet(Module):
+AnyState = TypeVar("AnyState", bound=State)
+Values = TypeVar("Values")
+
+
+class LayeredNet(Module, Generic[AnyState, Values]):
     """Base class of networks that put residual functions one after the other.
 
-    A subclass defines `rule`, names what it allows, and checks its own settings in `_check_settings`, which its
-    constructor calls at last.
+    A subclass gives `start`, the state at layer 0, and `adjoint`, by which gradients go back through the layers.
 
     Attributes
     ----------
@@ -36,39 +44,57 @@ class LayeredNet(Module):
     is_residual : bool
         False if the functions compute the whole map of a residual block, so that f(x) = function(x) - x.
     arithmetic, backprop : str
-        One of `ARITHMETICS` and one of `WAYS`.
+        One of `ARITHMETICS` and one of `BACKPROPS`.
     """
 
-    ARITHMETICS = ("exact", "float")
-    WAYS = tuple(WAYS)
-    _operation = None
-    """The `Operation` that stands for this kind of network on the tape; made by `network_operation`."""
+    ARITHMETICS: tuple[str, ...] = ("exact", "float")
+    BACKPROPS: tuple[str, ...] = tuple(WAYS)
+    SETTINGS: tuple[str, ...] = ("is_residual", "arithmetic", "backprop")
+    """Those that `repr` shows."""
 
-    def __init__(self, functions, is_residual, arithmetic, backprop):
+    init_velocity: Callable[[Tensor], Tensor] | None = None
+
+    functions: list[Any]
+    is_residual: bool
+    arithmetic: Arithmetic
+    backprop: Backprop
+    _operation: ClassVar[Operation]
+
+    def __init_subclass__(cls) -> None:
+        """On the tape a network is one operation, under the name of its class."""
+        super().__init_subclass__()
+        cls._operation = Operation(cls.__name__, _forward, _vjp, consumes_saved=True)
+
+    def __init__(
+        self,
+        functions: Iterable[ResidualFunction],
+        is_residual: bool,
+        arithmetic: Arithmetic,
+        backprop: Backprop,
+        **more: Any,
+    ) -> None:
         super().__init__()
-        if callable(functions) or not isinstance(functions, Iterable):
-            raise ValueError(f"functions must be a sequence of callables, got {type(functions).__name__}")
-        self.functions = list(functions)
-        self.is_residual = flag("is_residual", is_residual)
-        self.arithmetic, self.backprop = arithmetic, backprop
+        self.functions = settings.functions_of(functions)
+        self.is_residual, self.arithmetic, self.backprop = is_residual, arithmetic, backprop
+        vars(self).update(more)
+        self._check_settings()
 
-    def rule(self):
-        """The `Rule` of this network, with its settings as they are now."""
+    def _check_settings(self) -> None:
+        settings.check(self)
+
+    def _require_invertible(self) -> None:
+        settings.require_invertible(self)
+
+    def start(self, x: FloatArray, invertible: bool = True) -> AnyState:
+        """The state at layer 0, with v_0 = 0 if there is a velocity; `invertible`: whether it will be run back."""
         raise NotImplementedError
 
-    def _check_settings(self):
-        for number, function in enumerate(self.functions):
-            if not callable(function) or isinstance(function, type):
-                found = f"the class {function.__name__}" if isinstance(function, type) else type(function).__name__
-                raise ValueError(f"functions must be callables, got {found} at {number}")
-        one_of("arithmetic", self.arithmetic, self.ARITHMETICS)
-        one_of("backprop", self.backprop, self.WAYS)
+    def adjoint(self, gradient: FloatArray, pulls: Iterable[Pull]) -> tuple[FloatArray, FloatArray | None]:
+        """dL/dx_0, and dL/dv_0 if there is a velocity, from dL/dx_N and the layers, the last one first."""
+        raise NotImplementedError
 
-    def _require_invertible(self):
-        """Raise ValueError if this network, with its settings, cannot be run back."""
-
-    @takes_back
-    def forward(self, x, /, *inputs, **keywords):
+    @interruptible_between_operations
+    def forward(self, x: TensorLike, /, *inputs: Any, **keywords: Any) -> Tensor:
         """x_N, from x_0 = x.
 
         Parameters
@@ -79,16 +105,16 @@ class LayeredNet(Module):
         """
         self._check_settings()
         x = as_tensor(x)
-        arguments = Arguments(inputs, keywords)
-        others = [*arguments.tensors, *(parameter for parameter in self.parameters() if parameter.requires_grad)]
-        needs_tape = is_recording() and (x.requires_grad or len(others) > 0)
-        evaluation = Evaluation(self, x.data, arguments)
-        return apply(self._operation, x, *others, evaluation=evaluation,
-                     way=WAYS[self.backprop] if needs_tape else None,
-                     slots=[tensor.slot for tensor in others])  # fmt: skip
+        parameters = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        run = Run(self, inputs, keywords, map(slot_of, parameters))
+        sources = [*run.functions.tensors, *parameters]
+        needs_tape = is_recording() and (x.requires_grad or len(sources) > 0)
+        slots = [tensor.slot for tensor in sources]
+        output: Tensor = type(self)._operation(x, *sources, run=run, slots=slots, needs_tape=needs_tape)
+        return output
 
-    @takes_back
-    def run(self, x, /, *inputs, **keywords):
+    @interruptible_between_operations
+    def run(self, x: TensorLike, /, *inputs: Any, **keywords: Any) -> AnyState:
         """Run the layers without a tape, and return the final state.
 
         Returns
@@ -97,13 +123,13 @@ class LayeredNet(Module):
             Of the kind that belongs to this network; `values()` gives its contents as floats.
         """
         self._check_settings()
-        evaluation = Evaluation(self, as_tensor(x).data, Arguments(inputs, keywords))
-        state = evaluation.run_through()
-        state.replay = evaluation.replay
+        run = Run(self, inputs, keywords)
+        state: AnyState = run.through(as_tensor(x).data)
+        state.run = run
         return state
 
-    @takes_back
-    def invert(self, state, /, *inputs, **keywords):
+    @interruptible_between_operations
+    def invert(self, state: AnyState, /, *inputs: Any, **keywords: Any) -> Values:
         """Run a state from `run` back to layer 0, overwriting it.
 
         Parameters
@@ -115,14 +141,20 @@ class LayeredNet(Module):
         -------
         ndarray, or tuple of them
             `state.values()`: x_0, with v_0 if there is a velocity, as floats.
+
+        Raises
+        ------
+        RuntimeError
+            In exact arithmetic, if parameters or inputs have changed since `run`; floats cannot tell.
         """
         for _ in self._walk_back(state, inputs, keywords):
             pass
-        return state.values()
+        values: Values = state.values()
+        return values
 
-    @takes_back
-    def inverse_trajectory(self, state, /, *inputs, **keywords):
-        """As `invert`, but tells where x passes through on the way back, x_N, ..., x_0.
+    @interruptible_between_operations
+    def inverse_trajectory(self, state: AnyState, /, *inputs: Any, **keywords: Any) -> FloatArray:
+        """Like `invert`, but tells where x passes through on the way back, x_N, ..., x_0.
 
         Returns
         -------
@@ -131,25 +163,20 @@ class LayeredNet(Module):
         """
         return np.stack([state.output() for _ in self._walk_back(state, inputs, keywords)][::-1])
 
-    def _walk_back(self, state, inputs, keywords):
+    def _walk_back(self, state: AnyState, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Iterator[None]:
         """Undo layer after layer; yields before the first, and after each."""
         self._check_settings()
-        is_state = isinstance(state, State)
-        is_ours = is_state and state.replay is not None and state.replay.net is self
-        if not is_ours or state.layer != len(self.functions):
-            found = f"one at layer {state.layer}" if is_ours else f"{'another ' * is_state}{type(state).__name__}"
-            raise ValueError(
-                f"state must come from run of this net and stand at layer {len(self.functions)}, got {found}"
-            )
+        settings.require_end_of_run(self, state)
         self._require_invertible()
-        evaluation = Evaluation(self, None, Arguments(inputs, keywords), state.replay)
+        run = state.run.with_inputs(inputs, keywords)
         yield
-        for _ in range(evaluation.depth):
-            evaluation.undo(state)
+        for _ in range(run.depth):
+            run.undo(state)
             yield
+        run.require_start(state)
 
-    @takes_back
-    def trajectory(self, x, /, *inputs, **keywords):
+    @interruptible_between_operations
+    def trajectory(self, x: TensorLike, /, *inputs: Any, **keywords: Any) -> FloatArray:
         """Where x passes through: x_0, ..., x_N, without a tape, leaving running statistics and random numbers alone.
 
         The velocities of a momentum network are their differences, v_{n+1} = x_{n+1} - x_n.
@@ -159,17 +186,17 @@ class LayeredNet(Module):
         ndarray (depth + 1, *x.shape)
         """
         self._check_settings()
-        evaluation = Evaluation(self, as_tensor(x).data, Arguments(inputs, keywords))
+        run = Run(self, inputs, keywords)
         with replaying(seeding.position()):
-            state = evaluation.start(invertible=False)
+            state = run.start(as_tensor(x).data, invertible=False)
             positions = [state.output()]
-            for _ in range(evaluation.depth):
-                evaluation.advance(state)
+            for _ in range(run.depth):
+                run.advance(state)
                 positions.append(state.output())
         return np.stack(positions)
 
-    @takes_back
-    def check_inversion(self, x, /, *inputs, **keywords):
+    @interruptible_between_operations
+    def check_inversion(self, x: TensorLike, /, *inputs: Any, **keywords: Any) -> InversionReport:
         """Run forward and back, and report how far every layer's state comes back from where it was.
 
         Leaves running statistics and random numbers as they are.  Keeps all states: memory grows with depth.
@@ -180,39 +207,33 @@ class LayeredNet(Module):
         """
         self._check_settings()
         self._require_invertible()
-        return measure_inversion(Evaluation(self, as_tensor(x).data, Arguments(inputs, keywords)))
+        return measure_inversion(Run(self, inputs, keywords), as_tensor(x).data)
+
+    def described(self) -> str:
+        """The settings of this net, for `repr`."""
+        return settings.described(self, self.SETTINGS)
 
 
-def _forward(x, *others, evaluation, way, slots):
+def _forward(x: FloatArray, *sources: FloatArray, run: Run, slots: list[Slot | None], needs_tape: bool) -> Any:
     """x_N, and what the vjp needs.
 
-    `others`, extra inputs and parameters, are arguments so that the tape has their `slots`; the functions know them.
+    `sources`, extra inputs and parameters, are arguments so that the tape has their `slots`; the functions know them.
     """
-    if way is None:
-        # On record, yet nothing known needs a gradient: whatever turns up was captured
-        return evaluation.run_through(invertible=False, expects_no_gradient=is_recording()).output(), None
-    trajectory = way(evaluation)
-    final, trajectory.final = trajectory.final, None  # belongs to the caller from here on
-    return final, (evaluation, trajectory, slots)
+    if not needs_tape:
+        run.functions.detects_captured = is_recording()
+        return run.through(x, invertible=False).output(), None
+    way = WAYS[run.net.backprop](run, x)
+    output = way.output
+    del way.output  # it belongs to the caller from here on
+    return output, (run, way, slots)
 
 
-def _vjp(saved, gradient, needs, keep_tape):
-    """Walk back layer by layer: the adjoint gives dL/df, the local tape turns it into the gradients of f's inputs."""
-    evaluation, trajectory, slots = saved
+def _vjp(saved: Any, gradient: FloatArray, needs: Sequence[bool], keep_tape: bool) -> list[FloatArray | None]:
+    """Walk back through the layers by the network's adjoint, adding up the gradients of parameters and extra inputs."""
+    run, way, slots = saved
     sums = GradientSums()
-    parameters = set(slots[len(evaluation.arguments.tensors) :])
-    adjoint = evaluation.rule.adjoint(gradient)
-    for layer, tape in trajectory.tapes_backwards(keep_tape):
-        with measured("adjoint step"):
-            by_output = adjoint.by_start() if layer == START else adjoint.by_residual()
-        by_x = tape.pull_back(by_output, sums, parameters, keep_tape)
-        if by_x is not None:
-            with measured("adjoint step"):
-                adjoint.add(by_x)
-        del tape, by_output, by_x  # before the next layer's are made
-    return [adjoint.by_x(), *(sums.pop(slot) for slot in slots)]
-
-
-def network_operation(name):
-    """The operation that computes a whole network of layers, under its `name` on the tape and in profiles."""
-    return Operation(name, _forward, _vjp, consumes_saved=True)
+    pulls = (functools.partial(pull_back, sums=sums) for pull_back in way.pull_backs(keep_tape))
+    by_x, by_velocity = run.net.adjoint(gradient, itertools.islice(pulls, run.depth))
+    for pull in pulls:  # checks that the way back ended at a start, and gives the pull of g if v_0 = g(x_0)
+        momentum.add(by_x, pull(by_velocity))
+    return [by_x, *(sums.pop(slot) for slot in slots)]

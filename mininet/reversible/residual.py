@@ -5,17 +5,20 @@ checkpoints, every sqrt(N) layers, which takes memory of order sqrt(N) and one m
 Guestrin, "Training Deep Nets with Sublinear Memory Cost", 2016).
 """
 
+from collections.abc import Iterable
+from typing import ClassVar, Literal
+
 import numpy as np
 
-from .. import memory
+from ..base.types import FloatArray
+from ..kernels import momentum
 from ..kernels.elementwise import in_shares
-from ..kernels.momentum import add
-from ..profiling import measured_as
-from .network import LayeredNet, network_operation
-from .protocol import Adjoint, Rule, State
+from .network import LayeredNet, Pull
+from .replay import ResidualFunction
+from .state import State
 
 
-class ResidualNet(LayeredNet):
+class ResidualNet(LayeredNet["PlainState", FloatArray]):
     """A residual network in floating point, with stored or checkpointed backpropagation.
 
     Called as ``net(x, *inputs, **keywords)``.  ``run(x)`` gives the final state, a `PlainState`; `invert` and
@@ -38,38 +41,30 @@ class ResidualNet(LayeredNet):
     """
 
     ARITHMETICS = ("float",)
-    WAYS = ("stored", "checkpointed")
-    _operation = network_operation("residual_net")
+    BACKPROPS = ("stored", "checkpointed")
+    SETTINGS = ("is_residual", "backprop")
 
-    def __init__(self, functions, is_residual=True, backprop="stored"):
+    def __init__(
+        self,
+        functions: Iterable[ResidualFunction],
+        is_residual: bool = True,
+        backprop: Literal["stored", "checkpointed"] = "stored",
+    ) -> None:
         super().__init__(functions, is_residual, "float", backprop)
-        self._check_settings()
 
-    def described(self):
-        """The settings of this net, for `repr`."""
-        return f"depth={len(self.functions)}, is_residual={self.is_residual}, backprop={self.backprop!r}"
+    def start(self, x: FloatArray, invertible: bool = True) -> "PlainState":
+        """x_0 = x."""
+        return PlainState(x)
 
-    def rule(self):
-        """x + f(x)."""
-        return ResidualRule()
+    def adjoint(self, gradient: FloatArray, pulls: Iterable[Pull]) -> tuple[FloatArray, None]:
+        """dL/dx_0 from dL/dx_N."""
+        return plain_adjoint(gradient, pulls), None
 
-    def _require_invertible(self):
+    def _require_invertible(self) -> None:
         raise ValueError(
             "a ResidualNet cannot be inverted: x + f(x) has no inverse in closed form; use MomentumNet or RevNet, "
             "or IResNet if f is a contraction"
         )
-
-
-class ResidualRule(Rule):
-    """x -> x + f(x)."""
-
-    def state(self, x, invertible):
-        """x_0."""
-        return PlainState(x)
-
-    def adjoint(self, gradient):
-        """p = dL/dx_N."""
-        return PlainAdjoint(gradient)
 
 
 class PlainState(State):
@@ -80,43 +75,25 @@ class PlainState(State):
     position : ndarray
     """
 
-    def __init__(self, position):
+    variables: ClassVar = {"position": "x"}
+    step_name = "residual step"
+
+    def __init__(self, position: FloatArray) -> None:
         self.position = np.array(position, order="C")
-        self._note("state")
 
-    def arrays(self):
-        """(position,) itself."""
-        return (self.position,)
+    def input(self, keep: bool = False) -> FloatArray:
+        """x; the next step overwrites the array, unless it is to `keep` its values."""
+        return self.position.copy() if keep else self.position
 
-    def _copy_arrays(self):
-        self.position = self.position.copy()
-
-    def value(self):
-        """x; the array is overwritten by the next step."""
-        return self.position
-
-    @measured_as("residual step")
-    def step(self, residual):
-        """Run one layer, given f(x)."""
-        add(self.position, residual)
+    def step(self, residual: FloatArray) -> None:
+        """x = x + f(x)."""
+        momentum.add(self.position, residual)
         self.layer += 1
 
 
-class PlainAdjoint(Adjoint):
-    """With p = dL/dx:  dL/df = p,  dL/dtheta = (df/dtheta)^T p,  p <- p + (df/dx)^T p."""
-
-    def __init__(self, gradient):
-        self._p = gradient
-
-    def by_residual(self):
-        """dL/df = p, which is never overwritten."""
-        return self._p
-
-    def add(self, by_x):
-        """p <- p + by_x, as a new array: the old one was handed out."""
-        self._p = np.asarray(in_shares(np.add, self._p, by_x))
-        memory.note(self._p, "gradients")
-
-    def by_x(self):
-        """dL/dx_0 = p."""
-        return self._p
+def plain_adjoint(gradient: FloatArray, pulls: Iterable[Pull]) -> FloatArray:
+    """With p = dL/dx:  dL/df = p,  dL/dtheta = (df/dtheta)^T p,  p = p + (df/dx)^T p."""
+    p = gradient
+    for pull in pulls:
+        p = np.asarray(in_shares(np.add, p, pull(p)))  # a new array: the old one was handed out
+    return p

@@ -13,19 +13,20 @@ they are not those of the residual network with the same x, and the layers keep 
 """
 
 import zlib
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
 import numpy as np
 
-from .. import memory
-from ..kernels import exact
+from ..base.types import AnyArray, Arithmetic, Backprop, FloatArray
+from ..kernels import exact, momentum
 from ..kernels.elementwise import in_shares
-from ..kernels.momentum import add
-from ..profiling import measured_as
-from .network import LayeredNet, network_operation
-from .protocol import Adjoint, IntegerState, Rule, State, not_repeated, require_in_range, to_units
+from .network import LayeredNet, Pull
+from .replay import ResidualFunction
+from .state import Function, State
 
 
-class RevNet(LayeredNet):
+class RevNet(LayeredNet["CoupledState", FloatArray]):
     """A residual network of two coupled streams, trained without storing activations.
 
     x is split into two halves along its last axis.  Called as ``net(x, *inputs, **keywords)``; ``run(x)`` gives the
@@ -52,39 +53,30 @@ class RevNet(LayeredNet):
         For an argument outside what is allowed, naming it, or if x cannot be split.
     """
 
-    _operation = network_operation("rev_net")
-
-    def __init__(self, functions, is_residual=True, arithmetic="exact", backprop="reversible"):
+    def __init__(
+        self,
+        functions: Iterable[ResidualFunction],
+        is_residual: bool = True,
+        arithmetic: Arithmetic = "exact",
+        backprop: Backprop = "reversible",
+    ) -> None:
         super().__init__(functions, is_residual, arithmetic, backprop)
-        self._check_settings()
 
-    def described(self):
-        """The settings of this net, for `repr`."""
-        return (
-            f"depth={len(self.functions)}, is_residual={self.is_residual}, "
-            f"arithmetic={self.arithmetic!r}, backprop={self.backprop!r}"
-        )
-
-    def rule(self):
-        """Coupled streams in the arithmetic of now."""
-        return CoupledRule(self.arithmetic)
-
-
-class CoupledRule(Rule):
-    """(a, b) -> (b, a + f(b))."""
-
-    def __init__(self, arithmetic):
-        self._is_exact = arithmetic == "exact"
-
-    def state(self, x, invertible):
+    def start(self, x: FloatArray, invertible: bool = True) -> "CoupledState":
         """x_0 in two halves."""
         if x.ndim == 0 or x.shape[-1] % 2:
             raise ValueError(f"x must have an even number of elements on its last axis, its halves, got {x.shape}")
-        return ExactCoupledState(x, invertible) if self._is_exact else FloatCoupledState(x)
+        return ExactCoupledState(x, invertible) if self.arithmetic == "exact" else FloatCoupledState(x)
 
-    def adjoint(self, gradient):
-        """dL/da_N and dL/db_N, the halves of `gradient`."""
-        return CoupledAdjoint(gradient)
+    def adjoint(self, gradient: FloatArray, pulls: Iterable[Pull]) -> tuple[FloatArray, None]:
+        """dL/dx_0 from dL/dx_N.  With p = dL/da and q = dL/db, for the layer (a, b) -> (b, a + f(b)):
+
+            dL/df_n = q_{n+1}      p_n = q_{n+1}      q_n = p_{n+1} + (df_n/db)^T q_{n+1}
+        """  # fmt: skip
+        p, q = _halves(gradient)
+        for pull in pulls:
+            p, q = q, in_shares(np.add, p, pull(q))  # a new array: q was handed out
+        return np.concatenate([p, q], axis=-1), None
 
 
 class CoupledState(State):
@@ -96,51 +88,41 @@ class CoupledState(State):
         a and b, the halves of x; as floats, or as integers in units of 2^-40.
     """
 
-    def arrays(self):
-        """(a, b) themselves."""
-        return self.first, self.second
-
-    def _copy_arrays(self):
-        self.first, self.second = self.first.copy(), self.second.copy()
-
-    def _swap(self):
-        self.first, self.second = self.second, self.first
+    variables: ClassVar = {"first": "x", "second": "x"}
+    first: AnyArray
+    second: AnyArray
 
 
 class FloatCoupledState(CoupledState):
-    """a and b as floats.  Going back rounds once a layer, as going forward does."""
+    """a and b as floats.  Going back rounds once per layer, as going forward does."""
 
-    def __init__(self, x):
+    step_name = "float coupled step"
+
+    def __init__(self, x: FloatArray) -> None:
         self.first, self.second = _halves(x)
-        self._note("state")
 
-    def value(self):
-        """b; the array is overwritten by the step after the next, or by undoing."""
-        return self.second
+    def input(self, keep: bool = False) -> FloatArray:
+        """b; the step after the next overwrites the array, unless it is to `keep` its values."""
+        return self.second.copy() if keep else self.second
 
-    def output(self):
+    def output(self) -> FloatArray:
         """(a, b) in one array."""
         return np.concatenate([self.first, self.second], axis=-1)
 
-    @measured_as("float coupled step")
-    def step(self, residual):
-        """Run one layer, given f(b)."""
-        add(self.first, residual)
-        self._swap()
+    def step(self, residual: FloatArray) -> None:
+        """(a, b) = (b, a + f(b))."""
+        momentum.add(self.first, residual)
+        self.first, self.second = self.second, self.first
         self.layer += 1
 
-    def undo_input(self, function):
-        """First half of undoing a layer: b, which has become the first of the streams; the function is not needed."""
-        self._swap()
+    def undo(self, function: Function, more: bool = False) -> None:
+        """(a, b) = (b - f(a), a)."""
+        self.first, self.second = self.second, self.first
+        np.subtract(self.first, function(self.second), out=self.first)
         self.layer -= 1
 
-    @measured_as("float coupled step undone")
-    def undo_rest(self, residual, go_on=False):
-        """Second half of undoing a layer, given f(b); `go_on` makes no difference."""
-        np.subtract(self.first, residual, out=self.first)
 
-
-class ExactCoupledState(IntegerState, CoupledState):
+class ExactCoupledState(CoupledState):
     """a and b as integers in units of 2^-40.  Functions see the nearest floats, going forward and going back.
 
     Parameters
@@ -148,93 +130,59 @@ class ExactCoupledState(IntegerState, CoupledState):
     x : ndarray
         x_0 as floats.
     invertible : bool
-        Whether a checksum of x_0 is kept, by which `verify_start` knows it again.
+        Whether a checksum of x_0 is kept, by which `can_be_start` knows it again.
     """
 
-    def __init__(self, x, invertible=True):
-        self._dtype = x.dtype
-        self.first, self.second = _halves(to_units("x", x))
-        self._first_value = None  # of a as floats, where they are at hand, as `_value` of b
+    step_name = "exact coupled step"
+
+    def __init__(self, x: FloatArray, invertible: bool = True) -> None:
+        self._dtype: np.dtype[Any] = x.dtype
+        self.first, self.second = _halves(exact.to_units("x", x))
+        self._floats: list[FloatArray | None] = [None, None]  # of a and b, where they are at hand
         self._checksum = self._sum() if invertible else None
-        self._note("state")
 
-    def units(self):
-        """b itself."""
-        return self.second
+    def input(self, keep: bool = False) -> FloatArray:
+        """b as floats, in an array that no later step overwrites."""
+        first, second = self._floats
+        if second is None:
+            second = exact.to_floats(self.second, self._dtype)
+            self._floats = [first, second]
+        return second
 
-    def output(self):
-        """(a, b) as floats, in one array; b's floats are not kept."""
-        return np.concatenate([exact.to_floats(self.first, self._dtype), self.kept_value()], axis=-1)
+    def output(self) -> FloatArray:
+        """(a, b) as floats, in one array."""
+        b, self._floats[1] = self.input(), None
+        return np.concatenate([exact.to_floats(self.first, self._dtype), b], axis=-1)
 
-    @measured_as("exact coupled step")
-    def step(self, residual):
-        """Run one layer, given f(b).
-
-        Raises
-        ------
-        FloatingPointError
-            If the value has a NaN.
-        OverflowError
-            If it is infinite, or a + f(b) leaves the range of exact arithmetic.
-        """
-        status, self._value = exact.add(self.first, residual)
-        require_in_range(status, self.layer, "x")
-        self._first_value = None
-        self._swap()
+    def step(self, residual: FloatArray) -> None:
+        """(a, b) = (b, a + f(b))."""
+        self._floats = [None, exact.add(self.first, residual)]
+        self.first, self.second = self.second, self.first
         self.layer += 1
 
-    def undo_input(self, function):
-        """First half of undoing a layer: b, which has become the first of the streams; the function is not needed."""
-        self._swap()
-        self._value, self._first_value = self._first_value, None
+    def undo(self, function: Function, more: bool = False) -> None:
+        """(a, b) = (b - f(a), a); with `more`, a is kept as floats for the layer before."""
+        self.first, self.second = self.second, self.first
+        self._floats = [None, self._floats[0]]
+        floats = exact.add(self.first, function(self.input()), sign=-1)
+        self._floats[0] = floats if more else None
         self.layer -= 1
 
-    @measured_as("exact coupled step undone")
-    def undo_rest(self, residual, go_on=False):
-        """Second half of undoing a layer, given f(b); with `go_on`, a as floats is kept for the layer before."""
-        _, value = exact.add(self.first, residual, sign=-1)  # if out of range, it is not what it was: `verify_start`
-        self._first_value = value if go_on else None
+    def copy(self) -> "ExactCoupledState":
+        """An independent state."""
+        other = super().copy()
+        other._floats = [None, None]
+        return other
 
-    def _copy_arrays(self):
-        super()._copy_arrays()
-        self._value = self._first_value = None
+    def can_be_start(self, velocity: FloatArray | None) -> bool:
+        """Whether the checksum is that of x_0."""
+        return self._sum() == self._checksum
 
-    def verify_start(self, start_value):
-        """Raise RuntimeError unless the state, run back to layer 0, is that from which it was run."""
-        if self._sum() != self._checksum:
-            raise not_repeated("running back did not end where the run began")
-
-    def _sum(self):
-        return zlib.crc32(self.second, zlib.crc32(self.first))
+    def _sum(self) -> int:
+        return zlib.crc32(self.second.data, zlib.crc32(self.first.data))
 
 
-class CoupledAdjoint(Adjoint):
-    """With p = dL/da and q = dL/db: for the layer (a, b) -> (b, a + f(b)) and p', q' behind it,
-
-        dL/df = q'      dL/dtheta = (df/dtheta)^T q'      p = q'      q = p' + (df/db)^T q'
-    """  # fmt: skip
-
-    def __init__(self, gradient):
-        self._p, self._q = _halves(gradient)
-        memory.note(self._p, "gradients")
-        memory.note(self._q, "gradients")
-
-    def by_residual(self):
-        """Let the streams change places; returns dL/df, which is p now and never overwritten."""
-        self._p, self._q = self._q, self._p
-        return self._p
-
-    def add(self, by_x):
-        """q <- q + by_x, as a new array: the old one was handed out as the gradient of the layer behind."""
-        self._q = in_shares(np.add, self._q, by_x)
-        memory.note(self._q, "gradients")
-
-    def by_x(self):
-        """dL/dx_0: both halves."""
-        return np.concatenate([self._p, self._q], axis=-1)
-
-
-def _halves(array):
+def _halves(array: AnyArray) -> tuple[AnyArray, AnyArray]:
     """The two halves along the last axis, as arrays of their own."""
     middle = array.shape[-1] // 2
-    return tuple(np.array(half, order="C") for half in (array[..., :middle], array[..., middle:]))
+    return np.array(array[..., :middle], order="C"), np.array(array[..., middle:], order="C")

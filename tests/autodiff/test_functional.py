@@ -6,10 +6,9 @@ from operation_table import each
 from strategies import LAYOUTS, laid_out
 from support import DTYPES, assert_within, normal
 
-import mininet
-from mininet import Tensor, check_gradient, check_jacobian, manual_seed, no_grad, seeding
+from mininet import Tensor, check_jacobian, manual_seed, seeding
 from mininet import functional as F
-from mininet.autodiff.tape import Operation
+from mininet.autodiff import Operation
 
 X = np.zeros((2, 4, 5, 3))
 W = np.zeros((3, 3, 3, 2))
@@ -23,33 +22,21 @@ def norm(x=None, weight=ONES, bias=ONES, mean=ONES, variance=ONES, training=True
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize(
-    "arguments",
+    ("name", "shape"),
     [
-        {"x": np.ones((4, 2))},
-        {"x": np.ones(3)},
-        {"weight": np.ones(1)},
-        {"weight": np.ones((1, 3))},
-        {"bias": np.ones(2)},
-        {"bias": np.ones(())},
-        {"mean": np.ones(2)},
-        {"mean": np.ones(1)},
-        {"mean": np.ones(4)},
-        {"variance": np.ones(1)},
-        {"variance": np.ones((3, 1))},
+        ("x", (4, 2)),
+        ("x", (3,)),
+        ("weight", (1,)),
+        ("bias", ()),
+        ("mean", (1,)),
+        ("variance", (3, 1)),
+        ("variance", (4,)),
     ],
-    ids=lambda arguments: ", ".join(f"{name} {array.shape}" for name, array in arguments.items()),
 )
-def test_batch_norm_refuses_other_shapes(arguments, training):
+def test_batch_norm_refuses_other_shapes(name, shape, training):
     # a kernel reads where it is told to: a shorter array of statistics would be read beyond its end
     with pytest.raises(ValueError, match=r"channels|shape"):
-        norm(**arguments, training=training)
-
-
-@pytest.mark.parametrize("shape", [(1, 1), ()])
-def test_batch_norm_of_one_channel_refuses_other_shapes(shape):
-    weight = np.ones(shape)
-    with pytest.raises(ValueError, match="x, weight and bias must have shapes"):
-        norm(x=normal((4, 1)), weight=weight, bias=weight, mean=weight, variance=weight)
+        norm(**{name: np.ones(shape)}, training=training)
 
 
 @pytest.mark.parametrize("name", ["weight", "bias"])
@@ -61,7 +48,7 @@ def test_batch_norm_of_mixed_dtypes_moves_no_statistics(name):
     assert mean.tolist() == variance.tolist() == [1, 1, 1]
 
 
-@pytest.mark.parametrize("shape", [(1, 3), (0, 3), (1, 1, 1, 3)])
+@pytest.mark.parametrize("shape", [(1, 3), (0, 3)])
 def test_batch_norm_needs_two_values_to_train(shape):
     mean, variance = np.ones(3), np.ones(3)
     with pytest.raises(ValueError, match="at least 2 values in every channel"):
@@ -96,13 +83,6 @@ def test_batch_norm_leaves_running_statistics_alone(settings):
     assert variance.tolist() == [4, 5, 6]
 
 
-def test_batch_norm_in_training_ignores_running_statistics():
-    x = normal((4, 3))
-    one = F.batch_norm(x, ONES, ONES, np.zeros(3), np.ones(3), True)
-    other = F.batch_norm(x, ONES, ONES, np.full(3, 9.0), np.full(3, 7.0), True)
-    assert np.array_equal(one.data, other.data)
-
-
 def test_batch_norm_differentiates_with_the_statistics_of_its_call():
     # running statistics may move between forward and backward
     x = Tensor(normal((4, 3)), requires_grad=True)
@@ -132,21 +112,6 @@ def test_batch_norm_with_relu_is_tried_away_from_the_kink_and_on_both_sides(case
         assert np.array_equal(case.function(*moved).data > 0, outputs > 0)
 
 
-@pytest.mark.parametrize("training", [True, False])
-def test_batch_norm_with_relu_has_the_gradients_of_finite_differences(training):
-    """Larger than in the table: rows that are taken several at a time, and in groups."""
-    shape = (7, 3, 2, 5)
-    x, weight, bias = normal(shape), normal((5,), seed=1), normal((5,), seed=2)
-
-    def function(x, weight, bias):
-        return F.batch_norm(x, weight, bias, np.zeros(5), np.ones(5), training, relu=True)
-
-    # no output is so near to 0 that a difference quotient, with a step of 6e-6, could reach over the kink
-    plain = F.batch_norm(x, weight, bias, np.zeros(5), np.ones(5), training).data
-    assert np.abs(plain).min() > 1e-4
-    check_gradient(function, x, weight, bias)
-
-
 # Powers
 
 
@@ -163,12 +128,6 @@ def test_squares_have_the_slopes_of_any_power(exponent, dtype):
     y.backward(seed)
     assert np.array_equal(x.grad, seed * (dtype(2) * values ** dtype(1)))
     assert x.grad.dtype == dtype
-
-
-def test_squares_of_tensors_used_twice():
-    x = Tensor(np.array([1.5, -2.0]), requires_grad=True)
-    ((x**2) ** 2 + x**2).sum().backward()
-    assert x.grad.tolist() == [4 * 1.5**3 + 2 * 1.5, 4 * (-2.0) ** 3 - 4]
 
 
 # Dropout
@@ -271,9 +230,8 @@ def test_views_are_shared_and_gradients_are_not():
 
 @pytest.mark.parametrize(
     "index",
-    [0, -1, slice(0, 5, 2), (0, 1), (slice(None), 1), ..., None, (None, 0, ..., None), np.int64(1), True,
-     [0, 0, 2], np.array([2, 2, 2]), np.array(1), ([0, 0], [1, 1]), np.array([True, False, True]),
-     (slice(None), [3, 3]), np.zeros((3, 4), bool), np.array([], int)],
+    [-1, slice(0, 5, 2), (slice(None), 1), (None, 0, ..., None), np.int64(1), True, [0, 0, 2], np.array(1),
+     ([0, 0], [1, 1]), np.array([True, False, True]), (slice(None), [3, 3]), np.zeros((3, 4), bool), np.array([], int)],
     ids=repr,
 )  # fmt: skip
 def test_indexing_adds_up_where_an_element_is_taken_several_times(index):
@@ -292,12 +250,6 @@ def test_softmax_is_over_the_last_axis_alone(shape):
     x = normal(shape)
     np.testing.assert_allclose(F.softmax(x).data.sum(axis=-1), 1, rtol=4 * np.finfo(float).eps)
     assert F.log_softmax(x).shape == shape
-
-
-@pytest.mark.parametrize("shape", [(0,), (2, 0), (2, 3, 0)])
-def test_softmax_of_nothing_is_refused(shape):
-    with pytest.raises(ValueError, match="x must have at least one element on its last axis"):
-        F.log_softmax(np.zeros(shape))
 
 
 def test_labels_may_be_any_integers():
@@ -340,30 +292,11 @@ def test_defaults():
     assert not Operation("plain", None, None).broadcasts
 
 
-def test_nothing_is_recorded_without_leaves_or_within_no_grad():
-    x = Tensor(normal((2, 3)), requires_grad=True)
-    with no_grad():
-        assert not F.linear(x, normal((3, 2))).requires_grad
-    assert not F.linear(x.detach(), normal((3, 2))).requires_grad
-    assert F.linear(x.detach(), Tensor(normal((3, 2)), requires_grad=True)).requires_grad
-
-
-def test_public_names():
-    assert mininet.functional is F
-    assert F.__all__ == sorted(F.__all__)
-
-
 @pytest.mark.parametrize("pool", [F.max_pool2d, F.avg_pool2d])
 def test_pools_may_be_padded_by_half_of_their_size(pool):
     x = np.array([[1.0, 2], [3, 4]]).reshape(1, 2, 2, 1)
     share = 1 if pool is F.max_pool2d else 1 / 4  # each window has one pixel and three of padding, which count
     assert np.array_equal(pool(x, 2, padding=1).data, share * x)
-
-
-@pytest.mark.parametrize("pool", [F.max_pool2d, F.avg_pool2d])
-def test_pools_by_default_have_windows_side_by_side_and_no_padding(pool):
-    x = normal((1, 5, 4, 2))
-    assert np.array_equal(pool(x, 2).data, pool(x, (2, 2), stride=(2, 2), padding=(0, 0)).data)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -69,13 +69,6 @@ def test_errors_restore_the_mode(mode):
     assert is_recording()
 
 
-def test_nested_no_grad():
-    with no_grad():
-        with no_grad():
-            pass
-        assert not is_recording()
-
-
 def test_modes_belong_to_their_thread():
     with no_grad(), replaying(seeding.position()):
         assert in_another_thread(is_recording)

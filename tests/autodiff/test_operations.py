@@ -127,7 +127,7 @@ def test_only_inputs_that_require_gradients_get_them(case):
 # Other shapes
 
 
-@pytest.mark.parametrize("shape", [(), (1,), (0,), (2, 0, 3), (1, 1, 2), (2, 1, 2, 2)], ids=str)
+@pytest.mark.parametrize("shape", [(), (0,), (2, 1, 2, 2)], ids=str)
 @pytest.mark.parametrize("case", **each(lambda case: case.elementwise))
 def test_elementwise_operations_take_any_shape(case, shape):
     for dtype in DTYPES:
@@ -170,7 +170,7 @@ def test_broadcasting(case, shapes):
 @pytest.mark.parametrize("case", **each(lambda case: case.elementwise and case.broadcasts))
 def test_broadcasting_of_generated_shapes(case):
     @given(mutually_broadcastable_shapes(num_shapes=2, max_dims=4, max_side=3))
-    @settings(deadline=None, max_examples=30, derandomize=True)
+    @settings(deadline=None, max_examples=15, derandomize=True)
     def check(shapes):
         arrays = case.inputs(shapes=shapes.input_shapes)
         output = case.function(*map(Tensor, arrays))
@@ -182,10 +182,9 @@ def test_broadcasting_of_generated_shapes(case):
 
 
 @pytest.mark.parametrize("case", **each(lambda case: case.elementwise and case.broadcasts))
-@pytest.mark.parametrize("scalar", [2, 0.75])
 @by_dtype
-def test_python_numbers_take_the_dtype_of_the_array(case, scalar, dtype):
-    (array, _) = case.inputs(dtype)
+def test_python_numbers_take_the_dtype_of_the_array(case, dtype):
+    (array, _), scalar = case.inputs(dtype), 0.75
     for value in (Tensor(array, requires_grad=True), array):
         for output, truth in (
             (case.function(value, scalar), case.truth(array, dtype(scalar))),

@@ -1,5 +1,8 @@
 """What a tensor is, how it mixes with NumPy and Python, and what it refuses."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from support import DTYPES, normal
@@ -38,7 +41,7 @@ def test_numbers_and_lists_become_float32(value):
     assert np.array_equal(tensor.data, np.array(value, np.float32))
 
 
-@pytest.mark.parametrize("dtype", ["int64", "int8", "uint8", "bool", "complex128", "float16", "O", ">f8", "U1"])
+@pytest.mark.parametrize("dtype", ["int64", "bool", "float16", "O", ">f8"])
 def test_other_arrays_are_refused(dtype):
     with pytest.raises(TypeError, match=f"a Tensor holds float32 or float64, got {np.dtype(dtype)}"):
         Tensor(np.zeros(2, dtype))
@@ -78,7 +81,7 @@ def test_operators_with_arrays_on_either_side(operator, dtype):
 
 
 @pytest.mark.parametrize("operator", [OPERATORS[sign] for sign in "+-*/"], ids=list("+-*/"))
-@pytest.mark.parametrize("number", [3, 0.1, np.float64(0.1)])
+@pytest.mark.parametrize("number", [3, 0.1, np.float64(0.1), np.float32(0.25), np.int64(3), np.bool_(True)])
 @by_dtype
 def test_operators_with_numbers_on_either_side(operator, number, dtype):
     a = normal(3, dtype) + dtype(3)
@@ -89,6 +92,28 @@ def test_operators_with_numbers_on_either_side(operator, number, dtype):
         assert isinstance(output, Tensor)
         assert output.dtype == dtype
         assert np.array_equal(output.data, truth)
+    assert (Tensor(a) ** np.int64(3)).dtype == (Tensor(a) ** np.float32(3)).dtype == dtype
+
+
+def test_boolean_arrays_count_as_0_and_1_and_what_has_an_array_keeps_its_dtype():
+    x, mask = leaf(3, dtype=np.float32), np.array([True, False, True])
+    for output in (x * mask, mask * x, F.multiply(mask, x)):
+        assert np.array_equal(output.data, x.data * mask.astype(np.float32))
+    assert F.mse_loss(x, mask).dtype == np.float32
+
+    class Held:
+        def __init__(self, array):
+            self.array = array
+
+        def __array__(self, dtype=None, copy=None):
+            return self.array
+
+    for value in (Held(np.ones(2)), [np.ones(2), np.zeros(2)], Tensor(np.ones(2))):
+        assert Tensor(value).dtype == np.float64
+    for value in (Held(np.ones(2, np.int64)), [np.ones(2, int)]):
+        with pytest.raises(TypeError, match="int64"):
+            Tensor(value)
+    assert Tensor([np.float64(1), np.int64(2), True]).dtype == Tensor(range(3)).dtype == np.float32
 
 
 def test_a_tensor_cannot_be_added_to_an_array_in_place():
@@ -116,14 +141,19 @@ def test_other_operators_and_methods():
     assert tensor.sum(axis=0, keepdims=True).shape == (1, 3)
 
 
-def test_comparisons_give_boolean_arrays_and_equality_is_identity():
+def test_comparisons_give_boolean_arrays_and_equality_is_refused():
     a, b = Tensor([1.0, 2.0, 3.0]), Tensor([2.0, 2.0, 2.0])
     assert (a < b).tolist() == [True, False, False]
     assert (a <= 2).tolist() == [True, True, False]
     assert (a > np.float32(2)).tolist() == [False, False, True]
     assert (a >= b).tolist() == [False, True, True]
-    assert a != Tensor(a)
     assert {a: 1}[a] == 1
+    assert a == a
+    assert a in (None, a)
+    assert a != None  # noqa: E711
+    for compare in (lambda: a == b, lambda: a != 2, lambda: a in [b], lambda: a == [1.0, 2.0, 3.0]):
+        with pytest.raises(TypeError, match=r"np\.array_equal"):
+            compare()
 
 
 def test_one_element_as_a_number():
@@ -139,13 +169,27 @@ def test_one_element_as_a_number():
         len(Tensor(1.0))
 
 
-def test_asarray_converts_when_asked():
-    array = normal(3)
-    tensor = Tensor(array)
-    assert np.asarray(tensor, dtype=np.float32).dtype == np.float32
-    assert not np.shares_memory(np.array(tensor), array)
-    with pytest.raises(ValueError):
-        np.array(tensor, dtype=np.float32, copy=False)
+def test_formats():
+    assert (
+        f"{Tensor(2.5):.3f} {leaf(1, 1).detach() * 0:+.1e} {Tensor([1.0])}"
+        == "2.500 +0.0e+00 Tensor([1.], dtype=float32)"
+    )
+    with pytest.raises(TypeError, match=r"one element, got shape \(2,\)"):
+        format(leaf(2), ".3f")
+
+
+@pytest.mark.parametrize("dumps", [copy.deepcopy, pickle.dumps])
+def test_leaves_can_be_copied_and_computed_tensors_cannot(dumps):
+    x = leaf(2)
+    x.sum().backward()
+    found = dumps(x) if dumps is not pickle.dumps else pickle.loads(dumps(x))
+    assert np.array_equal(found.data, x.data)
+    assert found.grad.tolist() == [1, 1]
+    assert dumps((x * 2).detach()) is not None
+    with pytest.raises(RuntimeError, match=r"detach\(\)"):
+        dumps(x * 2)
+    copy.copy(x * 2).sum().backward()  # shares the tape
+    assert x.grad.tolist() == [3, 3]
 
 
 def test_repr():
@@ -201,15 +245,10 @@ def test_grad_can_be_set():
     Tensor(np.ones(2)).grad = None
 
 
-@pytest.mark.parametrize("value", [np.ones(3), np.ones((2, 1)), [1.0, 2.0], 1.0], ids=repr)
+@pytest.mark.parametrize("value", [np.ones(3), np.ones(2, np.float32), [1.0, 2.0]], ids=repr)
 def test_grad_of_another_shape_or_type_is_refused(value):
     with pytest.raises(ValueError, match="grad must be None or an ndarray of shape \\(2,\\)"):
         leaf(2).grad = value
-
-
-def test_grad_of_another_dtype_is_refused():
-    with pytest.raises((TypeError, ValueError)):
-        leaf(2, dtype=np.float32).grad = np.ones(2)
 
 
 def test_grad_without_requires_grad_is_refused():
@@ -244,9 +283,7 @@ def test_backward_of_several_elements_needs_a_gradient():
     assert x.grad.tolist() == [[1]]
 
 
-@pytest.mark.parametrize(
-    "gradient", [np.ones(3), np.ones((1, 2)), np.ones(2, np.float32), np.ones(2, int), 1.0], ids=repr
-)
+@pytest.mark.parametrize("gradient", [np.ones((1, 2)), np.ones(2, np.float32), 1.0], ids=repr)
 def test_backward_with_a_gradient_that_does_not_fit(gradient):
     with pytest.raises(ValueError, match="gradient must have shape \\(2,\\) and dtype float64"):
         (leaf(2) * 2).backward(gradient)
@@ -266,6 +303,7 @@ def test_gradients_are_returned_and_not_accumulated():
     assert x.grad is y.grad is None
     assert np.array_equal(gradients(x * y, np.ones(2), [y, x])[0], x.data)
     assert gradients(Tensor(np.ones(2)), np.ones(2), [x]) == [None]
+    assert [g.tolist() for g in gradients(x * 2, np.ones(2), [x, x])] == [[2, 2], [2, 2]]
 
 
 # Scalars: NumPy turns results without axes into another type
@@ -313,5 +351,6 @@ def test_labels_and_indices_may_change_after_forward():
 def test_the_array_protocol_asked_directly():
     tensor = Tensor(np.ones(2, np.float32))
     assert tensor.__array__(np.float64).dtype == np.float64
+    assert not np.shares_memory(np.array(tensor), tensor.data)
     with pytest.raises(ValueError, match="Unable to avoid copy"):
         tensor.__array__(np.float64, copy=False)

@@ -18,16 +18,12 @@ def test_nearly_equal_values_are_approximate_with_their_difference(capsys):
     assert capsys.readouterr().out == "it: approximate: largest difference 9.54e-07\n"
 
 
-def test_the_difference_allowed_is_relative_to_the_largest_value():
+def test_the_difference_allowed_is_relative_to_the_largest_value_unless_that_is_zero():
     expect("it", [1000.0, 0.0], [1000.0, 1e-4], within=1e-6)
-    with pytest.raises(NotYet):
-        expect("it", [1.0, 0.0], [1.0, 1e-4], within=1e-6)
-
-
-def test_where_zero_is_right_the_difference_allowed_is_absolute():
     expect("it", [1e-7], [0.0], within=1e-6)
-    with pytest.raises(NotYet):
-        expect("it", [1e-5], [0.0], within=1e-6)
+    for value, right in (([1.0, 0.0], [1.0, 1e-4]), ([1e-5], [0.0])):
+        with pytest.raises(NotYet):
+            expect("it", value, right, within=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -57,10 +53,6 @@ def test_nothing_that_is_not_a_number_is_near(value):
         expect("it", value, np.ones_like(value), within=1e300)
 
 
-def test_missing_values_agree_with_missing_values():
-    expect("it", [np.nan, 1.0], [np.nan, 1.0])
-
-
 def test_require():
     require(True, "fine")
     with pytest.raises(NotYet, match="too few"):
@@ -75,14 +67,8 @@ def test_a_right_answer(capsys):
 def test_a_wrong_answer_is_shown(capsys):
     check("01.3", lambda gamma, depth: [1] * (depth + 1))
     assert capsys.readouterr().out == "not yet: gamma = 0 at 1 is 1, and should be 0\n"
-
-
-def test_an_answer_that_raises_is_shown_with_its_line(capsys):
-    def positions(gamma, depth):
-        return 1 / 0
-
-    check("01.3", positions)
-    assert capsys.readouterr().out == "not yet: ZeroDivisionError: division by zero (in positions: return 1 / 0)\n"
+    check("01.3", lambda gamma, depth: 1 / 0)
+    assert capsys.readouterr().out.startswith("not yet: ZeroDivisionError: division by zero (in <lambda>: ")
 
 
 @pytest.mark.parametrize("number", ["01.9", "00.1", "1.1", "01", 1.1, None, "01.1 ", "99.1"])

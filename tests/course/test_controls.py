@@ -48,7 +48,9 @@ def draw(calls):
 
 
 def test_the_figure_at_the_start_is_a_picture(shown, draw, calls):
+    before = plt.get_fignums()
     explore(draw, gamma=(0.5, 0.99, 0.01, 0.9), mode=["a", "b"])
+    assert plt.get_fignums() == before
     assert calls == [{"gamma": 0.9, "mode": "a"}]
     (picture, keywords), (controls, _) = shown.displayed
     assert picture.data.startswith(b"\x89PNG")
@@ -72,12 +74,6 @@ def test_moving_a_control_draws_again(shown, draw, calls, monkeypatch):
         {"gamma": 0.6, "depth": 7, "mode": "b"},
     ]
     assert len(shown.updates) == 3
-
-
-def test_figures_are_closed(shown, draw):
-    before = plt.get_fignums()
-    explore(draw, gamma=(0.5, 0.99, 0.01, 0.9))
-    assert plt.get_fignums() == before
 
 
 def test_without_ipywidgets_there_is_the_figure(shown, draw, monkeypatch):

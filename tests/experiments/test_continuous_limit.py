@@ -7,8 +7,6 @@ import pytest
 
 from mininet.experiments.continuous_limit import (
     Convergence,
-    Reference,
-    convergence,
     described,
     distance,
     is_first_order,
@@ -17,7 +15,7 @@ from mininet.experiments.continuous_limit import (
     residual_net,
     runge_kutta,
 )
-from mininet.experiments.linear_flow import psi
+from mininet.experiments.linear_maps.linear_flow import psi
 
 X0 = np.array([[1.0], [-2.0]])
 
@@ -104,20 +102,3 @@ def test_observed_orders():
 )
 def test_first_order_is_a_verdict(orders, is_first):
     assert is_first_order(orders) is is_first
-
-
-def test_convergence_to_the_own_equation_only():
-    depths = (64, 128, 256)
-    times = np.linspace(0, 1, 257)
-    second = np.array([1.0, *(float(psi(-3 * t, 0.5 / t)) for t in times[1:])])
-    closed = [Reference(values[:, None, None] * X0, 0.0) for values in (second, np.exp(-3 * times))]
-    momentum, residual = (
-        lambda depth: momentum_net(linear(-3.0), 0.5, depth),
-        lambda depth: residual_net(linear(-3.0), depth),
-    )
-    for exact, own, foreign in ((closed[0], momentum, residual), (closed[1], residual, momentum)):
-        found = convergence(own, exact, depths)
-        assert found.small == (1 / 64, 1 / 128, 1 / 256)
-        assert is_first_order(found.orders)
-        assert found.errors[-1] < 0.02
-        assert not is_first_order(convergence(foreign, exact, depths).orders)

@@ -8,7 +8,7 @@ from matplotlib.animation import FuncAnimation
 
 from mininet.__main__ import main
 from mininet.experiments import reproduce
-from mininet.experiments.claim import Claim, Options, Report
+from mininet.experiments.claim import Claim, Report
 
 SAVED = {
     "animations": ["crossing_flow.gif", "rings_flow.gif"],
@@ -71,11 +71,6 @@ def test_all_is_every_experiment_without_data_and_claims_are_counted(tmp_path, c
     assert numbers == "```\nthe numbers\n```"
     assert pictures == ["![drawn](drawn.png)", "![moving](moving.gif)\n"]
     assert pyplot.get_fignums() == figures
-
-
-def test_options_have_defaults():
-    assert Options().seeds is None
-    assert not Options().quick
 
 
 def test_what_is_missing_is_said(tmp_path, monkeypatch):

@@ -39,14 +39,14 @@ def assert_same_steps(ours, theirs):
         assert_same_bits(ours, theirs)
 
 
-@generated(12, setting=network_settings())
+@generated(8, setting=network_settings())
 def test_three_ways_to_the_same_bits(setting):
     reversible, checkpointed, stored = (step(setting.net("exact", way), setting) for way in WAYS)
     assert_same_steps(reversible, stored)
     assert_same_steps(checkpointed, stored)
 
 
-@generated(5, setting=network_settings())
+@generated(3, setting=network_settings())
 def test_stored_and_checkpointed_floats_are_the_same_bits(setting):
     assert_same_bits(*(step(setting.net("float", way), setting) for way in ("stored", "checkpointed")))
 
@@ -77,22 +77,13 @@ def test_gradients_are_those_of_ordinary_autodiff(kind, arithmetic, setting):
     assume(kind != "RevNet" or setting.shape[-1] % 2 == 0)
     assume(kind != "IResNet" or setting.block != "shift")  # whose slope the bound does not know
     setting = dataclasses.replace(setting, dtype=np.float64, learned_velocity=False)
-    nets = [setting.net(arithmetic, way, kind) for way in NETWORKS[kind].WAYS]
+    nets = [setting.net(arithmetic, way, kind) for way in NETWORKS[kind].BACKPROPS]
     expected = train_step(nets[0], setting.x, forward=network_recurrence(nets[0]))
     for net in nets:
         # without layers there is nothing but x_0, rounded to units in exact arithmetic
         tolerance = network_rounding(net, features=5) if setting.depth else 2.0**-40
         assume(tolerance < 1)
         assert_close(train_step(net, setting.x), expected, tolerance)
-
-
-@generated(3, setting=network_settings(gammas=st.just(0)))
-def test_without_momentum_it_is_the_residual_network(setting):
-    """v = 0 v + 1 f and x + v: what is multiplied by 0 and 1 and added to 0 keeps its bits."""
-    setting = dataclasses.replace(setting, learned_velocity=False)
-    momentum = step(setting.net("float", "stored"), setting)
-    residual = step(setting.net("float", "stored", kind="ResidualNet"), setting)
-    assert_same_bits(momentum, residual)
 
 
 @pytest.mark.parametrize("arithmetic", ["exact", "float"])

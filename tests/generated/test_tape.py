@@ -194,4 +194,4 @@ class TapeMachine(RuleBasedStateMachine):
             self.tracking.__exit__(None, None, None)
 
 
-test_any_expression_and_its_gradients = stateful(TapeMachine, share=8)
+test_any_expression_and_its_gradients = stateful(TapeMachine, share=5)

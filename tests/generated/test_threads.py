@@ -86,18 +86,6 @@ def test_a_training_step(arithmetic, way, setting):
     assert_same_bits(three, one)
 
 
-@generated(2, setting=network_settings(most_layers=6, scales=(1.0,)))
-def test_running_back(setting):
-    def compute():
-        net = setting.net("exact", "reversible")
-        x0, v0 = net.invert(net.run(setting.x, *setting.inputs), *setting.inputs)
-        return {"x": x0, "v": v0}
-
-    one, two, three = everywhere(compute)
-    assert_same_bits(two, one)
-    assert_same_bits(three, one)
-
-
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
 @generated(0.4, data=st.data(), dtype=dtypes)
 def test_operation(name, data, dtype):

@@ -36,25 +36,13 @@ def test_pullbacks_are_slopes(layer, shape):
 
 
 @every_layer
-def test_slopes_are_at_most_one(layer, shape):
-    x, s = (RANDOM.standard_normal(shape) for _ in range(2))
-    assert np.linalg.norm(layer.vjp(x)[1](s)[0]) <= np.linalg.norm(s)
-
-
-@every_layer
-def test_float32_stays(layer, shape):
+def test_slopes_are_at_most_one_and_float32_stays(layer, shape):
     layer = type(layer)(*(theta.astype(np.float32) for theta in layer.parameters))
-    x = RANDOM.standard_normal(shape).astype(np.float32)
+    x, s = (RANDOM.standard_normal(shape).astype(np.float32) for _ in range(2))
     value, pullback = layer.vjp(x)
-    by_x, by_parameters = pullback(x)
+    by_x, by_parameters = pullback(s)
+    assert np.linalg.norm(by_x) <= np.linalg.norm(s)
     assert {array.dtype for array in (value, layer(x), by_x, *by_parameters)} == {np.dtype(np.float32)}
-
-
-def test_a_pullback_does_not_mind_that_x_is_overwritten():
-    layer, x = Scale(-0.5), np.ones(3)
-    _, pullback = layer.vjp(x)
-    x[...] = 7
-    assert pullback(np.ones(3))[1][0] == 3
 
 
 def test_running_means_move_unless_it_is_a_replay():
@@ -86,6 +74,5 @@ def test_what_is_stored_answers_from_there():
     layer = Dense.random(2, RANDOM)
     point, elsewhere = RANDOM.standard_normal((2, 3, 2))
     stored = Stored(layer, point)
-    assert str(stored) == str(layer)
     assert np.array_equal(stored(elsewhere), layer(point))
     assert np.array_equal(stored.vjp(elsewhere)[1](point)[0], layer.vjp(point)[1](point)[0])

@@ -1,11 +1,13 @@
 """The direct method against the definition: tiles that overlap, bands, gaps between pixels, crops."""
 
+import itertools
+
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+from fences import fenced
 from hypothesis import given, settings
 from support import (
-    DTYPES,
     assert_unchanged,
     assert_within,
     convolution_arrays,
@@ -17,7 +19,7 @@ from support import (
 
 from mininet.kernels import direct, simd
 from mininet.kernels.convolution import convolve_gradients_reference, convolve_reference
-from mininet.kernels.direct import TILE_ROWS, TILE_VECTORS, copy_padded, partial_sums, rows_dividing, vectors_of
+from mininet.kernels.direct import copy_padded
 
 
 def compute(x, w, gradient, stride, padding):
@@ -32,7 +34,7 @@ def compute(x, w, gradient, stride, padding):
 
 def check(case, dtype, expect=in_float64):
     stride, padding = case[2:]
-    arrays = convolution_arrays(*case, dtype)
+    arrays = [fenced(array) for array in convolution_arrays(*case, dtype)]
     copies = [array.copy() for array in arrays]
     with guarded_buffers():
         found = compute(*arrays, stride, padding)
@@ -57,56 +59,51 @@ CASES = {
     "3x3, stride (3, 2)": ((7, 8), (3, 3), (3, 2), (0, 1)),
     "1x1, stride 2": ((5, 4), (1, 1), (2, 2), (0, 0)),
     "1x1, padding": ((2, 3), (1, 1), (1, 1), (1, 2)),
-    "1x3": ((3, 5), (1, 3), (1, 1), (0, 1)),
     "3x1, stride (1, 3)": ((5, 4), (3, 1), (1, 3), (1, 0)),
-    "5x5": ((4, 5), (5, 5), (1, 1), (2, 2)),
     "stride larger than the window": ((6, 7), (2, 1), (3, 3), (0, 1)),
     "padding wider than the window": ((2, 2), (2, 2), (1, 1), (3, 3)),
     "smaller than the stride": ((2, 1), (3, 3), (3, 3), (1, 1)),
-    "one pixel wide": ((5, 1), (3, 1), (1, 1), (1, 0)),
     "last pixels under no window": ((6, 6), (3, 3), (2, 2), (0, 0)),
 }
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@pytest.mark.parametrize(
+    ("case", "dtype"), [*((case, np.float64) for case in CASES), ("3x3", np.float32), ("3x3, stride 2", np.float32)]
+)
 def test_tiny_images_by_definition(case, dtype):
-    size, window, stride, padding = case
+    size, window, stride, padding = CASES[case]
     one = simd.lanes(np.float64)  # only half a vector of float32, so there this many input channels do not fit
     many = simd.lanes(dtype)
     check(((2, *size, one), (*window, one, many), stride, padding), dtype, by_definition)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("channels", [(1, 1), (3, 2), (5, 3), (-1, 1), (-1, 2), (-2, 3), (-3, 1), (7, 6), (17, 1)])
+@pytest.mark.parametrize(
+    ("channels", "dtype"), [*((c, np.float32) for c in ((3, 2), (5, 3), (-2, 3), (-3, 1))), ((-1, 6), np.float64)]
+)
 def test_channels(channels, dtype):
     # negative numbers count vectors; 3 and 6 vectors do not fill a tile of 2, or fill several
     c, k = (count if count > 0 else -count * simd.lanes(dtype) for count in (channels[0], -channels[1]))
     check(((2, 9, 10, c), (3, 3, c, k), (1, 1), (1, 1)), dtype)
 
 
-@pytest.mark.parametrize("width", [*range(1, 11), 15, 16, 17, 23, 33])
-def test_widths(width):
-    # the last tile of a row overlaps the one before, or is as narrow as the row
-    count = simd.lanes(np.float32)
-    check(((2, 3, width, count), (3, 3, count, count), (1, 1), (1, 1)), np.float32)
-    check(((2, 3, 2 * width + 1, count), (1, 3, count, 2 * count), (1, 2), (0, 1)), np.float32)
+L = simd.lanes(np.float32)
+LARGER = {  # (images, height, width); weights; stride; padding
+    **{
+        f"rows of {width}, whose last tile overlaps": ((2, 3, width), (3, 3), (1, 1), (1, 1)) for width in (1, 5, 9, 33)
+    },
+    "rows, stride 2": ((2, 3, 19), (1, 3), (1, 2), (0, 1)),
+    "no images": ((0, 9, 9), (3, 3), (1, 1), (1, 1)),
+    **{f"bands of {height} rows": ((1, height, 9), (3, 3), (1, 1), (1, 1)) for height in (8, 17)},
+    "bands, stride 2": ((3, 41, 9), (3, 3), (2, 1), (0, 1)),
+    "sums of 8 parts": ((11, 96, 9), (3, 3), (1, 1), (1, 1)),
+    "bands of one row": ((3, 9, 300), (3, 3), (1, 1), (1, 1)),
+}
 
 
-@pytest.mark.parametrize("height", [1, 2, 7, 8, 9, 16, 17, 41])
-@pytest.mark.parametrize("images", [0, 1, 3])
-def test_heights_and_batches(images, height):
-    # bands are 8 output rows high, and end with the image
-    count = simd.lanes(np.float32)
-    check(((images, height, 9, count), (3, 3, count, count), (1, 1), (1, 1)), np.float32)
-    check(((images, 2 * height + 1, 9, count), (3, 3, count, count), (2, 1), (0, 1)), np.float32)
-
-
-def test_large_images():
-    # sums of 8 parts, and rows of which a band has but one
-    count = simd.lanes(np.float32)
-    check(((11, 96, 9, count), (3, 3, count, count), (1, 1), (1, 1)), np.float32)
-    check(((3, 9, 300, count), (3, 3, count, count), (1, 1), (1, 1)), np.float32)
+@pytest.mark.parametrize("case", LARGER.values(), ids=LARGER)
+def test_sizes(case):
+    images, window, *rest = case
+    check(((*images, L), (*window, L, L), *rest), np.float32)
 
 
 @st.composite
@@ -124,12 +121,12 @@ def cases(draw):
 
 
 @given(cases())
-@settings(deadline=None, max_examples=120, derandomize=True)
+@settings(deadline=None, max_examples=25, derandomize=True)
 def test_generated_shapes(case):
     check(case, np.float64)
 
 
-@pytest.mark.parametrize(("around", "window"), [((-1, -1), 1), ((-1, 0), 3), ((2, -2), 3), ((0, -3), 5)])
+@pytest.mark.parametrize(("around", "window"), [((-1, -1), 1), ((2, -2), 3)])
 def test_negative_padding_leaves_pixels_out(around, window):
     # it comes up when a padding wider than the window is turned round
     count = simd.lanes(np.float64)
@@ -142,62 +139,17 @@ def test_negative_padding_leaves_pixels_out(around, window):
     assert_within(direct.weight_gradient(x, gradient, w.shape, (1, 1), around), expected[2], bounds[2])
 
 
-def test_other_pixels_do_not_matter():
-    # not even infinite ones
-    count = simd.lanes(np.float32)
-    x, w = normal((1, 12, 12, 3), np.float32, 1), normal((3, 3, 3, count), np.float32, 2)
-    arguments = w, (1, 1), (1, 1), (1, 12, 12, count)
-    before = direct.convolve(x, *arguments)
-    x[0, 5, 7] = np.inf
-    after = direct.convolve(x, *arguments)
-    same = np.ones((12, 12), bool)
-    same[4:7, 6:9] = False
-    assert after[0, same].tobytes() == before[0, same].tobytes()
-    assert not np.isfinite(after[0, ~same]).any()
-
-
 # Parts
 
 
-def test_tiny_fits_whole_vectors():
-    for dtype in DTYPES:
-        count = simd.lanes(dtype)
-        assert [k for k in range(3 * count + 1) if direct.fits(k, dtype)] == [count, 2 * count, 3 * count]
-
-
-def test_tiny_shapes_of_tiles():
-    for dtype in DTYPES:
-        count = simd.lanes(dtype)
-        assert [vectors_of(count * number, dtype) for number in (1, 2, 3, 4)] == [1, 2, 1, 2]
-    for vectors in (1, 2):
-        for channels in range(1, 70):
-            rows = rows_dividing(channels, vectors)
-            assert channels % rows == 0
-            assert rows * vectors <= TILE_ROWS * TILE_VECTORS
-            assert not any(channels % more == 0 for more in range(rows + 1, TILE_ROWS * TILE_VECTORS // vectors + 1))
-
-
-def test_tiny_partial_sums():
-    assert [partial_sums(items) for items in (0, 1, 2, 127, 511, 512, 1023, 1024, 10**6)] == [1, 1, 2, 2, 2, 4, 4, 8, 8]
-
-
-@pytest.mark.parametrize("columns", [1, 2])
-def test_tiny_panels(columns):
-    count = simd.lanes(np.float32)
-    matrix = normal((3, 2 * columns * count), np.float32)
-    panels = direct.in_panels(matrix, columns)
-    assert panels.shape == (2, 3, columns * count)
-    assert np.array_equal(np.concatenate(list(panels), axis=1), matrix)
-
-
-@pytest.mark.parametrize("top", [-7, -3, -1, 0, 1, 4, 6])
-@pytest.mark.parametrize("left", [-9, -4, -1, 0, 1, 3, 5, 9])
-@pytest.mark.parametrize("shape", [(1, 1), (3, 2), (4, 8), (9, 12)])
-def test_tiny_copy_padded(top, left, shape):
-    image, band = normal((4, 5, 3)), np.full((*shape, 3), np.nan)
+@pytest.mark.parametrize("shape", [(1, 1), (3, 2), (9, 12)])
+def test_tiny_copy_padded(shape):
+    image = normal((4, 5, 3))
     kept = image.copy()
-    copy_padded(image, band, top, left)
-    for i, j in np.ndindex(shape):
-        inside = 0 <= i + top < 4 and 0 <= j + left < 5
-        assert np.array_equal(band[i, j], image[i + top, j + left] if inside else np.zeros(3))
+    for top, left in itertools.product((-7, -3, 0, 1, 4), (-9, -1, 0, 3, 5)):
+        band = np.full((*shape, 3), np.nan)
+        copy_padded(image, band, top, left)
+        for i, j in np.ndindex(shape):
+            inside = 0 <= i + top < 4 and 0 <= j + left < 5
+            assert np.array_equal(band[i, j], image[i + top, j + left] if inside else np.zeros(3))
     assert_unchanged([image], [kept])

@@ -8,26 +8,24 @@ from mininet.kernels import buffers, elementwise, get_num_threads, set_num_threa
 from mininet.kernels.elementwise import gradient_where_positive, in_shares, positive_part
 
 LARGE = 2 * elementwise.ELEMENTS_WORTH_SHARING + 7
-by_size = pytest.mark.parametrize("size", [0, 1, 5, buffers.SMALLEST, LARGE])
+by_size = pytest.mark.parametrize("size", [0, 5, buffers.SMALLEST, LARGE])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("function", [np.add, np.subtract, np.multiply], ids=lambda function: function.__name__)
 @by_size
-def test_tiny_two_arrays(function, size, dtype):
+def test_tiny_two_arrays(size, dtype):
     a, b = normal(size, dtype, 1), normal(size, dtype, 2)
     kept = a.copy(), b.copy()
     with guarded_buffers():
-        found = in_shares(function, a, b)
+        found = in_shares(np.subtract, a, b)
     assert found.dtype == dtype
-    assert_unchanged([found, a, b], [function(a, b), *kept])
+    assert_unchanged([found, a, b], [a - b, *kept])
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3])
-def test_tiny_any_number_of_threads(threads):
+def test_tiny_more_threads():
     a, b = normal(LARGE), normal(LARGE, seed=1)
     before = get_num_threads()
-    set_num_threads(threads)
+    set_num_threads(3)
     try:
         assert np.array_equal(in_shares(np.add, a, b), a + b)
     finally:

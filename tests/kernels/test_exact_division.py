@@ -1,21 +1,17 @@
 """Multiplying by a fraction and keeping what is lost: division in float64, against Python's integers."""
 
+import contextlib
 import math
 
 import hypothesis.strategies as st
+import numba
 import numpy as np
 import pytest
-from exact_support import KINDS_OF_GAMMA, NEAR_ONE, F, as_rows, largest_buffer
+from exact_support import KINDS_OF_GAMMA, NEAR_ONE, F, as_rows, largest_remainder, step, undo_velocity
 from hypothesis import given, settings
 
 from mininet.kernels import exact
-from mininet.kernels.exact import (
-    MAX_DENOMINATOR,
-    step,
-    undo_velocity,
-)
-
-# Division in float64, against Python's integers
+from mininet.kernels.exact import MAX_DENOMINATOR
 
 LARGEST_VELOCITY = 3 * 2**61
 
@@ -43,12 +39,12 @@ def hard_velocities(n, d, random, count):
 
 
 def hard_pairs(gamma, count):
-    """Velocities and buffers that the forward product must be able to deal with."""
+    """Velocities and remainders that the forward product must be able to deal with."""
     random = np.random.default_rng(gamma.numerator)
-    largest = largest_buffer(gamma)
-    buffers = [0, largest, largest - 1, largest // 2, int(random.integers(0, largest, endpoint=True))]
+    largest = largest_remainder(gamma)
+    words = [0, largest, largest - 1, largest // 2, int(random.integers(0, largest, endpoint=True))]
     velocities = hard_velocities(gamma.numerator, gamma.denominator, random, count)
-    return [(v, b) for v in velocities for b in buffers if b >= 0]
+    return [(v, b) for v in velocities for b in words if b >= 0]
 
 
 def assert_products(pairs, gamma):
@@ -57,7 +53,8 @@ def assert_products(pairs, gamma):
     pairs = sorted(pairs, key=lambda pair: abs(pair[0]))  # blocks of small velocities are computed in another way
     x = np.zeros(len(pairs), np.int64)
     v, b = np.array([v for v, _ in pairs]), np.array([b for _, b in pairs], np.uint32)
-    step(x, v, b, np.zeros(len(pairs)), gamma)  # whether it is too large does not matter here
+    with contextlib.suppress(OverflowError):
+        step(x, v, b, np.zeros(len(pairs)), gamma)
     expected = [times(*pair, n, d) for pair in pairs]
     assert as_rows(v, b) == expected
     assert as_rows(x) == as_rows(v)
@@ -67,13 +64,8 @@ def assert_products(pairs, gamma):
 
 
 @pytest.mark.parametrize("gamma", KINDS_OF_GAMMA, ids=str)
-def test_tiny_products_at_the_edges(gamma):
-    assert_products(hard_pairs(gamma, 60), gamma)
-
-
-@pytest.mark.parametrize("gamma", KINDS_OF_GAMMA, ids=str)
-def test_products_that_are_hard_to_round(gamma):
-    assert_products(hard_pairs(gamma, 1000), gamma)
+def test_tiny_products_that_are_hard_to_round(gamma):
+    assert_products(hard_pairs(gamma, 60 if numba.config.DISABLE_JIT else 1000), gamma)
 
 
 @pytest.mark.parametrize("gamma", KINDS_OF_GAMMA, ids=str)
@@ -86,22 +78,13 @@ def test_tiny_products_of_the_largest_velocities_that_floats_can_divide(gamma):
         for middle in (largest, largest // divisor * divisor, 2**50):
             near = [sign * (middle + offset) for offset in range(-20, 21) for sign in (1, -1)]
             near = [v for v in near if abs(times(v, 0, factor, divisor)[0]) < 2**63]
-            pairs = [(v, b) for v in near for b in (0, largest_buffer(gamma) // divisor)]
+            pairs = [(v, b) for v in near for b in (0, largest_remainder(gamma) // divisor)]
             # and the b that brings the largest remainder, factor - 1
             pairs += [(v, (factor - 1 - v) * pow(divisor, -1, factor) % factor) for v in near]
             for some in ([pair for pair in pairs if abs(pair[0]) <= largest], pairs):
                 v, b = np.array([v for v, _ in some]), np.array([b for _, b in some], np.uint32)
                 exact._multiply(v, b, ratio, np.uint64(0), np.uint64(len(v)))
                 assert as_rows(v, b) == [times(*pair, factor, divisor) for pair in some]
-
-
-@pytest.mark.parametrize("gamma", KINDS_OF_GAMMA, ids=str)
-def test_tiny_product_of_single_numbers(gamma):
-    n, d = gamma.numerator, gamma.denominator
-    for v, b in hard_pairs(gamma, 20):
-        one_v, one_b = np.array([v]), np.array([b], np.uint32)
-        exact._multiply(one_v, one_b, exact._ratio(n, d), np.uint64(0), np.uint64(1))
-        assert (int(one_v[0]), int(one_b[0])) == times(v, b, n, d)
 
 
 @pytest.mark.parametrize("gamma", [NEAR_ONE, F(1, MAX_DENOMINATOR), F(1048572, 1048573)], ids=str)
@@ -116,16 +99,16 @@ def test_tiny_carries_just_below_a_multiple_on_the_way_back(gamma):
 
 
 @pytest.mark.parametrize("gamma", KINDS_OF_GAMMA, ids=str)
-def test_quotients_of_any_buffer_on_the_way_back(gamma):
+def test_quotients_of_any_word_on_the_way_back(gamma):
     # not only what a step has left behind: every b below 2^32, and velocities whose predecessor fits into 64 bits
     n, d = gamma.numerator, gamma.denominator
     random = np.random.default_rng(1)
     largest = LARGEST_VELOCITY * n // d - n
     velocities = [v for v in hard_velocities(n, d, random, 1000) if abs(v) <= largest]
     velocities += [sign * (largest - offset) for sign in (1, -1) for offset in (0, 1, n) if largest > offset]
-    buffers = [0, 1, 2**32 - 1, 2**32 - 2, 2**31, d, d - 1, int(random.integers(2**32))]
-    buffers += [2**32 // d * d - 1, 2**32 // d * d % 2**32]
-    pairs = [(v, b) for v in velocities for b in buffers]
+    words = [0, 1, 2**32 - 1, 2**32 - 2, 2**31, d, d - 1, int(random.integers(2**32))]
+    words += [2**32 // d * d - 1, 2**32 // d * d % 2**32]
+    pairs = [(v, b) for v in velocities for b in words]
     v, b = np.array([v for v, _ in pairs]), np.array([b for _, b in pairs], np.uint32)
     undo_velocity(v, b, np.zeros(len(pairs)), gamma)
     assert as_rows(v, b) == [times(*pair, d, n) for pair in pairs]
@@ -139,14 +122,14 @@ def test_quotients_of_any_buffer_on_the_way_back(gamma):
     d=st.integers(2, MAX_DENOMINATOR) | st.just(MAX_DENOMINATOR),
     unit=st.sampled_from(["1", "n", "d", "nd"]),
 )
-@settings(deadline=None, max_examples=1000, derandomize=True)
+@settings(deadline=None, max_examples=300, derandomize=True)
 def test_generated_products_and_their_neighbours(v, small, share, n, d, unit):
     gamma = F(1 + n % (d - 1), d)
     n, d = gamma.numerator, gamma.denominator
     unit = {"1": 1, "n": n, "d": d, "nd": n * d}[unit]
     v = int(math.copysign(abs(v) >> small, v)) if small > 10 else v
     v = v // unit * unit
-    largest = largest_buffer(gamma)
+    largest = largest_remainder(gamma)
     b = round(share * largest)
     pairs = [(v + i, max(0, min(largest, b + j))) for i in range(-8, 9) for j in (-1, 0, 1, 2)]
     assert_products([pair for pair in pairs if abs(pair[0]) <= LARGEST_VELOCITY], gamma)

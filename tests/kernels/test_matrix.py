@@ -1,9 +1,7 @@
 """The matrix product in pieces."""
 
-import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given, settings
 from support import DTYPES, assert_unchanged, assert_within, normal, strided
 
 from mininet.kernels import matrix
@@ -22,10 +20,7 @@ def check(a, b):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("operations", [None, 1], ids=["one piece", "pieces of 16 rows"])
-@pytest.mark.parametrize(
-    "sizes",
-    [(1, 1, 1), (3, 4, 5), (16, 3, 2), (17, 3, 2), (33, 1, 4), (0, 3, 2), (3, 2, 0), (256, 2, 3), (300, 2, 3)],
-)
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (17, 3, 2), (33, 1, 4), (0, 3, 2), (3, 2, 0), (300, 2, 3)])
 def test_tiny_product(monkeypatch, sizes, operations, dtype):
     if operations:
         monkeypatch.setattr(matrix, "OPERATIONS_PER_PIECE", operations)
@@ -41,33 +36,15 @@ def test_tiny_an_invalid_product_is_nan_without_a_warning(dtype):
         assert np.array_equal(product, [[np.nan], [4]], equal_nan=True)
 
 
-def test_tiny_product_over_nothing_is_zero():
-    assert np.array_equal(matrix_product(np.ones((3, 0)), np.ones((0, 2))), np.zeros((3, 2)))
-    assert np.array_equal(transposed_product(np.ones((0, 3)), np.ones((0, 2))), np.zeros((3, 2)))
-
-
-@given(*(st.integers(0, 40) for _ in range(3)))
-@settings(deadline=None, max_examples=30, derandomize=True)
-def test_generated_shapes(rows, inner, columns):
-    check(normal((rows, inner), seed=1), normal((inner, columns), seed=2))
-
-
-def test_more_rows_than_one_piece():
-    inner, columns = 256, 64
-    rows = 2 * (matrix.OPERATIONS_PER_PIECE // (2 * inner * columns)) + 5
-    check(normal((rows, inner), np.float32, 1), normal((inner, columns), np.float32, 2))
-    check(normal((inner, rows), np.float32, 1), normal((rows, columns), np.float32, 2))
-
-
-@pytest.mark.parametrize("rows", [0, 1, 15, 16, 17, 255, 256, 257, 1000, 10_000])
 @pytest.mark.parametrize("pairs", [1, 100, 64 * 64])
-def test_tiny_pieces_depend_on_the_sizes_only(rows, pairs):
-    piece = matrix._piece(rows, pairs)
-    assert piece % 16 == 0
-    assert piece > 0
-    assert -(-rows // piece) <= matrix.MOST_PIECES
-    # a piece is not smaller than it is worth, but for what rounding to 16 rows takes away
-    assert rows <= piece or 2 * (piece + 16) * pairs >= matrix.OPERATIONS_PER_PIECE
+def test_tiny_pieces_depend_on_the_sizes_only(pairs):
+    for rows in (0, 1, 16, 17, 257, 1000, 10_000):
+        piece = matrix._piece(rows, pairs)
+        assert piece % 16 == 0
+        assert piece > 0
+        assert -(-rows // piece) <= matrix.MOST_PIECES
+        # a piece is not smaller than it is worth, except for what rounding to 16 rows takes away
+        assert rows <= piece or 2 * (piece + 16) * pairs >= matrix.OPERATIONS_PER_PIECE
 
 
 def test_tiny_arrays_that_are_not_contiguous():
@@ -85,9 +62,7 @@ def test_tiny_inputs_stay_as_they_are():
     assert not any(np.shares_memory(new, old) for new in products for old in arrays)
 
 
-@pytest.mark.parametrize("rows", [3, 1])
-def test_inner_sizes_must_agree(rows):
-    with pytest.raises(ValueError, match="as many columns"):
-        matrix_product(np.ones((rows, 3)), np.ones((4, 2)))
-    with pytest.raises(ValueError, match="equally many rows"):
-        transposed_product(np.ones((2 * rows, 3)), np.ones((4, 2)))
+def test_inner_sizes_must_agree():
+    for product in (matrix_product, transposed_product):
+        with pytest.raises(ValueError):
+            product(np.ones((1, 3)), np.ones((4, 2)))

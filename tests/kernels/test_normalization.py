@@ -15,7 +15,7 @@ from mininet.kernels.normalization import (
 )
 
 EPS = 1e-5
-SHAPES = [(2, 1), (5, 3), (12, 2), (3, 8), (16, 3), (20, 3)]
+SHAPES = [(2, 1), (5, 3), (12, 2), (20, 3)]
 
 
 def make(shape, dtype):
@@ -32,10 +32,7 @@ def factors(x):
 
 CUTS = {
     "one group": (2**15, 256),
-    "one group, narrow": (2**15, 0),
-    "groups of 1 row": (1, 0),
     "groups of 1 wide row": (1, 256),
-    "groups of some rows": (8, 0),
     "groups of some rows, 2 or 4 side by side": (24, 12),
 }
 
@@ -49,14 +46,7 @@ def groups(request, monkeypatch):
 
 @pytest.mark.parametrize(
     ("shape", "wide", "expected"),
-    [
-        ((16, 3), 256, (1, 48)),
-        ((16, 3), 12, (4, 12)),
-        ((16, 3), 11, (8, 6)),
-        ((12, 2), 256, (3, 8)),
-        ((5, 3), 256, (5, 3)),
-        ((8, 300), 256, (8, 300)),
-    ],
+    [((16, 3), 256, (1, 48)), ((16, 3), 11, (8, 6)), ((12, 2), 256, (3, 8)), ((8, 300), 256, (8, 300))],
 )
 def test_tiny_rows_side_by_side(monkeypatch, shape, wide, expected):
     monkeypatch.setattr(normalization, "WIDE", wide)
@@ -79,26 +69,6 @@ def test_tiny_batch_statistics(shape, dtype):
     bound = (len(x) + 4) * np.finfo(np.float64).eps * np.abs(exact).max(axis=0, initial=1) ** 2
     assert_within(mean, exact.mean(axis=0), bound)
     assert_within(variance, exact.var(axis=0), 4 * bound)
-
-
-@pytest.mark.parametrize("rows", [-1, 0, 1, 7])
-def test_statistics_of_several_groups(rows):
-    group = normalization.ELEMENTS_PER_GROUP // 16
-    x = normal((4 * group + rows, 16), np.float32) + np.float32(1000)
-    mean, variance = batch_statistics(x)
-    exact = x.astype(np.float64)
-    # float32 sums, or E x^2 - (E x)^2, would be off by 1e-4 and more; float64 ones by m eps |x|
-    assert_within(mean, exact.mean(axis=0), len(x) * np.finfo(np.float64).eps * 1000)
-    assert_within(variance, exact.var(axis=0), len(x) * np.finfo(np.float64).eps * 2000)
-
-
-def test_variance_far_from_zero_is_not_lost_to_cancellation():
-    # of a mean of 1e7 each group knows its own up to size * eps * 1e7; E x^2 - (E x)^2 would be off by eps * 1e14
-    size = normalization.ELEMENTS_PER_GROUP // 64
-    x = normal((5 * size, 64)) + 1e7
-    _, variance = batch_statistics(x)
-    off = size * np.finfo(np.float64).eps * 1e7
-    assert_within(variance, (x - 1e7).var(axis=0), 4 * off + off**2)
 
 
 @pytest.mark.usefixtures("groups")
@@ -141,28 +111,23 @@ def test_tiny_gradients_in_training(shape, dtype):
     assert_within(dx, expected[0], bound)
 
 
-@pytest.mark.usefixtures("groups")
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_tiny_input_gradient_in_evaluation(dtype):
+def test_tiny_input_gradient_in_evaluation():
     # mean and variance are constants, so the Jacobian is diagonal; two products are rounded
-    x, weight, bias, gradient = make((5, 3), dtype)
+    x, weight, bias, gradient = make((5, 3), np.float64)
     mean, inverse = factors(x)
+    expected = gradient * inverse * weight
     dx = normalize_input_gradient(x, gradient, mean, inverse, weight, bias)
-    assert dx.dtype == dtype
-    exact = gradient.astype(np.float64) * inverse.astype(np.float64) * weight
-    assert_within(dx, exact, np.finfo(dtype).eps * np.abs(exact) * 1.01)
+    assert_within(dx, expected, np.finfo(np.float64).eps * np.abs(expected) * 1.01)
 
 
-def test_tiny_training_gradient_has_no_component_along_constants_and_x():
-    # adding a constant to a channel, or scaling it, does not change the output (for eps = 0)
-    x, weight, bias, gradient = make((12, 2), np.float64)
+def test_statistics_of_several_groups():
+    group = normalization.ELEMENTS_PER_GROUP // 16
+    x = normal((4 * group + 7, 16), np.float32) + np.float32(1000)
     mean, variance = batch_statistics(x)
-    arguments = x, gradient, mean, 1 / np.sqrt(variance), weight, bias
-    parameter_gradients = normalize_parameter_gradients(*arguments)
-    dx = normalize_input_gradient(*arguments, parameter_gradients=parameter_gradients)
-    scale = 100 * np.finfo(np.float64).eps * np.abs(dx).sum(axis=0) * np.abs(x).max()
-    assert_within(dx.sum(axis=0), np.zeros(2), scale)
-    assert_within((dx * x).sum(axis=0), np.zeros(2), scale)
+    exact = x.astype(np.float64)
+    # float32 sums, or E x^2 - (E x)^2, would be off by 1e-4 and more; float64 ones by m eps |x|
+    assert_within(mean, exact.mean(axis=0), len(x) * np.finfo(np.float64).eps * 1000)
+    assert_within(variance, exact.var(axis=0), len(x) * np.finfo(np.float64).eps * 2000)
 
 
 # With the ReLU that follows
@@ -183,8 +148,7 @@ def ordinary(shape, dtype):
 
 @pytest.mark.usefixtures("groups")
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", [(5, 3), (12, 2), (16, 3), (24, 8)])
-@pytest.mark.parametrize("given", [with_zeros, ordinary], ids=lambda function: function.__name__)
+@pytest.mark.parametrize(("given", "shape"), [(with_zeros, (12, 2)), (with_zeros, (5, 3)), (ordinary, (24, 8))])
 def test_tiny_relu_in_the_same_pass_changes_no_bit(given, shape, dtype):
     x, gradient, *others = given(shape, dtype)
     plain = normalize(x, *others)
@@ -205,30 +169,6 @@ def test_tiny_relu_in_the_same_pass_changes_no_bit(given, shape, dtype):
         dx = normalize_input_gradient(x, gradient, *others, True, sums)
         assert dx.dtype == dtype
         assert np.array_equal(dx, normalize_input_gradient(x, passed, *others, False, sums))
-
-
-def test_relu_in_the_same_pass_on_whole_vectors():
-    x, gradient, *others = ordinary((4096, 48), np.float32)
-    plain = normalize(x, *others)
-    passed = np.where(plain > 0, gradient, np.float32(0))
-    assert normalize(x, *others, True).tobytes() == np.maximum(plain, 0).tobytes()
-    sums = normalize_parameter_gradients(x, passed, *others)
-    for one, other in zip(normalize_parameter_gradients(x, gradient, *others, True), sums, strict=True):
-        assert one.tobytes() == other.tobytes()
-    dx = normalize_input_gradient(x, gradient, *others, True, sums)
-    assert dx.tobytes() == normalize_input_gradient(x, passed, *others, False, sums).tobytes()
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_tiny_nan_passes_through_the_relu(dtype):
-    x, gradient, *others = ordinary((12, 4), dtype)
-    x[3, 1] = x[5, 2] = np.nan
-    out = normalize(x, *others, True)
-    assert np.array_equal(np.isnan(out), np.isnan(x))
-    dx = normalize_input_gradient(x, gradient, *others, True)
-    assert np.array_equal(np.isnan(dx), np.isnan(x))
-    by_weight, _ = normalize_parameter_gradients(x, gradient, *others, True)
-    assert np.array_equal(np.isnan(by_weight), [False, True, True, False])
 
 
 @pytest.mark.parametrize("relu", [False, True])

@@ -3,6 +3,7 @@
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+from fences import fenced
 from hypothesis import given, settings
 from support import (
     DTYPES,
@@ -11,7 +12,6 @@ from support import (
     convolution_arrays,
     guarded_buffers,
     in_float64,
-    normal,
     product_bounds,
 )
 
@@ -20,7 +20,7 @@ from mininet.kernels import patches
 
 def check(case, dtype):
     stride, padding = case[2:]
-    x, w, gradient = arrays = convolution_arrays(*case, dtype)
+    x, w, gradient = arrays = [fenced(array) for array in convolution_arrays(*case, dtype)]
     copies = [array.copy() for array in arrays]
     with guarded_buffers():
         found = (
@@ -37,10 +37,11 @@ def check(case, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("window", [(1, 1), (1, 3), (2, 2), (3, 3), (5, 5)], ids=str)
-@pytest.mark.parametrize("stride", [(1, 1), (2, 2), (3, 1)], ids=str)
-@pytest.mark.parametrize("channels", [(1, 1), (3, 8), (8, 5), (16, 16)], ids=str)
-def test_windows_strides_and_channels(channels, stride, window, dtype):
+@pytest.mark.parametrize(
+    ("window", "stride", "channels"),
+    [((1, 1), (2, 2), (3, 8)), ((1, 3), (1, 1), (8, 5)), ((3, 3), (3, 1), (1, 1)), ((5, 5), (2, 2), (16, 16))],
+)
+def test_windows_strides_and_channels(window, stride, channels, dtype):
     for images, padding in ((0, (0, 0)), (1, (2, 1)), (3, (3, 3))):
         check(((images, 7, 6, channels[0]), (*window, *channels), stride, padding), dtype)
 
@@ -56,7 +57,7 @@ def cases(draw):
 
 
 @given(cases(), st.integers(1, 200_000))
-@settings(deadline=None, max_examples=100, derandomize=True)
+@settings(deadline=None, max_examples=40, derandomize=True)
 def test_generated_shapes_and_pieces(case, patch_bytes):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(patches, "PATCH_BYTES", patch_bytes)
@@ -69,14 +70,3 @@ def test_tiny_images_of_a_piece(monkeypatch):
         monkeypatch.setattr(patches, "PATCH_BYTES", patch_bytes)
         assert patches._images_per_piece((5, 2, 3, 7), (3, 3, 2, 7), 8) == images
     assert patches._pieces(1, 3, 4) == [slice(4, 8), slice(8, 12)]
-
-
-def test_tiny_gather_and_scatter_are_transposes():
-    # <P x, q> = <x, P^T q>, exactly in integers
-    window = (2, 3), (2, 1), (1, 2)
-    shape = (2, 2, 6, 2, 3, 2)
-    x, q = np.round(5 * normal((2, 4, 4, 2), seed=1)), np.round(5 * normal(shape, seed=2))
-    gathered, scattered = np.full(shape, np.nan), np.zeros(x.shape)
-    patches._gather_patches(x, gathered, *window[1], *window[2])
-    patches._scatter_patches(q, scattered, *window[1], *window[2])
-    assert (gathered * q).sum() == (x * scattered).sum() != 0

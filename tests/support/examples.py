@@ -13,7 +13,7 @@ import pathlib
 from hypothesis import HealthCheck, given, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-LONG = 25
+LONG = 50
 """How many examples the long form tries for each one of the suite."""
 
 TRIED = collections.Counter()
@@ -29,8 +29,8 @@ def register_profiles():
     """Make the profiles known, and "suite" the one that is used without ``--hypothesis-profile``."""
     # how long drawing takes, and whether it is even, depends on what else the machine does
     common = {"deadline": None, "print_blob": True, "suppress_health_check": [HealthCheck.too_slow]}
-    settings.register_profile("suite", max_examples=6, derandomize=True, **common)
-    settings.register_profile("long", max_examples=6 * LONG, **common)
+    settings.register_profile("suite", max_examples=3, derandomize=True, **common)
+    settings.register_profile("long", max_examples=3 * LONG, **common)
     settings.load_profile("suite")
 
 

@@ -98,6 +98,23 @@ def reduction(name, truth, shape, terms, empty=(), domain=anything, **settings):
     )
 
 
+CONDITION = np.array([[True, False, True], [False, False, True]])
+
+
+def where(a, b, condition, label=""):
+    return Case("where", (a, b), lambda a, b: F.where(condition, a, b), lambda a, b: np.where(condition, a, b), label)
+
+
+def swapped_parts(split, concatenate, cuts, axis):
+    """Cut in parts, and joined again in the reverse order."""
+    return lambda a: concatenate(split(a, cuts, axis)[::-1], axis)
+
+
+def splitting(cuts, axis):
+    functions = [swapped_parts(*pair, cuts, axis) for pair in ((F.split, F.concatenate), (np.split, np.concatenate))]
+    return Case("split", ((4, 3),), *functions, f"{cuts} axis {axis}", empty=((4, 0),) if axis == 0 else ())
+
+
 def indexing(index, label, empty=()):
     return Case("getitem", ((4, 3, 2),), lambda a: F.getitem(a, index), lambda a: a[index], label, terms=1, empty=empty)
 
@@ -155,8 +172,14 @@ def softmax_truth(a):
 LABELS = np.array([2, 0, 2])
 
 
-def cross_entropy_truth(logits):
-    return -np.mean([np.log(softmax_truth(row)[label]) for row, label in zip(logits, LABELS, strict=True)])
+def cross_entropy_truth(logits, labels=LABELS):
+    return -np.mean([np.log(softmax_truth(row)[label]) for row, label in zip(logits, labels, strict=True)])
+
+
+def smoothed_cross_entropy_truth(logits, share=0.25, each=False):
+    targets = (1 - share) * np.eye(logits.shape[1])[LABELS] + share / logits.shape[1]
+    losses = -(targets * np.log(softmax_truth(logits))).sum(axis=1)
+    return losses if each else losses.mean()
 
 
 def conv(x, weight, label, bias=False, stride=(1, 1), padding=(0, 0), given=None, empty=()):
@@ -207,6 +230,13 @@ CASES = [
     unary("relu", lambda a: np.where(a > 0, a, 0), apart),
     unary("tanh", np.tanh),
     unary("sigmoid", lambda a: 1 / (1 + np.exp(-a))),
+    unary("silu", lambda a: a / (1 + np.exp(-a))),
+    unary("softplus", lambda a: np.log(1 + np.exp(a))),
+    unary("logsigmoid", lambda a: -np.log(1 + np.exp(-a))),
+    unary("leaky_relu", lambda a: np.where(a > 0, a, 0.01 * a), apart),
+    unary("leaky_relu", lambda a: np.where(a > 0, a, -0.5 * a), apart, label="slope -0.5", slope=-0.5),
+    unary("clip", lambda a: np.clip(a, -0.1, 0.2), apart, min=-0.1, max=0.2),
+    unary("clip", lambda a: np.maximum(a, 0.1), apart, label="below", min=0.1),
     unary("power", lambda a: a * a, label="2", exponent=2),
     unary("power", lambda a: a * a * a, label="3", exponent=3),
     unary("power", lambda a: a * a * a * a, label="4", exponent=4),
@@ -235,6 +265,14 @@ CASES = [
     reduction("max", np.max, (2, 3, 2), 1, empty=((0, 3, 2),), domain=apart, axis=1),
     reduction("max", np.max, (2, 3, 2), 1, empty=((2, 3, 0),), domain=apart, axis=(0, 1), keepdims=True),
     reduction("max", np.max, (), 1, domain=apart),
+    reduction("min", np.min, (2, 3), 1, domain=apart),
+    reduction("min", np.min, (2, 3, 2), 1, empty=((0, 3, 2),), domain=apart, axis=(1, -1), keepdims=True),
+    reduction("var", np.var, (2, 3), 8),
+    reduction("var", np.var, (2, 3, 2), 6, empty=((2, 3, 0),), axis=(0, 1), keepdims=True, ddof=1),
+    # selection
+    where((2, 3), (2, 3), CONDITION),
+    where((3,), (2, 1), CONDITION, "broadcast"),
+    where((), (3,), True, "one condition"),
     # shapes and indices
     Case("reshape", ((2, 6),), lambda a: F.reshape(a, 3, 4), lambda a: a.reshape(3, 4), "numbers"),
     Case(
@@ -279,6 +317,11 @@ CASES = [
         empty=((0, 1), (0, 3)),
     ),
     Case("concatenate", ((2, 1),), lambda a: F.concatenate(iter([a])), np.array, "one"),
+    Case("stack", ((2, 3),) * 3, lambda *parts: F.stack(parts), lambda *parts: np.stack(parts), empty=((0, 2),) * 3),
+    Case("stack", ((2, 3),) * 2, lambda *p: F.stack(p, axis=-1), lambda *p: np.stack(p, axis=-1), "last axis"),
+    Case("stack", ((),) * 2, lambda *parts: F.stack(parts), lambda *parts: np.stack(parts), "of scalars"),
+    splitting(2, 0),
+    splitting([1, 1], -1),
     # matrix products
     matmul((3, 4), (4, 2), empty=((0, 4), (4, 2))),
     matmul((4,), (4,)),
@@ -355,19 +398,56 @@ CASES = [
     Case("log_softmax", ((3, 4),), F.log_softmax, lambda a: np.log(softmax_truth(a)), terms=4, empty=((0, 4),)),
     Case("log_softmax", ((2, 2, 3),), F.log_softmax, lambda a: np.log(softmax_truth(a)), "3 axes", terms=3),
     Case("softmax", ((3, 4),), F.softmax, softmax_truth, terms=4, empty=((0, 4),)),
+    Case(
+        "log_softmax",
+        ((2, 3, 2),),
+        lambda a: F.log_softmax(a, axis=1),
+        lambda a: np.log(softmax_truth(a.swapaxes(1, 2))).swapaxes(1, 2),
+        "middle axis",
+        terms=3,
+    ),
+    Case("softmax", ((3, 4),), lambda a: F.softmax(a, 0), lambda a: softmax_truth(a.T).T, "first axis", terms=3),
     Case("cross_entropy", ((3, 4),), lambda a: F.cross_entropy(a, LABELS), cross_entropy_truth, terms=7),
+    Case(
+        "cross_entropy",
+        ((3, 4),),
+        lambda a: F.cross_entropy(a, LABELS, 0.25),
+        smoothed_cross_entropy_truth,
+        "smoothed",
+        terms=16,
+    ),
+    Case(
+        "cross_entropy",
+        ((3, 4),),
+        lambda a: F.cross_entropy(a, [2, -9, 2], ignore_index=-9),
+        lambda a: cross_entropy_truth(a[::2], LABELS[::2]),
+        "with a row ignored",
+        terms=7,
+    ),
+    Case(
+        "cross_entropy",
+        ((3, 4),),
+        lambda a: F.cross_entropy(a, LABELS, reduction="sum"),
+        lambda a: 3 * cross_entropy_truth(a),
+        "sum",
+        terms=7,
+    ),
+    Case(
+        "cross_entropy",
+        ((3, 4),),
+        lambda a: F.cross_entropy(a, LABELS, 0.1, 0, "none"),
+        lambda a: smoothed_cross_entropy_truth(a, 0.1, each=True) * (LABELS != 0),
+        "of each row",
+        terms=8,
+    ),
     Case("mse_loss", ((2, 3), (2, 3)), F.mse_loss, lambda a, b: np.mean((a - b) ** 2), terms=6),
 ]
 
 BROADCAST_SHAPES = [
-    ((2, 3), (3,)),
     ((2, 1), (1, 3)),
     ((2, 3, 2), (3, 1)),
     ((), (2, 3)),
-    ((1,), (3,)),
     ((1, 1), ()),
-    ((2, 1, 3), (1, 2, 1)),
-    ((1, 3), (2, 3)),
     ((0, 3), (1,)),
 ]
 

@@ -24,7 +24,7 @@ NETWORK_MODES = [
     (name, arithmetic, way)
     for name, kind in NETWORKS.items()
     for arithmetic in kind.ARITHMETICS
-    for way in kind.WAYS
+    for way in kind.BACKPROPS
 ]  # fmt: skip
 INVERTIBLE = [(name, arithmetic) for name, arithmetic, way in NETWORK_MODES if way == "reversible"]
 NETWORK_STATE_BYTES = {

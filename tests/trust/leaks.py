@@ -4,42 +4,37 @@ Prints, as JSON, what was counted before and after.
 """
 
 import argparse
+import collections
 import ctypes
 import gc
 import json
 import os
 import pathlib
 import sys
-from collections import Counter
 
 import numpy as np
 
 from mininet import MomentumNet, Tensor, manual_seed, nn, optim, track_memory
 from mininet import functional as F
-from mininet.autodiff.tape import Record, Slot
+from mininet.autodiff.tape import Record
 from mininet.datasets import Batches, augmentation
-from mininet.experiments import image_training
+from mininet.experiments.images import image_training
 from mininet.kernels import buffers
 
 STEPS, WARM_UP = 5000, 300
-"""Between the two countings, and before the first."""
+"""Between the two countings, and before the first: for a while, NumPy keeps ever more memory for shapes of arrays."""
 
 
 def census(tracker):
-    """What lives now, after a collection of garbage.
-
-    tracker : a `MemoryTracker` that has been open from the start, and so knows all arrays reported since
-    """
+    """What lives now; the `MemoryTracker` has been open from the start, and so knows all arrays reported since."""
     gc.collect()
-    objects = Counter(type(each) for each in gc.get_objects())
+    objects = collections.Counter(type(each) for each in gc.get_objects())
     status = pathlib.Path("/proc/self/status").read_text()
     return {
         "tensors": sum(count for kind, count in objects.items() if issubclass(kind, Tensor)),
         "records": objects[Record],
-        "slots": objects[Slot],
-        "tracked objects": sum(objects.values()),
         "blocks of memory": sys.getallocatedblocks(),
-        "arrays": len(tracker._buffers),
+        "arrays": len(tracker._allocations),
         "bytes in arrays": tracker.current_bytes,
         "idle bytes": buffers.idle_bytes(),
         "file handles": len(os.listdir("/proc/self/fd")),
@@ -47,10 +42,10 @@ def census(tracker):
     }
 
 
-def watch(step, steps=STEPS):
+def watch(step, steps, warm_up):
     """The census after a warm-up and after so many more steps."""
     with track_memory() as tracker:
-        for _ in range(WARM_UP):
+        for _ in range(warm_up):
             step()
         census(tracker)  # the first one makes its own
         before = census(tracker)
@@ -59,25 +54,24 @@ def watch(step, steps=STEPS):
         return before, census(tracker)
 
 
+def block():
+    return nn.Sequential(nn.Conv2d(8, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(), nn.Dropout(0.1))
+
+
+def prepared(images, random):
+    return augmentation.normalized(augmentation.shifted(images, random, 1), [0.5] * 3, [0.3] * 3)
+
+
 def training_step(way):
     """A step of a small classifier in exact arithmetic, with all that a training has."""
     manual_seed(0)
-    net = nn.Sequential(
-        nn.Conv2d(3, 8, 3, padding=1),
-        MomentumNet([block() for _ in range(2)], gamma=0.9, arithmetic="exact", backprop=way),
-        nn.GlobalAvgPool2d(),
-        nn.Linear(8, 10),
-    )
+    momentum_net = MomentumNet([block() for _ in range(2)], gamma=0.9, arithmetic="exact", backprop=way)
+    net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), momentum_net, nn.GlobalAvgPool2d(), nn.Linear(8, 10))
     optimizer = optim.SGD(net.parameters(), 0.05, momentum=0.9)
     schedule = optim.CosineDecay(optimizer, STEPS + WARM_UP)
     split = image_training.load("digits")
     batches = Batches(split.train_images[:64], split.train_labels[:64], 8, transform=prepared, prefetch=1)
-
-    def endless():
-        while True:
-            yield from batches
-
-    feed = endless()
+    feed = (batch for _ in iter(int, 1) for batch in batches)  # without end
 
     def step():
         images, labels = next(feed)
@@ -89,42 +83,21 @@ def training_step(way):
     return step
 
 
-def block():
-    return nn.Sequential(nn.Conv2d(8, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(), nn.Dropout(0.1))
-
-
-def prepared(images, random):
-    return augmentation.normalized(augmentation.shifted(images, random, 1), [0.5] * 3, [0.3] * 3)
-
-
 def leaking_step(kind):
     """A step that keeps one thing of a kind each time."""
     weight, kept = Tensor(np.ones(1, np.float32), requires_grad=True), []
     allocate = ctypes.CDLL(None).malloc
     allocate.restype = ctypes.c_void_p
-
-    def step():
-        if kind == "tensor":
-            kept.append(Tensor(np.ones(1, np.float32)))
-        elif kind == "tape":
-            kept.append((weight * weight).slot)
-        elif kind == "array":
-            kept.append((weight * 2).data)
-        elif kind == "idle buffer":
-            buffers.empty(buffers.SMALLEST + len(kept), np.uint8)
-            kept.append(None)
-        elif kind == "object":
-            kept.append(object())
-        elif kind == "cycle":
-            kept.append([kept])
-        elif kind == "bytes of C":
-            ctypes.memset(allocate(4096), 1, 4096)
-        elif kind == "file handle":
-            kept.append(os.open(os.devnull, os.O_RDONLY) if len(kept) < 500 else 0)
-        else:
-            assert kind == "nothing"
-
-    return step
+    leak = {
+        "nothing": lambda: None,
+        "tensor": lambda: Tensor(np.ones(1, np.float32)),
+        "tape": lambda: (weight * weight).slot,
+        "idle buffer": lambda: len(buffers.empty(buffers.SMALLEST + len(kept), np.uint8)),
+        "object": object,
+        "bytes of C": lambda: ctypes.memset(allocate(2**16), 1, 2**16),
+        "file handle": lambda: os.open(os.devnull, os.O_RDONLY),
+    }[kind]
+    return lambda: kept.append(leak())
 
 
 if __name__ == "__main__":
@@ -134,4 +107,5 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, default=STEPS)
     options = parser.parse_args()
     make = {"train": training_step, "leak": leaking_step}[options.job]
-    json.dump({name: watch(make(name), options.steps) for name in options.names}, sys.stdout)
+    warm_ups = collections.defaultdict(lambda: 40, {options.names[0]: WARM_UP})
+    json.dump({name: watch(make(name), options.steps, warm_ups[name]) for name in options.names}, sys.stdout)

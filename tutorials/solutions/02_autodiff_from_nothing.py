@@ -56,4 +56,4 @@ LOGSUMEXP = Operation("logsumexp", logsumexp, lambda saved, gradient, needs: log
 
 
 def logsumexp_of_tensor(x):
-    return apply(LOGSUMEXP, x)
+    return LOGSUMEXP(x)

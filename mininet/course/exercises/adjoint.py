@@ -1,5 +1,7 @@
 """Exercises of notebook 07, Backprop without activations."""
 
+from functools import partial
+
 import numpy as np
 
 from ... import MomentumNet, Tensor, manual_seed, nn
@@ -7,7 +9,7 @@ from ...autodiff.gradcheck import STEP
 from ...grader import grade
 from ...grader.layers import Dense
 from ...grader.reference import UNIT, adjoint, multiply, run
-from ..checking import expect, require
+from ..checking import NotYet, expect, is_near, require, returned
 
 GAMMA = 0.9
 ROUNDING = 1e-12
@@ -31,29 +33,18 @@ def exercise_1(adjoint_of_variant):
         by_x, by_parameters = pullbacks[n]((1 - GAMMA) * q)
         of_the_rule, without_factor = p + pullbacks[n]((1 - GAMMA) * (p + q))[0], p + pullbacks[n](q)[0]
         without_x, without_f, p, q = GAMMA * q, GAMMA * q + p, p + by_x, GAMMA * q + p + by_x
-        require(
-            not _is_near(result[0], of_the_rule),
-            "that pulls back p_{n+1} + q_{n+1}: here x_{n+1} does not depend on v_{n+1}, so only q_{n+1}",
-        )
-        require(
-            not by_x.any() or not _is_near(result[0], without_factor),
-            "v_{n+1} takes f_n with the factor 1 - gamma: pull (1 - gamma) q_{n+1} back",
-        )
-        require(not _is_near(result[1], without_x), "q_n misses something: v_n also moves x_{n+1}")
-        require(
-            not by_x.any() or not _is_near(result[1], without_f),
-            "q_n misses something: v_n moves x_{n+1}, which the loss also sees through f_n",
-        )
+        if is_near(result[0], of_the_rule):
+            raise NotYet("that pulls back p_{n+1} + q_{n+1}: here x_{n+1} does not depend on v_{n+1}, so only q_{n+1}")
+        if by_x.any() and is_near(result[0], without_factor):
+            raise NotYet("v_{n+1} takes f_n with the factor 1 - gamma: pull (1 - gamma) q_{n+1} back")
+        require(not is_near(result[1], without_x), "q_n misses something: v_n also moves x_{n+1}")
+        if by_x.any() and is_near(result[1], without_f):
+            raise NotYet("q_n misses something: v_n moves x_{n+1}, which the loss also sees through f_n")
         expect(f"p_{n}", result[0], p, within=ROUNDING)
         expect(f"q_{n}", result[1], q, within=ROUNDING)
         require(isinstance(result[2], (list, tuple)) and len(result[2]) == 2, "f has two parameters, and so gradients")
         for name, ours, right in zip(("W", "b"), result[2], by_parameters, strict=True):
             expect(f"dL/d{name} of layer {n}", ours, right, within=ROUNDING)
-
-
-def _is_near(value, mistake):
-    """Whether that is what somebody has computed."""
-    return np.shape(value) == np.shape(mistake) and np.allclose(value, mistake)
 
 
 CHANGES = {
@@ -69,9 +60,8 @@ CHANGES = {
 
 def exercise_2(keeps_the_bits):
     """Which changes keep the bits: all of them are run."""
-    require(
-        isinstance(keeps_the_bits, dict), "the answer is a dictionary: a prediction, True or False, for each change"
-    )
+    if not isinstance(keeps_the_bits, dict):
+        raise NotYet("the answer is a dictionary: a prediction, True or False, for each change")
     for name in CHANGES:
         require(isinstance(keeps_the_bits.get(name), bool), f"{name!r}: predict True or False")
     for name, why in CHANGES.items():
@@ -83,7 +73,7 @@ def exercise_2(keeps_the_bits):
 def _keeps_the_bits(change):
     """Whether the memory-free way back with this change gives the stored gradients."""
     n, d = (1, 2) if change.endswith("1/2") else (9, 10)
-    gamma, step = n / d, _changed_adjoint(change)
+    gamma = n / d
     random = np.random.default_rng(0)
     functions = [Dense.random(4, random) for _ in range(20)]
     x, v = (np.rint(random.standard_normal((3, 4)) / UNIT).astype(np.int64) for _ in range(2))
@@ -113,7 +103,7 @@ def _keeps_the_bits(change):
             yield pullback
 
     pullbacks = again_in_floats(x * UNIT, v * UNIT) if "in floats" in change else again(x, v, b)
-    ours = _walk_back(pullbacks, gamma, dx, step)
+    ours = _walk_back(pullbacks, gamma, dx, partial(_changed_adjoint, change))
     return all(np.array_equal(one, other) for one, other in zip(ours, theirs, strict=True))
 
 
@@ -130,31 +120,23 @@ def _walk_back(pullbacks, gamma, dx, step):
     return [p, q, *found]
 
 
-def _changed_adjoint(change):
-    def step(pullback, gamma, p, q):
-        s = p + q
-        if change.startswith("(1 - gamma)"):
-            by_x, by_parameters = pullback(s)
-            return p + (1 - gamma) * by_x, gamma * s, [(1 - gamma) * array for array in by_parameters]
-        by_x, by_parameters = pullback((1 - gamma) * s)
-        if change.startswith("by_x"):
-            return by_x + p, gamma * s, by_parameters
-        if change.startswith("gamma * p"):
-            return p + by_x, gamma * p + gamma * q, by_parameters
-        return p + by_x, gamma * s, by_parameters
-
-    return step
+def _changed_adjoint(change, pullback, gamma, p, q):
+    s = p + q
+    if change.startswith("(1 - gamma)"):
+        by_x, by_parameters = pullback(s)
+        return p + (1 - gamma) * by_x, gamma * s, [(1 - gamma) * array for array in by_parameters]
+    by_x, by_parameters = pullback((1 - gamma) * s)
+    by_q = gamma * p + gamma * q if change.startswith("gamma * p") else gamma * s
+    return by_x + p if change.startswith("by_x") else p + by_x, by_q, by_parameters
 
 
 def exercise_3(momentum_of_two_moves):
     """The share of a batch in the running mean after two moves: compared with a network that is evaluated twice."""
     for m in (0.1, 0.3, 1.0):
-        value = momentum_of_two_moves(m)
-        require(value is not None, "momentum_of_two_moves returns nothing")
+        value = returned(momentum_of_two_moves(m), "momentum_of_two_moves")
         require(not np.isclose(value, 2 * m), "not 2 m: the second move also takes a share of what the first brought")
-        require(
-            m == 1 or not np.isclose(value, (1 - m) ** 2), "that is the share of the old mean: the batch has the rest"
-        )
+        if m != 1 and is_near(value, (1 - m) ** 2):
+            raise NotYet("that is the share of the old mean: the batch has the rest")
         moved = []
         for momentum, count in ((m, 2), (float(value), 1)):
             manual_seed(0)
@@ -175,12 +157,12 @@ def exercise_4(gradient_by_gamma):
         x, v, dx = (random.standard_normal((2, 3)) for _ in range(3))
         final = run(functions, gamma, x, v)
         ours = gradient_by_gamma(list(functions), gamma, *(array.copy() for array in final), dx.copy())
-        require(ours is not None, "gradient_by_gamma returns nothing")
+        returned(ours, "gradient_by_gamma")
         require(np.shape(ours) == (), f"one number for the whole network, not an array of shape {np.shape(ours)}")
         up, down = (np.sum(dx * run(functions, gamma + h, x, v)[0]) for h in (STEP, -STEP))
         right = (up - down) / (2 * STEP)
         for why, mistake in _mistakes_by_gamma(functions, gamma, x, v, dx).items():
-            require(not _is_near(ours, mistake), why)
+            require(not is_near(ours, mistake), why)
         # derivatives by gamma grow like depth^3, for which a thousand leaves room
         expect(f"{depth} layers, gamma = {gamma}", float(ours), right, within=1e3 * STEP**2)
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...autodiff import Tensor, check_gradient
-from ..checking import expect, require
+from ..checking import NotYet, expect, is_near, require, returned
 
 EPS = np.finfo(np.float64).eps
 
@@ -12,10 +12,8 @@ def exercise_1(scale_rows_vjp):
     """The gradients of s and x for y_ij = s_i x_ij."""
     s, x, gradient = np.array([2.0, -1.0]), np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), np.eye(2, 3)
     by_s, by_x = _tuple_of(2, scale_rows_vjp((s.copy(), x.copy()), gradient.copy()), "scale_rows_vjp")
-    require(
-        np.shape(by_s) != (2, 3),
-        "the gradient of s has shape (2, 3): s_i is used in every column, and the gradients of all uses add up",
-    )
+    if np.shape(by_s) == (2, 3):
+        raise NotYet("the gradient of s has shape (2, 3): s_i stands in every column, and gradients of all uses add up")
     expect("gradient of s", by_s, [1, 5])
     expect("gradient of x", by_x, [[2, 0, 0], [0, -1, 0]])
     random = np.random.default_rng(0)
@@ -35,10 +33,10 @@ def exercise_2(logsumexp_vjp):
     x = np.array([[1000.0, 1000.0, -1000.0]])
     with np.errstate(all="ignore"):
         (by_x,) = logsumexp_vjp((x.copy(), 1000 + np.log([2.0])), np.array([1.0]))
-    require(
-        np.isfinite(by_x).all(),
-        f"for x = 1000, 1000, -1000 the gradient is {by_x[0]}: exp(1000) overflows; exp of a difference does not",
-    )
+    if not np.isfinite(by_x).all():
+        raise NotYet(
+            f"for 1000, 1000, -1000 the gradient is {by_x[0]}: exp(1000) overflows; exp of a difference does not"
+        )
     expect("x = 1000, 1000, -1000", by_x, [[0.5, 0.5, 0]], within=2000 * EPS)  # log 2 is rounded in units of 1000 eps
 
 
@@ -46,17 +44,11 @@ def exercise_3(best_step):
     """(eps / p)^(1 / (p + 1)), and what one-sided differences make of it."""
     for order in (1, 2, 4):
         right, equal = (number ** (1 / (order + 1)) for number in (EPS / order, EPS))
-        value = best_step(EPS, order)
-        require(value is not None, "best_step returns nothing")
-        require(
-            order == 1 or not np.isclose(value, equal, rtol=1e-9, atol=0),
-            f"for p = {order} this is where both errors are equally large, not where their sum is smallest",
-        )
-        half = (EPS / (2 * order)) ** (1 / (order + 1))
-        require(
-            not np.isclose(value, half, rtol=1e-9, atol=0),
-            f"for p = {order} this is the best step for a rounding error of eps V / (2 h); here it is eps V / h",
-        )
+        value = returned(best_step(EPS, order), "best_step")
+        if order != 1 and is_near(value, equal, rtol=1e-9, atol=0):
+            raise NotYet(f"for p = {order} this is where both errors are equally large, not their sum smallest")
+        if is_near(value, (EPS / (2 * order)) ** (1 / (order + 1)), rtol=1e-9, atol=0):
+            raise NotYet(f"for p = {order} this is best for a rounding error of eps V / (2 h); here it is eps V / h")
         expect(f"best step for p = {order}", value, right, within=1e-9)  # a few roundings, whatever the way
     for precision in (np.float64, np.float32):
         h = best_step(float(np.finfo(precision).eps), 1)
@@ -70,32 +62,26 @@ def exercise_3(best_step):
 def exercise_4(exposes, right_tape, wrong_tape):
     """A computation in which one array is delivered to two slots, and one of them gets a second share."""
     arrays = [np.array([1.0, -2.0, 0.5]), np.array([3.0, 0.25, -1.0])]
-    require(
-        exposes(*map(right_tape().variable, arrays)) is not None,
-        "exposes returns nothing: return the variable that it computes",
-    )
+    if exposes(*map(right_tape().variable, arrays)) is None:
+        raise NotYet("exposes returns nothing: return the variable that it computes")
     ours, theirs = (_gradients(exposes, tape, arrays) for tape in (right_tape, wrong_tape))
     for name, one, other in zip("ab", ours, theirs, strict=True):
         print(f"dL/d{name}: right {one}, in place {other}")
-    require(
-        any(not np.array_equal(one, other) for one, other in zip(ours, theirs, strict=True)),
-        "both tapes give the same gradients: let an addition hand one array to two slots, one of which is used again",
-    )
+    if all(np.array_equal(one, other) for one, other in zip(ours, theirs, strict=True)):
+        raise NotYet("both tapes give the same gradients: let an addition hand one array to two slots; use one again")
 
 
 def exercise_5(find_wrong):
     """A checker for functions of one array, given as black boxes."""
     names = find_wrong(suspects())
-    require(
-        isinstance(names, (list, tuple, set)) and all(isinstance(name, str) for name in names),
-        f"return a list of names, got {names!r}",
-    )
+    if not isinstance(names, (list, tuple, set)) or not all(isinstance(name, str) for name in names):
+        raise NotYet(f"return a list of names, got {names!r}")
     unknown = set(names) - suspects().keys()
     require(not unknown, f"there is no suspect {', '.join(sorted(unknown))}")
-    for name in sorted(set(names) - WRONG.keys()):
-        require(False, f"{name} is right: is the difference relative to the numbers it is made of?")
-    for name in WRONG:
-        require(name in names, f"one of the wrong ones was not found: {WRONG[name]}")
+    for name in sorted(names):
+        require(name in WRONG, f"{name} is right: is the difference relative to the numbers it is made of?")
+    for name, what in WRONG.items():
+        require(name in names, f"one of the wrong ones was not found: {what}")
     print(f"found: {', '.join(sorted(names))}")
 
 
@@ -146,27 +132,19 @@ def suspects():
         "logistic": elementwise(logistic, lambda x: 1.0005 * logistic(x) * (1 - logistic(x))),
         "absolute": elementwise(np.abs, np.ones_like),
         "large square": elementwise(lambda x: 1e9 * x**2, lambda x: 2e9 * x),
-        "mean": (
-            lambda x: (1e-9 * x.mean(), (x,)),
-            lambda saved, gradient: (np.full(saved[0].shape, 1e-9 * gradient),),
-        ),
+        "mean": (lambda x: (1e-9 * x.mean(), x.shape), lambda shape, gradient: (np.full(shape, 1e-9 * gradient),)),
         "softsign": elementwise(
-            lambda x: x / (1 + np.abs(x)), lambda x: (1 + np.abs(x)) ** np.where(np.abs(x) <= 1, -2.0, -1.0)
+            lambda x: x / (1 + abs(x)), lambda x: (1 + abs(x)) ** np.where(abs(x) <= 1, -2.0, -1.0)
         ),
-        "cumulative sum": (
-            lambda x: (np.cumsum(x), ()),
-            lambda saved, gradient: (np.cumsum(gradient[::-1])[::-1],),
-        ),
-    }  # fmt: skip
+        "cumulative sum": (lambda x: (np.cumsum(x), ()), lambda saved, gradient: (np.cumsum(gradient[::-1])[::-1],)),
+    }
 
 
 def _tuple_of(count, value, name):
     """`value`, if it is a tuple or list of so many arrays."""
-    require(value is not None, f"{name} returns nothing")
-    require(
-        isinstance(value, (tuple, list)) and len(value) == count,
-        f"{name} must return a tuple with {count} gradient{'s' if count > 1 else ''}, one for each input",
-    )
+    returned(value, name)
+    if not isinstance(value, (tuple, list)) or len(value) != count:
+        raise NotYet(f"{name} must return a tuple with {count} gradient{'s' if count > 1 else ''}, one for each input")
     return value
 
 

@@ -3,34 +3,26 @@
 import numpy as np
 
 from ...kernels.exact import FRACTION_BITS
-from ..checking import expect, require
+from ..checking import NotYet, expect, require, returned
 
 
 def exercise_1(halve, double_back):
     """The product with 1/2 as a shift and one bit."""
     v, b = np.array([0, 1, 2, 7, -1, -2, -7, 2**60, -(2**60) - 1]), np.arange(9).astype(np.uint64)
-    halved = _pair("halve", halve(v.copy(), b.copy()), np.int64, np.uint64)
-    right = multiply(v, b, 1, 2)
-    expect("halve: v", halved[0], right[0])
-    expect("halve: b", halved[1], right[1])
-    back = _pair("double_back", double_back(*(each.copy() for each in halved)), np.int64, np.uint64)
-    expect("double_back: v", back[0], v)
-    expect("double_back: b", back[1], b)
+    halved = _expect_pair("halve", halve(v.copy(), b.copy()), multiply(v, b, 1, 2))
+    _expect_pair("double_back", double_back(*(each.copy() for each in halved)), (v, b))
     random = np.random.default_rng(0)
     v, b = random.integers(-(2**60), 2**60, 1000), np.zeros(1000, np.uint64)
     pair = v.copy(), b.copy()
-    for _ in range(64):
-        pair = halve(*pair)
-    for _ in range(64):
-        pair = double_back(*pair)
+    for layer in [halve] * 64 + [double_back] * 64:
+        pair = layer(*pair)
     expect("64 layers and back: v", pair[0], v)
     expect("64 layers and back: b", pair[1], b)
 
 
 def exercise_2(two_with_the_same_result):
     """Two pairs that the truncating product with 2/3 takes to the same one."""
-    answer = two_with_the_same_result()
-    require(answer is not None, "two_with_the_same_result returns nothing")
+    answer = returned(two_with_the_same_result(), "two_with_the_same_result")
     require(np.shape(answer) == (2, 2), f"it should return two pairs of integers, ((v, b), (v, b)), not {answer!r}")
     pairs = [tuple(pair) for pair in answer]
     require(all(float(each).is_integer() for pair in pairs for each in pair), "v and b should be integers")
@@ -45,13 +37,10 @@ def exercise_3(safe_products):
     """How many products surely fit into a word."""
     expect("1/2, 64 bits", safe_products(1, 2, 64), 64)
     count = safe_products(2, 3, 8)
-    require(
-        count != _safe_products(2, 3, 8, is_pushed=False), "the number between push and pop, b d + r, must fit as well"
-    )
-    require(
-        count != int(8 / np.log2(3 / 2)),
-        "so many for the average buffer: all b d + r must fit, with b up to the bound B_t",
-    )
+    if count == _safe_products(2, 3, 8, is_pushed=False):
+        raise NotYet("the number between push and pop, b d + r, must fit as well")
+    if count == int(8 / np.log2(3 / 2)):
+        raise NotYet("so many for the average buffer: all b d + r must fit, with b up to the bound B_t")
     expect("2/3, 8 bits", count, _safe_products(2, 3, 8))
     expect("9/10, 64 bits", safe_products(9, 10, 64), _safe_products(9, 10, 64))
     expect("99/100, 32 bits", safe_products(99, 100, 32), _safe_products(99, 100, 32))
@@ -65,12 +54,9 @@ def exercise_3(safe_products):
 def exercise_4(share_of_zeros):
     """The share of empty buffers: (n/d)^N."""
     for n, d, layers in ((1, 2, 3), (9, 10, 20), (99, 100, 100), (4999, 5000, 100)):
-        share = share_of_zeros(n, d, layers)
-        require(share is not None, "share_of_zeros returns nothing")
-        require(
-            (n == 1) or not np.isclose(share, d ** -float(layers), rtol=1e-6, atol=0),
-            "that is the share for which every remainder was 0: b d + r < n holds for others, too",
-        )
+        share = returned(share_of_zeros(n, d, layers), "share_of_zeros")
+        if n != 1 and np.isclose(share, d ** -float(layers), rtol=1e-6, atol=0):
+            raise NotYet("that is the share for which every remainder was 0: b d + r < n holds for others, too")
         require(not np.isclose(share, 1 - (n / d) ** layers), "that is the share of the buffers in use")
         expect(f"{n}/{d}, {layers} layers", share, (n / d) ** layers, within=1e-9)
         elements = 20_000
@@ -80,9 +66,8 @@ def exercise_4(share_of_zeros):
             v, b = multiply(v, b, n, d)
             v = v + random.integers(-(2**30), 2**30, elements)
         deviation, limit = np.sqrt(share * (1 - share) / elements), layers * np.log2(d / n)
-        print(
-            f"    in a run: {np.mean(b == 0):.4f} +- {deviation:.4f}; 2^-limit, with {limit:.3f} bits: {2**-limit:.4f}"
-        )
+        measured = f"{np.mean(b == 0):.4f} +- {deviation:.4f}"
+        print(f"    in a run: {measured}; 2^-limit, with {limit:.3f} bits: {2**-limit:.4f}")
 
 
 def exercise_5(undo_shrinking_layer):
@@ -99,14 +84,12 @@ def exercise_5(undo_shrinking_layer):
         state = passed[-1]
         for f, before, after in zip(reversed(functions), passed[-2::-1], passed[:0:-1], strict=True):
             state = undo_shrinking_layer(*(each.copy() for each in state), f, n, d)
-            require(state is not None, "undo_shrinking_layer returns nothing")
-            require(len(state) == 3, "undo_shrinking_layer should return three arrays, (x, v, b)")
+            returned(state, "undo_shrinking_layer", 3, "three arrays, (x, v, b)")
             if not all(np.array_equal(came, was) for came, was in zip(state, before, strict=True)):
                 _name_the_mistake(state, after, f, n, d)
             for symbol, came, was in zip("xvb", state, before, strict=True):
-                require(
-                    np.asarray(came).dtype == was.dtype, f"{symbol} should be {was.dtype}, not {np.asarray(came).dtype}"
-                )
+                found = np.asarray(came).dtype
+                require(found == was.dtype, f"{symbol} should be {was.dtype}, not {found}")
                 require(np.array_equal(came, was), f"{name}: {symbol} does not come back")
         print(f"{name}: x, v and b come back exactly")
 
@@ -118,30 +101,25 @@ def exercise_5(undo_shrinking_layer):
 def _name_the_mistake(state, after, f, n, d):
     """Say what went wrong if `state`, that came back from `after`, is the result of one of the likely mistakes."""
     x, v, b = after
+    too_early = multiply(x, b, d, n)[0] - v
+    require(not np.array_equal(state[0], too_early), "x was multiplied first and then moved by v: undo the move first")
     not_exchanged, left = multiply(x - v, b, n, d)
     not_exchanged_v, _ = multiply(v - _push(f, not_exchanged, n, d), left, n, d)
-    require(
-        not (np.array_equal(state[0], not_exchanged) and np.array_equal(state[1], not_exchanged_v)),
-        "a product with n/d is undone by one with d/n: exchange them",
-    )
-    too_early, _ = multiply(x, b, d, n)
-    require(
-        not np.array_equal(state[0], too_early - v), "x was multiplied first and then moved by v: undo the move first"
-    )
-    x = x - v
-    v = v - _push(f, x, n, d)  # of the shrunken x
-    early_v, left = multiply(v, b, d, n)
-    early_x, _ = multiply(x, left, d, n)
-    require(
-        not (np.array_equal(state[0], early_x) and np.array_equal(state[1], early_v)),
-        "the lines are undone in the reverse order: the digit of x was pushed onto the buffer last and comes off first",
-    )
-    late_x, left = multiply(x, b, d, n)
-    late_v, _ = multiply(v, left, d, n)
-    require(
-        not (np.array_equal(state[0], late_x) and np.array_equal(state[1], late_v)),
-        "f was evaluated at the shrunken x; going forward it saw the x before its product",
-    )
+    v_of_shrunken = v - _push(f, x - v, n, d)
+    early_v, left = multiply(v_of_shrunken, b, d, n)
+    early_x, _ = multiply(x - v, left, d, n)
+    late_x, left = multiply(x - v, b, d, n)
+    late_v, _ = multiply(v_of_shrunken, left, d, n)
+    for wrong_x, wrong_v, why in (
+        (not_exchanged, not_exchanged_v, "a product with n/d is undone by one with d/n: exchange them"),
+        (
+            early_x,
+            early_v,
+            "undo the lines in reverse order: the digit of x went onto the buffer last, and comes off first",
+        ),
+        (late_x, late_v, "f was evaluated at the shrunken x; going forward it saw the x before its product"),
+    ):
+        require(not (np.array_equal(state[0], wrong_x) and np.array_equal(state[1], wrong_v)), why)
 
 
 def exercise_6(run_exact, run_back):
@@ -151,41 +129,26 @@ def exercise_6(run_exact, run_back):
     functions = [np.sin, np.tanh, np.cos, _stairs] * 100
     for n, d, depth in ((9, 10, 10), (9, 10, 400), (1, 2, 300)):
         name = f"gamma = {n}/{d}, {depth} layers"
-        answer = run_exact(start.copy(), functions[:depth], n, d)
-        require(answer is not None, "run_exact returns nothing")
-        require(len(answer) == 4, "run_exact should return x, v, b and the stack")
+        answer = returned(run_exact(start.copy(), functions[:depth], n, d), "run_exact", 4, "x, v, b and the stack")
         x, v, b, stack = answer
-        require(
-            np.asarray(b).max() < 2**32,
-            f"{name}: a buffer has more than 32 bits: spill before the layer that may overflow",
-        )
+        if np.asarray(b).max() >= 2**32:
+            raise NotYet(f"{name}: a buffer has more than 32 bits: spill before the layer that may overflow")
         right = _run(start, functions[:depth], n, d)
-        require(
-            not right[3] or np.array_equal(x, right[0]),
-            f"{name}: x is wrong, and was right without spills: the low bits go before the layer that needs the room",
-        )
+        was_right = "x is wrong, and was right without spills"
+        if right[3] and not np.array_equal(x, right[0]):
+            raise NotYet(f"{name}: {was_right}: the low bits go before the layer that needs the room")
         for symbol, ours, theirs in zip("xvb", (x, v, b), right[:3], strict=True):
             expect(f"{name}: {symbol}", ours, theirs)
-        require(
-            len(stack) == right[3],
-            f"{name}: the stack has {len(stack)} entries, and should have {right[3]}, one for each spill",
-        )
+        if len(stack) != right[3]:
+            raise NotYet(f"{name}: the stack has {len(stack)} entries, and should have {right[3]}, one for each spill")
         require(all(np.asarray(low).dtype == np.uint8 for low in stack), "what is spilled are bytes: uint8")
-        back = run_back(x, v, b, stack, functions[:depth], n, d)
-        require(back is not None, "run_back returns nothing")
-        require(len(back) == 3, "run_back should return x, v and b")
-        require(
-            not right[3] or np.array_equal(back[0], start),
-            f"{name}, and back: x is wrong, and was right without spills: first undo a layer, then "
-            "fetch its spills, the last one first",
-        )
+        back = returned(run_back(x, v, b, stack, functions[:depth], n, d), "run_back", 3, "x, v and b")
+        if right[3] and not np.array_equal(back[0], start):
+            raise NotYet(f"{name}, and back: {was_right}: undo a layer, then fetch its spills, the last one first")
         expect(f"{name}, and back: x", back[0], start)
         expect(f"{name}, and back: v", back[1], np.zeros_like(start))
         expect(f"{name}, and back: b", back[2], np.zeros(start.shape, np.uint64))
         require(not stack, f"{name}: {len(stack)} spilled arrays are left on the stack")
-
-
-# What the notebook builds
 
 
 def multiply(v, b, n, d):
@@ -242,10 +205,9 @@ def _run(x, functions, n, d):
     return x, v, b, spills
 
 
-def _pair(name, answer, *dtypes):
-    require(answer is not None, f"{name} returns nothing")
-    require(len(answer) == 2, f"{name} should return two arrays, (v, b)")
-    for symbol, array, dtype in zip("vb", answer, dtypes, strict=True):
+def _expect_pair(name, answer, rights):
+    for symbol, array, right in zip("vb", returned(answer, name, 2, "two arrays, (v, b)"), rights, strict=True):
         found = np.asarray(array).dtype
-        require(found == dtype, f"{name}: {symbol} should be {np.dtype(dtype)}, not {found}")
+        require(found == right.dtype, f"{name}: {symbol} should be {right.dtype}, not {found}")
+        expect(f"{name}: {symbol}", array, right)
     return answer

@@ -4,12 +4,12 @@ import numpy as np
 
 from ...autodiff import Tensor
 from ...autodiff import functional as F
-from ...experiments import image_memory
+from ...experiments.memory import image_memory
 from ...memory import track_memory
 from ...models import CifarResNet
 from ...models.resnet import Bottleneck
 from ...reversible import MomentumNet
-from ..checking import NotYet, expect, require
+from ..checking import NotYet, expect, require, returned
 
 
 def exercise_1(parameter_count):
@@ -28,21 +28,19 @@ def exercise_1(parameter_count):
 def exercise_2(kept_by_bottleneck):
     """What a bottleneck block keeps, as the difference of two chains of them."""
     for images, height, width, w in ((4, 8, 8, 16), (2, 16, 8, 4)):
-        answer = kept_by_bottleneck(images, height, width, w)
-        require(answer is not None, "kept_by_bottleneck returns nothing")
+        answer = returned(kept_by_bottleneck(images, height, width, w), "kept_by_bottleneck")
         x = np.random.default_rng(0).standard_normal((images, height, width, 4 * w), dtype=np.float32)
         measured = _kept(x, w, 3) - _kept(x, w, 2)
         pixels = images * height * width
         numbers, said = measured / (4 * pixels * w), float(answer) / (4 * pixels * w)
-        print(
-            f"{images} images of {height}x{width}, w = {w}: measured {measured:,} bytes, you said {float(answer):,.0f}"
-        )
+        case = f"{images} images of {height}x{width}, w = {w}"
+        print(f"{case}: measured {measured:,} bytes, you said {float(answer):,.0f}")
         # the norms keep a mean and a deviation per channel, 2 (w + w + 4 w) numbers
-        require(
-            abs(float(answer) - measured) <= 4 * 2 * 6 * w,
-            f"measured are {numbers:.2f} w numbers a pixel, you said {said:.2f} w: four arrays have w channels and two "
-            "4 w (behind the last convolution, and behind the block), of 4 bytes a number",
+        why = (
+            "four arrays have w channels, two have 4 w (behind the last convolution and the block), of 4 bytes a number"
         )
+        if not abs(float(answer) - measured) <= 4 * 2 * 6 * w:
+            raise NotYet(f"measured are {numbers:.2f} w numbers a pixel, you said {said:.2f} w: {why}")
 
 
 def _kept(x, w, blocks):
@@ -71,14 +69,11 @@ def exercise_3(undo_stage):
             x = x + v
             passed.append(x)
         x_end, v_end = x.copy(), v.copy()
-        answer = undo_stage(list(blocks[:count]), gamma, x_end, v_end)
-        require(answer is not None, "undo_stage returns nothing")
-        require(
-            isinstance(answer, list) and len(answer) == count + 1,
-            f"undo_stage should return a list of N + 1 = {count + 1} arrays, from x_0 to x_N",
-        )
-        unharmed = np.array_equal(x_end, x) and np.array_equal(v_end, v)
-        require(unharmed, "x or v has been overwritten (x -= v works in place; x = x - v does not)")
+        answer = returned(undo_stage(list(blocks[:count]), gamma, x_end, v_end), "undo_stage")
+        if not isinstance(answer, list) or len(answer) != count + 1:
+            raise NotYet(f"undo_stage should return a list of N + 1 = {count + 1} arrays, from x_0 to x_N")
+        if not np.array_equal(x_end, x) or not np.array_equal(v_end, v):
+            raise NotYet("x or v has been overwritten (x -= v works in place; x = x - v does not)")
         require(not np.array_equal(answer[0], x), "the list begins with x_N: it should begin with x_0")
         for n in reversed(range(count + 1)):
             try:
@@ -92,15 +87,13 @@ def exercise_3(undo_stage):
 def exercise_4(layers_needed):
     """The depth from which on the mean weight of a layer is at least a given share."""
     for gamma, share in ((0.9, 0.8), (0.5, 0.6), (0.1, 0.95), (0.9, 0.15)):
-        answer = layers_needed(gamma, share)
-        require(answer is not None, "layers_needed returns nothing")
+        answer = returned(layers_needed(gamma, share), "layers_needed")
         require(answer == int(answer) and answer >= 1, f"a number of layers is a whole number from 1 on, not {answer}")
         depth = int(answer)
         require(depth <= 10_000, f"{depth:,} layers are too many for gamma = {gamma} and a share of {share}")
         here, before = _mean_weight(depth, gamma), _mean_weight(depth - 1, gamma)
-        print(
-            f"gamma = {gamma}, share {share}: {depth} layers give {here:.4f}" + f", one less {before:.4f}" * (depth > 1)
-        )
+        one_less = f", one less {before:.4f}" * (depth > 1)
+        print(f"gamma = {gamma}, share {share}: {depth} layers give {here:.4f}{one_less}")
         require(here >= share, f"with {depth} layers the mean weight is {here:.4f} only, below {share}")
         require(before < share, f"{depth - 1} layers would do: their mean weight is {before:.4f}")
 
@@ -125,18 +118,14 @@ def exercise_5(largest_batch):
             require(len(tried) <= 3, "peak_bytes was called more than three times")
             return _peak(method, int(images))
 
-        answer = largest_batch(peak_bytes, budget)
-        require(answer is not None, "largest_batch returns nothing")
+        answer = returned(largest_batch(peak_bytes, budget), "largest_batch")
         require(answer == int(answer) and answer >= 0, f"a number of images is a whole number from 0 on, not {answer}")
         first, last = _peak(method, 2), _peak(method, 16)
         right = max(0, int((budget - (first - 2 * (last - first) / 14)) // ((last - first) / 14)))
         print(f"{method}, {budget / 2**20:g} MiB: {int(answer)} images, from measurements with {tried}")
         # the peak is not quite linear in the batch: within a tenth, whichever sizes were measured
-        require(
-            abs(answer - right) <= 0.1 * right,
-            f"with 2 and 16 images measured, {right} fit: the peak is a constant (parameters, gradients) plus so many "
-            "bytes an image, which measurements far apart tell best",
-        )
+        why = "the peak is a constant (parameters and so on) plus so many bytes an image: measure far apart"
+        require(abs(answer - right) <= 0.1 * right, f"with 2 and 16 images measured, {right} fit: {why}")
 
 
 def _peak(method, images):

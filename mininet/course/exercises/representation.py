@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ...experiments.linear_flow import lowest_value, psi_of_matrix
-from ...experiments.representable import is_exponential, is_representable
-from ..checking import expect, require
+from ...experiments.linear_maps.linear_flow import lowest_value, psi_of_matrix
+from ...experiments.linear_maps.representable import is_exponential, is_representable
+from ..checking import NotYet, expect, is_near, require, returned
 
 MATRICES = {
     "diag(1, -0.5)": np.diag([1.0, -0.5]),
@@ -23,10 +23,8 @@ def exercise_1(best_increasing_loss):
     for name, values in {"-x^3": -(x**3), "-x": -x, "1 - x^3": 1 - x**3, "exp(-3 x)": np.exp(-3 * x)}.items():
         loss = best_increasing_loss(values.copy())
         zero = np.mean(values**2)
-        require(
-            loss is None or np.isclose(zero, np.var(values)) or not np.allclose(loss, zero),
-            f"h(x) = {name}: this is the loss of the constant 0, and another constant is better",
-        )
+        if not np.isclose(zero, np.var(values)) and is_near(loss, zero):
+            raise NotYet(f"h(x) = {name}: this is the loss of the constant 0, and another constant is better")
         expect(f"h(x) = {name}", loss, np.var(values), within=1e-9)
     print("for -x it is 1/3")
 
@@ -44,14 +42,10 @@ def exercise_2(crossings):
     }
     for name, (path, right) in paths.items():
         count = crossings(path.copy())
-        require(
-            count is None or right == 0 or not np.array_equal(count, 2 * right),
-            f"{name}: {count}; each pair counts once, (i, j) and (j, i) are the same",
-        )
-        require(
-            count is None or not name.startswith("four") or not np.array_equal(count, 4),
-            f"{name}: 4; the outer two meet exactly at a layer, and have changed their order at the next one",
-        )
+        if right != 0 and is_near(count, 2 * right):
+            raise NotYet(f"{name}: {count}; each pair counts once, (i, j) and (j, i) are the same")
+        if name.startswith("four") and is_near(count, 4):
+            raise NotYet(f"{name}: 4; the outer two meet exactly at a layer, and change their order at the next one")
         expect(name, count, right)
 
 
@@ -65,9 +59,8 @@ def exercise_3(momentum, resnet):
         require(np.shape(answer) == (len(MATRICES),), f"{kind} should have {len(MATRICES)} entries")
         require(all(isinstance(each, (bool, np.bool_)) for each in answer), f"{kind}: True or False for each matrix")
         wrong = [name for name, a, b in zip(MATRICES, answer, right[kind], strict=True) if a != b]
-        require(
-            not wrong, f"{kind}: look again at {', '.join(wrong)}; which real eigenvalues are below the bar, how often?"
-        )
+        names = ", ".join(wrong)
+        require(not wrong, f"{kind}: look again at {names}; which real eigenvalues are below the bar, how often?")
         expect(kind, answer, right[kind])
 
 
@@ -75,10 +68,8 @@ def exercise_4(factor_for_minus_one):
     """In even dimensions -1 is made of rotations by pi; in odd ones it has an unpaired eigenvalue."""
     for n in (2, 4, 6):
         factor = factor_for_minus_one(n, 1.0)
-        require(
-            factor is None or not np.allclose(factor, -1 / lowest_value(1.0)),
-            f"in {n} dimensions the eigenvalue -1 occurs an even number of times: no factor is needed",
-        )
+        if is_near(factor, -1 / lowest_value(1.0)):
+            raise NotYet(f"in {n} dimensions the eigenvalue -1 occurs an even number of times: no factor is needed")
         expect(f"{n} dimensions", factor, 1, within=1e-12)
     for n, epsilon in ((1, 1.0), (3, 1.0), (5, 0.1), (3, 10.0)):
         factor = factor_for_minus_one(n, epsilon)
@@ -90,17 +81,14 @@ def exercise_5(theta_for_rotation):
     for angle, epsilon in ((0.5, 1.0), (2.5, 0.5), (np.pi, 1.0), (np.pi, 10.0), (-1.0, 1.0)):
         theta = theta_for_rotation(angle, epsilon)
         name = f"angle {angle:.3g}, epsilon = {epsilon}"
-        require(theta is not None, f"{name}: nothing was returned")
         require(np.shape(theta) == (2, 2), f"{name}: theta has the shape {np.shape(theta)}, and should have (2, 2)")
         require(np.isrealobj(theta), f"{name}: theta is complex; make a real matrix of the real and the imaginary part")
         cosine, sine = np.cos(angle), np.sin(angle)
-        require(
-            not np.allclose(theta, angle * np.array([[0, -1], [1, 0]])),
-            f"{name}: this is the ResNet's theta; e^theta is the rotation, Psi(theta) is not",
-        )
+        if np.allclose(theta, angle * np.array([[0, -1], [1, 0]])):
+            raise NotYet(f"{name}: this is the ResNet's theta; e^theta is the rotation, Psi(theta) is not")
         right, found = np.array([[cosine, -sine], [sine, cosine]]), psi_of_matrix(np.array(theta, float), epsilon)
-        require(np.isclose(angle, np.pi) or not np.allclose(found, right.T, atol=1e-6),
-                f"{name}: this rotates clockwise; the rotation by an angle is cos + sin J")  # fmt: skip
+        if not np.isclose(angle, np.pi) and is_near(found, right.T, atol=1e-6):
+            raise NotYet(f"{name}: this rotates clockwise; the rotation by an angle is cos + sin J")
         # entries of theta are at most some 100 eps large, and so are, relatively, errors that exp takes from them
         expect(name, found, right, within=1e-9)
 
@@ -111,15 +99,13 @@ def exercise_6(layer_jacobian):
     for d, gamma in ((1, 0.5), (2, 0.9), (3, 0.9)):
         weight, x, v = 2 * random.standard_normal((d, d)), random.standard_normal(d), random.standard_normal(d)
         slopes = (1 - np.tanh(weight @ x) ** 2)[:, None] * weight
-        matrix = layer_jacobian(slopes.copy(), gamma)
-        require(matrix is not None, "layer_jacobian returns nothing")
+        matrix = returned(layer_jacobian(slopes.copy(), gamma), "layer_jacobian")
         measured = _difference_quotient(weight, x, v, gamma)
         forgets = np.block([[np.eye(d), gamma * np.eye(d)], [(1 - gamma) * slopes, gamma * np.eye(d)]])
-        require(np.shape(matrix) != forgets.shape or not np.allclose(matrix, forgets),
-                "x_{n+1} depends on x_n in two ways: directly and through v_{n+1}")  # fmt: skip
+        require(not is_near(matrix, forgets), "x_{n+1} depends on x_n in two ways: directly and through v_{n+1}")
         moves_first = np.block([[np.eye(d), np.eye(d)], [(1 - gamma) * slopes, gamma * np.eye(d)]])
-        require(np.shape(matrix) != moves_first.shape or not np.allclose(matrix, moves_first),
-                "x moves with the new velocity, which depends on x_n and v_n: put v_{n+1} in")  # fmt: skip
+        if is_near(matrix, moves_first):
+            raise NotYet("x moves with the new velocity, which depends on x_n and v_n: put v_{n+1} in")
         # a symmetric quotient with the step 1e-5 is off by about 1e-10 and by rounding, 1e-16 / 1e-5
         expect(f"d = {d}, gamma = {gamma}, against a difference quotient", matrix, measured, within=1e-8)
         expect("  its determinant and gamma^d", np.linalg.det(matrix), gamma**d, within=1e-12)

@@ -7,7 +7,7 @@ import numpy as np
 
 from ... import functional as F
 from ... import nn, track_memory
-from ..checking import expect, require
+from ..checking import NotYet, expect, require
 
 BATCH, WIDTH = 64, 32
 
@@ -38,11 +38,9 @@ def exercise_1(arrays_per_layer):
     for name, activation in HIDDEN.items():
         held = (_held(activation, depth=3) - _held(activation, depth=2)) // (BATCH * WIDTH * 4)
         print(f"{name}: {held} held, {arrays_per_layer[name]} predicted")
-        require(
-            held == arrays_per_layer[name],
-            f"{name!r} adds {held}: each array between two linear layers is held if what made it, or what takes it in, "
-            "needs it, and counts once",
-        )
+        if held != arrays_per_layer[name]:
+            why = "each array between two linear layers counts once, if what made it, or what takes it in, needs it"
+            raise NotYet(f"{name!r} adds {held}: {why}")
 
 
 def _held(activation, depth):
@@ -69,11 +67,10 @@ def exercise_2(relu_forward, relu_vjp):
         expect(f"y of shape {shape}", y, np.maximum(x, 0))
         require(isinstance(saved, tuple), f"saved must be a tuple, an array and the shape, got {type(saved).__name__}")
         nbytes = sum(array.nbytes for array in saved if isinstance(array, np.ndarray))
-        require(
-            0 < nbytes <= -(-x.size // 8),
-            f"{x.size} elements should take {-(-x.size // 8)} bytes, a bit each, and saved has {nbytes}: a boolean "
-            "array takes a byte each, np.packbits puts eight into one, and along an axis it fills up each row",
-        )
+        enough = -(-x.size // 8)
+        why = "a boolean array takes a byte each, np.packbits puts eight into one, and along an axis fills up each row"
+        if not 0 < nbytes <= enough:
+            raise NotYet(f"{x.size} elements should take {enough} bytes, a bit each, and saved has {nbytes}: {why}")
         by_x = relu_vjp(saved, gradient.copy())
         expect("its gradient", by_x, np.where(x > 0, gradient, 0))
         require(by_x.dtype == dtype, f"the gradient of {np.dtype(dtype)} has become {by_x.dtype}")
@@ -87,11 +84,9 @@ def exercise_3(deepest):
         fits = [k for k in range(1, budget // a + 1) if math.ceil(depth / k) + a * k <= budget]
         require(fits, f"budget {budget}, a = {a}: {depth} layers do not fit, whatever the segments")
         right = max(k * (budget - a * k) for k in range(1, budget // a + 1))
-        require(
-            depth == right,
-            f"budget {budget}, a = {a}: {depth} layers fit with segments of {fits[0]}, but {right} fit with the best",
-        )
-        print(f"budget {budget}, a = {a}: {depth} layers with segments of {fits[0]}; stored: {budget // a} layers")
+        case = f"budget {budget}, a = {a}: {depth} layers"
+        require(depth == right, f"{case} fit with segments of {fits[0]}, but {right} fit with the best")
+        print(f"{case} with segments of {fits[0]}; stored: {budget // a} layers")
 
 
 def exercise_4(halving_backprop):
@@ -103,22 +98,16 @@ def exercise_4(halving_backprop):
         x, by_output = random.standard_normal((2, 3)), random.standard_normal((2, 3))
         result = halving_backprop(list(layers), x.copy(), by_output.copy())
         require(isinstance(result, tuple) and len(result) == 2, "it must return the gradient of x and a list")
-        ours, evaluations = result, counted.evaluations
-        most_tapes, most_states = counted.most_tapes, counted.most_states
+        evaluations, most_tapes, most_states = counted.evaluations, counted.most_tapes, counted.most_states
         by_x, by_weights = _stored_backprop(layers, x, by_output)
-        require(
-            isinstance(ours[1], list) and len(ours[1]) == depth,
-            f"{depth} layers have {depth} gradients, in a list, that of the first layer first",
-        )
-        expect(f"{depth} layers: gradient of x", ours[0], by_x)
-        expect(f"{depth} layers: gradients of the weights", np.array(ours[1]), np.array(by_weights))
+        if not isinstance(result[1], list) or len(result[1]) != depth:
+            raise NotYet(f"{depth} layers have {depth} gradients, in a list, that of the first layer first")
+        expect(f"{depth} layers: gradient of x", result[0], by_x)
+        expect(f"{depth} layers: gradients of the weights", np.array(result[1]), np.array(by_weights))
         allowed = _halving_evaluations(depth)
         print(f"{depth} layers: {evaluations} evaluations, at most {most_tapes} layers' saved arrays at a time")
-        require(
-            most_tapes <= 1,
-            f"{most_tapes} layers' saved arrays were there at a time: on the way to the middle use layer(x), which "
-            "saves nothing (also what _ names is kept), and take the vjp of a layer at once after its forward",
-        )
+        why = "until the middle use layer(x), which saves nothing (also what _ names is kept); take each vjp at once"
+        require(most_tapes <= 1, f"{most_tapes} layers' saved arrays were there at a time: {why}")
         require(evaluations == allowed, f"{depth} layers should take {allowed} evaluations, not {evaluations}")
         levels = math.ceil(math.log2(depth))
         require(most_states <= levels + 2, f"{most_states} states were there at a time; {levels} levels need one each")

@@ -20,8 +20,8 @@ import nbformat
 from markupsafe import Markup
 from PIL import Image
 
+from ...base.files import naming
 from ...experiments.reproduce import EXPERIMENTS
-from ...files import naming
 from ..contents import CHAPTERS
 from . import notebook
 from .markdown import Renderer, highlighted, plain, render, slug

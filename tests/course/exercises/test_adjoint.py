@@ -57,121 +57,54 @@ def backward(functions, gamma, x, v, dx, is_replay=True):
     return dx, dv, gradients
 
 
-def test_right_answers_pass():
-    adjoint.exercise_1(adjoint_of_variant)
-    adjoint.exercise_2(RIGHT_BITS)
-    adjoint.exercise_3(lambda m: 2 * m - m**2)
-    adjoint.exercise_4(by_gamma)
-    adjoint.exercise_5(forward, invert, backward)
+def without_f_in_q(pullback, gamma, p, q):
+    by_x, by_parameters = pullback((1 - gamma) * q)
+    return p + by_x, gamma * q + p, by_parameters
 
 
-def test_1_the_velocity_acts_through_f():
-    def forgets(pullback, gamma, p, q):
-        by_x, by_parameters = pullback((1 - gamma) * q)
-        return p + by_x, gamma * q + p, by_parameters
-
-    with pytest.raises(NotYet, match="q_n misses something"):
-        adjoint.exercise_1(forgets)
+def of_the_rule_itself(pullback, gamma, p, q):
+    by_x, by_parameters = pullback((1 - gamma) * (p + q))
+    return p + by_x, gamma * (p + q), by_parameters
 
 
-def test_1_the_old_velocity_moves_the_position():
-    def forgets(pullback, gamma, p, q):
-        by_x, by_parameters = pullback((1 - gamma) * q)
-        return p + by_x, gamma * q, by_parameters
-
-    with pytest.raises(NotYet, match="v_n also moves x_"):
-        adjoint.exercise_1(forgets)
+def without_the_factor_of_parameters(pullback, gamma, p, q):
+    by_x, by_parameters = pullback(q)
+    return p + (1 - gamma) * by_x, gamma * q + p + (1 - gamma) * by_x, by_parameters
 
 
-def test_1_the_adjoint_of_the_rule_itself():
-    def of_the_rule(pullback, gamma, p, q):
-        by_x, by_parameters = pullback((1 - gamma) * (p + q))
-        return p + by_x, gamma * (p + q), by_parameters
-
-    with pytest.raises(NotYet, match="only q_"):
-        adjoint.exercise_1(of_the_rule)
-
-
-def test_1_the_factor_of_the_parameters():
-    def forgets(pullback, gamma, p, q):
-        by_x, by_parameters = pullback(q)
-        return p + (1 - gamma) * by_x, gamma * q + p + (1 - gamma) * by_x, by_parameters
-
-    with pytest.raises(NotYet, match="dL/dW of layer 1"):
-        adjoint.exercise_1(forgets)
-
-
-def test_1_the_factor_of_f():
-    def forgets(pullback, gamma, p, q):
-        by_x, by_parameters = pullback(q)
-        return p + by_x, gamma * q + p + by_x, by_parameters
-
-    with pytest.raises(NotYet, match="with the factor 1 - gamma"):
-        adjoint.exercise_1(forgets)
-
-
-@pytest.mark.parametrize("change", adjoint.CHANGES)
-def test_2_every_change_is_run(change):
-    with pytest.raises(NotYet, match=f"you predicted {not RIGHT_BITS[change]}: "):
-        adjoint.exercise_2(RIGHT_BITS | {change: not RIGHT_BITS[change]})
-
-
-def test_2_everything_must_be_predicted():
-    with pytest.raises(NotYet, match="predict True or False"):
-        adjoint.exercise_2(dict.fromkeys(adjoint.CHANGES, ...))
-    with pytest.raises(NotYet, match="a dictionary"):
-        adjoint.exercise_2(None)
-
-
-def test_3_twice_the_share():
-    with pytest.raises(NotYet, match="not 2 m"):
-        adjoint.exercise_3(lambda m: 2 * m)
-
-
-def test_3_what_survives_is_not_what_comes():
-    with pytest.raises(NotYet, match="share of the old mean"):
-        adjoint.exercise_3(lambda m: (1 - m) ** 2)
-    with pytest.raises(NotYet, match="running means for m = 0"):
-        adjoint.exercise_3(lambda m: m**2)
+WRONG = {
+    adjoint.exercise_1: [
+        (without_f_in_q, "q_n misses something"),
+        (of_the_rule_itself, "only q_"),
+        (without_the_factor_of_parameters, "dL/dW of layer 1"),
+    ],
+    adjoint.exercise_2: [
+        *(
+            (RIGHT_BITS | {each: not RIGHT_BITS[each]}, f"you predicted {not RIGHT_BITS[each]}: ")
+            for each in RIGHT_BITS
+        ),
+        (dict.fromkeys(adjoint.CHANGES, ...), "predict True or False"),
+        (None, "a dictionary"),
+    ],
+    adjoint.exercise_3: [
+        (lambda m: (1 - m) ** 2, "share of the old mean"),
+        (lambda m: m**2, "running means for m = 0"),
+    ],
+    adjoint.exercise_4: [
+        (lambda *arguments: by_gamma(*arguments, term=lambda v, value: v), "two places"),
+        (lambda *arguments: by_gamma(*arguments, term=of_new), "takes v_"),
+        (lambda *arguments: by_gamma(*arguments, term=lambda v, value: value - v), "the sign"),
+        (lambda *arguments: by_gamma(*arguments, each=lambda total: 0.0), "tied over the layers"),
+    ],
+}
 
 
 @pytest.mark.parametrize(
-    ("term", "why"),
-    [
-        (lambda v, value: v, "two places"),
-        (of_new, "takes v_"),
-        (lambda v, value: value - v, "the sign"),
-    ],
+    ("exercise", "answer", "message"), [(exercise, *row) for exercise, rows in WRONG.items() for row in rows]
 )
-def test_4_terms(term, why):
-    with pytest.raises(NotYet, match=why):
-        adjoint.exercise_4(lambda *arguments: by_gamma(*arguments, term=term))
-
-
-def test_4_the_first_layer_alone():
-    with pytest.raises(NotYet, match="tied over the layers"):
-        adjoint.exercise_4(lambda *arguments: by_gamma(*arguments, each=lambda total: 0.0))
-
-
-def test_4_both_ways_to_the_loss():
-    def by_position_only(functions, gamma, x, v, dx):
-        p, q, total = dx, np.zeros_like(dx), 0.0
-        for f in reversed(functions):
-            x = x - v
-            value, pullback = f.vjp(x, replay=True)
-            v = (v - (1 - gamma) * value) / gamma
-            total += np.sum(p * (v - value))
-            by_x, _ = pullback((1 - gamma) * (p + q))
-            p, q = p + by_x, gamma * (p + q)
-        return total
-
-    with pytest.raises(NotYet, match="in two ways"):
-        adjoint.exercise_4(by_position_only)
-
-
-def test_4_a_number_for_each_element():
-    with pytest.raises(NotYet, match="one number for the whole network"):
-        adjoint.exercise_4(lambda functions, gamma, x, v, dx: dx)
+def test_wrong_answers(exercise, answer, message):
+    with pytest.raises(NotYet, match=message):
+        exercise(answer)
 
 
 def test_5_stubs(capsys):
@@ -187,3 +120,11 @@ def test_5_statistics_that_move_twice(capsys):
     with pytest.raises(NotYet, match="the report above"):
         adjoint.exercise_5(forward, invert, loud)
     assert "BROKEN  running statistics" in capsys.readouterr().out
+
+
+def test_right_answers():
+    adjoint.exercise_1(adjoint_of_variant)
+    adjoint.exercise_2(RIGHT_BITS)
+    adjoint.exercise_3(lambda m: 2 * m - m**2)
+    adjoint.exercise_4(by_gamma)
+    adjoint.exercise_5(forward, invert, backward)

@@ -11,10 +11,7 @@ from mininet.course.exercises import momentum_rule
     ("points", "message"),
     [
         ((0.0, 0.5), "x_0 to x_0 \\+ 0.5 f"),  # merged by the ResNet, whose map is x - 2 x^3, near 0 and 0.7
-        ((0.0, np.sqrt(0.5)), "x_0 to x_0 \\+ 0.5 f"),
         ((1.0, 1.0), "two different points"),
-        (1.0, "two numbers"),
-        ((0.0, np.nan), "two different points"),
     ],
 )
 def test_merged_points(points, message):
@@ -31,30 +28,6 @@ def weights_for_equal_momenta(gammas):
     return np.append(powers[0], (1 - gammas[0]) * powers[1:])
 
 
-def weights_in_reverse_order(gammas):
-    return np.append(np.prod(gammas), (1 - gammas) * np.append(1, np.cumprod(gammas[:-1])))
-
-
-def weights_without_the_start(gammas):
-    later = np.append(np.cumprod(gammas[:0:-1])[::-1], 1)
-    return (1 - gammas) * later
-
-
-@pytest.mark.parametrize(
-    ("answer", "message"),
-    [
-        (weights_without_the_later_momenta, "weights for gamma = 0.5, 4 layers at 1 is 0.5, and should be 0.0625"),
-        (weights_in_reverse_order, "weights for gamma = 0.5, 4 layers at 1 is 0.5"),
-        (weights_without_the_start, r"has shape \(4,\), and should have \(5,\)"),
-        (lambda gammas: gammas[0] ** np.array([4, 4, 3, 2, 1]) if len(gammas) == 4 else np.ones(12), "13 weights"),
-        (weights_for_equal_momenta, "12 different gammas"),
-    ],
-)
-def test_weights(answer, message):
-    with pytest.raises(NotYet, match=message):
-        momentum_rule.exercise_2(answer)
-
-
 def constant_push_from_rest(x0, v0, c, gamma, n):
     return x0 + n * c - c * gamma * (1 - gamma**n) / (1 - gamma), (1 - gamma**n) * c
 
@@ -62,20 +35,6 @@ def constant_push_from_rest(x0, v0, c, gamma, n):
 def constant_push_summed_from_v0(x0, v0, c, gamma, n):
     """v_0 + ... + v_{n-1} in place of v_1 + ... + v_n."""
     return x0 + n * c + (v0 - c) * (1 - gamma**n) / (1 - gamma), c + gamma**n * (v0 - c)
-
-
-@pytest.mark.parametrize(
-    ("answer", "message"),
-    [
-        (constant_push_from_rest, "x_0 = 0.5, v_0 = -2.* v_n"),
-        (constant_push_summed_from_v0, "n = 0 to 12: x_n at 1"),
-        (lambda *_: None, "returns nothing"),
-        (lambda *_: 1.0, "two numbers"),
-    ],
-)
-def test_constant_push(answer, message):
-    with pytest.raises(NotYet, match=message):
-        momentum_rule.exercise_3(answer)
 
 
 def run_back(x, v, functions, gammas, order=reversed, gammas_order=reversed):
@@ -90,21 +49,6 @@ def run_back_position_first(x, v, functions, gammas):
         x = x - v
         v = (v - (1 - gamma) * f(x)) / gamma
     return x, v
-
-
-@pytest.mark.parametrize(
-    ("answer", "message"),
-    [
-        (run_back_position_first, "v moved after x"),
-        (lambda *args: run_back(*args, order=list), "two layers: v_0"),
-        (lambda *args: run_back(*args, gammas_order=list), "two layers: v_0"),
-        (lambda *args: run_back(*args)[0], "two arrays"),
-        (lambda *args: None, "returns nothing"),
-    ],
-)
-def test_run_back(answer, message):
-    with pytest.raises(NotYet, match=message):
-        momentum_rule.exercise_4(answer)
 
 
 @pytest.mark.parametrize(
@@ -125,10 +69,6 @@ def test_layers_are_whole():
         momentum_rule.exercise_5(lambda gamma, bits: bits // np.log2(1 / gamma))
 
 
-def test_weakest_spring_need_not_be_simplified():
-    momentum_rule.exercise_6(lambda gamma: (1 + gamma - 2 * np.sqrt(gamma)) / (1 - gamma))
-
-
 @pytest.mark.parametrize(
     "answer",
     [
@@ -139,3 +79,35 @@ def test_weakest_spring_need_not_be_simplified():
 def test_weakest_spring(answer):
     with pytest.raises(NotYet, match=r"gamma = 0.25 is"):
         momentum_rule.exercise_6(answer)
+
+
+WRONG = {
+    momentum_rule.exercise_2: [
+        (weights_without_the_later_momenta, "weights for gamma = 0.5, 4 layers at 1 is 0.5, and should be 0.0625"),
+        (lambda gammas: gammas[0] ** np.array([4, 4, 3, 2, 1]) if len(gammas) == 4 else np.ones(12), "13 weights"),
+        (weights_for_equal_momenta, "12 different gammas"),
+    ],
+    momentum_rule.exercise_3: [
+        (constant_push_from_rest, "x_0 = 0.5, v_0 = -2.* v_n"),
+        (constant_push_summed_from_v0, "n = 0 to 12: x_n at 1"),
+        (lambda *_: None, "returns nothing"),
+    ],
+    momentum_rule.exercise_4: [
+        (run_back_position_first, "v moved after x"),
+        (lambda *args: run_back(*args, order=list), "two layers: v_0"),
+        (lambda *args: run_back(*args, gammas_order=list), "two layers: v_0"),
+        (lambda *args: run_back(*args)[0], "two arrays"),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answer", "message"), [(exercise, *row) for exercise, rows in WRONG.items() for row in rows]
+)
+def test_wrong_answers(exercise, answer, message):
+    with pytest.raises(NotYet, match=message):
+        exercise(answer)
+
+
+def test_right_answers():
+    momentum_rule.exercise_6(lambda gamma: (1 + gamma - 2 * np.sqrt(gamma)) / (1 - gamma))

@@ -1,0 +1,128 @@
+"""Operations: two functions on arrays, made into one on tensors.
+
+``forward(*arrays, **settings)`` returns the output and what must be saved of the computation.
+``vjp(saved, gradient, needs)`` is the vector-Jacobian product: it takes dL/d(output) to dL/d(input) for each input.
+
+Both stand beside each other, and the operation is what users call:
+
+>>> @operation
+... def square(a):
+...     return a * a, (a,)
+>>> square.vjp = lambda saved, gradient, needs: (2 * saved[0] * gradient,)
+>>> x = Tensor([3.0], requires_grad=True)
+>>> square(x).backward()
+>>> x.grad
+array([6.], dtype=float32)
+"""
+
+import functools
+import types
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias, overload
+
+import numpy as np
+
+from ..base import instruments
+from ..base.interrupts import raise_if_interrupted
+from ..base.types import FloatArray
+from .tape import Record, Slot, is_recording
+from .tensor import FLOATS, Tensor, TensorLike, as_tensor, require_one_dtype
+
+Computed: TypeAlias = tuple[Any, Any]
+"""What a forward function returns: the output, and what its vjp will need."""
+
+Needs: TypeAlias = tuple[bool, ...]
+"""Which inputs need a gradient."""
+
+Gradients: TypeAlias = Sequence[FloatArray | None]
+
+
+class Operation:
+    """An operation on tensors, made of two functions on arrays.
+
+    Parameters
+    ----------
+    name : str
+    forward : callable(*arrays, **settings) -> (output, saved)
+        `saved` is a tuple of arrays and constants, or None.
+    vjp : callable(saved, gradient, needs) -> sequence of ndarray or None
+        One gradient for each input; may be None where ``needs`` is False or the gradient is zero.
+    broadcasts : bool
+        Whether inputs are broadcast against each other: only then may a gradient have a larger shape than its input,
+        and is summed to fit.
+    consumes_saved : bool
+        Whether the vjp uses up what was saved, part by part.  It is then called with a fourth argument, `keep_tape`; if
+        that is true, it must leave `saved` whole.
+    """
+
+    vjp: Callable[..., Gradients]
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., Computed],
+        vjp: Callable[..., Gradients] | None = None,
+        broadcasts: bool = False,
+        consumes_saved: bool = False,
+    ) -> None:
+        functools.update_wrapper(self, forward, updated=())
+        self.name, self.forward = name, forward
+        self.broadcasts, self.consumes_saved = broadcasts, consumes_saved
+        if vjp is not None:
+            self.vjp = vjp
+
+    def defines_vjp(self, vjp: Callable[..., Gradients]) -> Callable[..., Gradients]:
+        """A decorator for the function that becomes the vjp."""
+        self.vjp = vjp
+        return vjp
+
+    def __repr__(self) -> str:
+        return f"<Operation {self.name}>"
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """As a method of tensors, an operation takes the tensor as its first input."""
+        return self if instance is None else types.MethodType(self, instance)
+
+    def __call__(self, *inputs: TensorLike, **settings: Any) -> Tensor:
+        """Compute the output from tensors, arrays and numbers, and record it if an input requires a gradient.
+
+        Beside a tensor or an array of floats, numbers take its dtype, and booleans count as 0 and 1.
+
+        The values do not depend on whether they are recorded.
+
+        Raises
+        ------
+        TypeError
+            If dtypes are mixed.
+        """
+        raise_if_interrupted()
+        like: Any = next(filter(_has_float_dtype, inputs), None)
+        tensors = [as_tensor(value, like) for value in inputs]
+        require_one_dtype(self.name, tensors)
+        for tensor in tensors:
+            instruments.note(tensor.data, tensor.memory_kind)
+        slots = tuple([tensor.slot for tensor in tensors])  # before a function can freeze one of them
+        with instruments.measured(self.name):
+            output, saved = self.forward(*[tensor.data for tensor in tensors], **settings)
+        output = np.asarray(output)
+        is_recorded = is_recording() and any(slots)
+        return Tensor.computed(output, Slot(output, Record(self, slots, saved, output.shape)) if is_recorded else None)
+
+
+def _has_float_dtype(value: Any) -> bool:
+    return isinstance(value, Tensor) or (isinstance(value, np.ndarray) and value.dtype in FLOATS)
+
+
+@overload
+def operation(forward: Callable[..., Computed], /) -> Operation: ...
+@overload
+def operation(*, broadcasts: bool) -> Callable[[Callable[..., Computed]], Operation]: ...
+def operation(forward: Any = None, /, *, broadcasts: bool = False) -> Any:
+    """Declare an operation: decorates its forward function, whose name and docstring it takes."""
+    if forward is None:
+        return functools.partial(_declared, broadcasts)
+    return _declared(broadcasts, forward)
+
+
+def _declared(broadcasts: bool, forward: Callable[..., Computed]) -> Operation:
+    return Operation(forward.__name__.removeprefix("_"), forward, broadcasts=broadcasts)

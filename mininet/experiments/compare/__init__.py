@@ -1,0 +1,1 @@
+"""The demo: one network trained on digits with stored activations and without."""

@@ -1,0 +1,1 @@
+"""How far inversion in floats drifts from where the network came from."""

@@ -1,0 +1,1 @@
+"""Training image classifiers: accuracy of the rivals, and fine-tuning."""

@@ -1,0 +1,1 @@
+"""Networks whose layers are steps of ISTA, for sparse coding."""

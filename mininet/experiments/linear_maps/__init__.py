@@ -1,0 +1,1 @@
+"""Which linear maps a deep network can be (the theorem of the paper's section 4)."""

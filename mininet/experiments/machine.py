@@ -1,0 +1,43 @@
+"""What figures are measured on."""
+
+import pathlib
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+import llvmlite.binding
+import numba
+import numpy as np
+
+from ..kernels.threads import usable_cores
+
+
+def describe() -> dict[str, Any]:
+    """Processor, cores and versions, as a dict of strings and numbers."""
+    return {
+        "processor": _processor(),
+        "architecture": llvmlite.binding.get_host_cpu_name(),
+        "cores": usable_cores(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "versions": {"numpy": np.__version__, "numba": numba.__version__},
+    }
+
+
+def in_words(machine: Mapping[str, Any]) -> str:
+    """What `describe` gave, as part of a sentence."""
+    versions = machine["versions"]
+    return (
+        f"{machine['cores']} core{'s' * (machine['cores'] != 1)} of {machine['processor']} ({machine['architecture']} "
+        f"to LLVM), {machine['system']}; Python {machine['python']}, NumPy {versions['numpy']}, "
+        f"Numba {versions['numba']}"
+    )
+
+
+def _processor() -> str:
+    cpuinfo = pathlib.Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

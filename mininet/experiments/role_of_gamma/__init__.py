@@ -1,0 +1,1 @@
+"""What gamma does between the ResNet and the RevNet."""

@@ -1,0 +1,97 @@
+"""What a momentum network becomes at either end of gamma, and how much volume its layers lose in between.
+
+gamma = 0 is the residual network, x <- x + f(x).
+
+gamma -> 1: as the rule is written, v <- gamma v + (1 - gamma) f(x), nothing moves any more, and gamma = 1 is the
+identity.  If f is divided by 1 - gamma, what is left is v <- v + f(x), x <- x + v.  That is a RevNet: its layers
+(a, b) -> (b, a + f(b)), with a = v and b = x, and every second function the identity, do the same,
+
+    (v, x) -> (x, v + f(x)) = (x, v') -> (v', x + v')
+
+and they keep volume, as leapfrog does in mechanics.
+
+In between, the Jacobian of a layer in (x, v) has determinant gamma^d, whatever f: v <- v + (1 - gamma) f(x) and
+x <- x + v are shears, only the product gamma v shrinks.  So a layer destroys log2(1 / gamma) bits for each of the d
+elements.
+"""
+
+import numpy as np
+
+from ... import nn, seeding
+from ...autodiff import Tensor, no_grad
+from ...models.resnet import residual_function
+from ...precision import bits_of_difference
+from ...reversible import MomentumNet, ResidualNet, RevNet
+
+
+def bits_at_zero(depth=4, width=8, seed=0):
+    """By how many bits a momentum network with gamma = 0 differs from the residual network of its functions.
+
+    Both are convolutional, in float arithmetic with stored activations, and get equal x and gradients.  The bits are
+    those of the output, of the gradient by x and, the largest of all, of the gradients by parameters.
+    """
+    random = np.random.default_rng(seed)
+    x, by_output = (random.standard_normal((4, 8, 8, width), np.float32) for _ in range(2))
+    with seeding.rewound((seed, 0)):
+        functions = [residual_function(width) for _ in range(depth)]
+    found = [
+        _output_and_gradients(net, x, by_output)
+        for net in (ResidualNet(functions), MomentumNet(functions, 0, arithmetic="float", backprop="stored"))
+    ]
+    bits = [bits_of_difference(ours, theirs) for ours, theirs in zip(*found, strict=True)]
+    return {"output": bits[0], "gradient by x": bits[1], "gradients by parameters": max(bits[2:])}
+
+
+def _output_and_gradients(net, x, by_output):
+    net.zero_grad()
+    leaf = Tensor(x, requires_grad=True)
+    y = net(leaf)
+    y.backward(by_output)
+    return [y.data, leaf.grad, *(parameter.grad for parameter in net.parameters())]
+
+
+def dense_functions(depth, features, seed=0):
+    """tanh(x W + b) in float64, always the same for a seed."""
+    with seeding.rewound((seed, 0)):
+        return [nn.Sequential(nn.Linear(features, features), nn.Tanh()).to(np.float64) for _ in range(depth)]
+
+
+def layer_determinant(gamma, features=6, seed=0):
+    """The determinant of the Jacobian of one layer in (x, v), by central differences, at a random x and v."""
+    step = 1e-5  # errors of order step^2 f''' / 6 and epsilon / step, both about 1e-11
+    around = np.random.default_rng(seed).standard_normal(2 * features)
+    points = np.concatenate([around + step * np.eye(2 * features), around - step * np.eye(2 * features)])
+    x, v = points[:, :features], points[:, features:]
+    net = MomentumNet(dense_functions(1, features, seed), gamma, init_velocity=lambda _: Tensor(v), arithmetic="float")
+    plus, minus = np.split(np.hstack(net.run(x).values()), 2)
+    return float(np.linalg.det((plus - minus) / (2 * step)))
+
+
+def limits_near_one(gammas, depth=10, features=6, seed=0):
+    """How far momentum networks are from what they become as gamma goes to 1.
+
+    Returns |x_N - x_N of the RevNet| with the functions divided by 1 - gamma, and |x_N - x_0| with f as written.
+    """
+    functions = dense_functions(depth, features, seed)
+    x = np.random.default_rng(seed).standard_normal((1, features))
+    with no_grad():
+        both = RevNet(alternating(functions), arithmetic="float")(np.hstack([np.zeros_like(x), x])).data
+    limit = both[:, features:]
+
+    def moved(gamma, scale):
+        scaled = [lambda x, function=function: function(x) * scale for function in functions]
+        return MomentumNet(scaled, gamma, arithmetic="float").run(x).values()[0]
+
+    rescaled = [np.linalg.norm(moved(gamma, 1 / (1 - gamma)) - limit) for gamma in gammas]
+    as_written = [np.linalg.norm(moved(gamma, 1.0) - x) for gamma in gammas]
+    return np.array(rescaled), np.array(as_written)
+
+
+def alternating(functions):
+    """f_0, identity, f_1, identity, ...: a RevNet of these takes (v, x) to (v + f(x), x + v + f(x)) and so on."""
+    return [each for function in functions for each in (function, lambda x: x)]
+
+
+def order(distances, gammas):
+    """The power p in distance ~ (1 - gamma)^p, between neighbouring gammas."""
+    return np.diff(np.log(distances)) / np.diff(np.log(1 - np.asarray(gammas)))

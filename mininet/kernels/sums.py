@@ -1,0 +1,50 @@
+"""Sums that stay accurate however many numbers are added.
+
+Adding a million numbers one after another loses digits: at the end each is added to a total that is a million times as
+large.  NumPy adds in blocks of 128 where the numbers lie side by side in memory, but row after row along other axes.
+Here every long axis is added in blocks: 128 numbers at a time, then the sums of the blocks in the same way.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..base.types import FloatArray
+from . import buffers
+
+BLOCK = 128
+"""So many numbers, and fewer, are added by NumPy alone."""
+
+
+def sum_over(array: FloatArray, axes: Sequence[int], keepdims: bool = False) -> FloatArray:
+    """The sum over `axes`, different numbers from 0 to ``array.ndim - 1``.
+
+    More than 128 terms are added in the same order however the array lies in memory.
+    """
+    terms = math.prod(array.shape[axis] for axis in axes)
+    if terms > BLOCK and not array.flags.c_contiguous:
+        array = buffers.copy(array)
+    if terms <= BLOCK or min(axes) == array.ndim - len(axes):  # the last ones, which NumPy takes as one
+        return np.asarray(array.sum(axis=tuple(axes), keepdims=keepdims))
+    kept = [i for i in range(array.ndim) if i not in axes]
+    shape = tuple(array.shape[i] if i in kept else 1 for i in (range(array.ndim) if keepdims else kept))
+    # the leading ones as one, so that no large array stands in between
+    array = array.reshape(math.prod(array.shape[: kept[0]]), *array.shape[kept[0] :])
+    for axis in (0, *(axis - kept[0] + 1 for axis in sorted(axes) if axis > kept[0])):
+        array = _sum_along(array, axis)
+    return array.reshape(shape)
+
+
+def _sum_along(array: FloatArray, axis: int) -> FloatArray:
+    """The sum over one axis, which stays with length 1."""
+    length = array.shape[axis]
+    if length <= BLOCK or axis == array.ndim - 1:
+        return np.asarray(array.sum(axis=axis, keepdims=True))
+    before, rows = (slice(None),) * axis, length // BLOCK
+    front, rest = array[(*before, slice(BLOCK * rows))], array[(*before, slice(BLOCK * rows, None))]
+    # a block takes every so-maniest row, so that what is added at a time lies side by side and is long
+    blocks = front.reshape(*array.shape[:axis], BLOCK, rows, *array.shape[axis + 1 :])
+    total = _sum_along(blocks.sum(axis=axis), axis)
+    total += rest.sum(axis=axis, keepdims=True)
+    return total

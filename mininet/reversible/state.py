@@ -1,0 +1,92 @@
+"""Where a network stands between two layers: what a rule moves forward, and back."""
+
+import copy
+from collections.abc import Callable
+from typing import Any, ClassVar, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base.types import FloatArray
+
+Function: TypeAlias = Callable[[FloatArray], FloatArray]
+"""A residual function on arrays."""
+
+
+class State:
+    """The variables of a network at one layer.
+
+    A state overwrites its own arrays, so running any number of layers takes the memory of one.
+
+    Attributes
+    ----------
+    variables : dict of str to str
+        The attributes that hold its arrays, each with the variable that the array belongs to.
+    step_name : str
+        What a step is called in profiles.
+    layer : int
+        How many layers have been run.
+    run : Run or None
+        How `LayeredNet.invert` evaluates the functions again.
+    """
+
+    variables: ClassVar[dict[str, str]]
+    step_name: str
+    layer = 0
+    run: Any = None
+
+    def arrays(self) -> list[NDArray[Any]]:
+        """The arrays of x and v themselves, in the order of `variables`."""
+        return [getattr(self, name) for name in self.variables]
+
+    def side_information(self) -> list[NDArray[Any]]:
+        """Arrays kept only to be able to go back, apart from spilled bits, which are counted when they spill."""
+        return []
+
+    def input(self, keep: bool = False) -> FloatArray:
+        """What the next function is evaluated at, as floats; `keep`: in an array that no later step overwrites."""
+        raise NotImplementedError
+
+    def output(self) -> FloatArray:
+        """x as floats, in an array of its own: what the network returns."""
+        return self.input(keep=True)
+
+    def values(self) -> Any:
+        """What `LayeredNet.invert` returns: x, or x and v, as floats in new arrays."""
+        return self.output()
+
+    def set_velocity(self, velocity: FloatArray) -> None:
+        """Start from v_0 = `velocity` instead of 0."""
+        raise NotImplementedError
+
+    def step(self, residual: FloatArray) -> None:
+        """Run one layer, given the residual function's value at `input`."""
+        raise NotImplementedError
+
+    def undo(self, function: Function, more: bool = False) -> None:
+        """Undo the last layer; `function` is the layer's residual function.
+
+        The last time that it is called is at the input of the layer.  Only a rule without an inverse in closed form
+        calls it more than once.
+
+        more : whether the layer before is undone next
+        """
+        raise NotImplementedError
+
+    def copy(self) -> Self:
+        """An independent state."""
+        other = copy.copy(self)
+        for name in self.variables:
+            setattr(other, name, getattr(self, name).copy())
+        return other
+
+    def can_be_start(self, velocity: FloatArray | None) -> bool:
+        """Whether a run can have started here, with this initial velocity if it has one; True where nothing tells."""
+        return True
+
+    def equals(self, arrays: list[NDArray[Any]]) -> bool:
+        """Whether the state's arrays are these, bit for bit."""
+        return all(
+            np.array_equal(ours.reshape(-1).view(np.uint8), theirs.reshape(-1).view(np.uint8))
+            for ours, theirs in zip(self.arrays(), arrays, strict=True)
+        )

@@ -1,0 +1,73 @@
+"""What SECURITY.md says of what is safe to load and what is code, and of places that are no files."""
+
+import os
+import pickle
+
+import pytest
+from hostile_support import Harmful, limits
+from nbformat.v4 import new_code_cell, new_notebook
+from support import ROOT
+
+from mininet import __main__ as command_line
+from mininet import grader, models, nn
+from mininet.base.files import read_json
+from mininet.base.npz import read_npz
+from mininet.course.site import notebook
+from mininet.datasets import cifar10, image_folder
+from mininet.models import load_pytorch_state_dict, safetensors
+
+READERS = {
+    "npz": read_npz,
+    "safetensors": safetensors.load,
+    "json": read_json,
+    "a network": lambda path: load_pytorch_state_dict(nn.Linear(2, 2), path),
+    "CIFAR-10": lambda path: cifar10(path),
+}
+PLACES = {
+    "a folder": os.mkdir,
+    "a pipe": os.mkfifo,
+    "an endless device": lambda path: os.symlink("/dev/zero", path),
+}
+
+
+def test_the_page_names_what_there_is():
+    page = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    for name in (".npz", ".safetensors", ".pt", ".pth", "mininet grade", "pytest --implementation", "NUMBA_CACHE_DIR"):
+        assert f"{name}`" in page
+    assert ", ".join(image_folder._FORMATS) in page
+
+
+@pytest.mark.parametrize("name", ["net.pt", "net.npz", "net.safetensors"])
+def test_pickles_are_refused_by_any_name(tmp_path, name):
+    (tmp_path / name).write_bytes(pickle.dumps(Harmful(tmp_path / "was_run")))
+    with pytest.raises(ValueError, match=name):
+        models.load_pytorch_state_dict(nn.Linear(2, 3), tmp_path / name)
+    with pytest.raises(SystemExit, match=f"mininet: .*{name}"):
+        command_line.main(["evaluate", "--dataset", "digits", "--weights", str(tmp_path / name)])
+    assert os.listdir(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("reader", READERS)
+def test_what_is_no_file_is_refused_by_name(tmp_path, reader, place):
+    path = tmp_path / "place.npz"
+    PLACES[place](path)
+    with limits(), pytest.raises((OSError, ValueError), match=path.name):
+        READERS[reader](path)
+    assert os.listdir(tmp_path) == [path.name]
+
+
+def code(tmp_path):
+    return f"import pathlib\npathlib.Path({str(tmp_path / 'was_run')!r}).touch()\n\ndef forward(x): pass\n"
+
+
+def test_an_implementation_is_code(tmp_path):
+    (tmp_path / "mine.py").write_text(code(tmp_path))
+    grader.load(tmp_path / "mine.py")
+    assert (tmp_path / "was_run").exists()
+
+
+def test_a_notebook_is_not_run_to_be_shown(tmp_path):
+    page = notebook.render(new_notebook(cells=[new_code_cell(code(tmp_path))]), str, str)
+    assert "was_run" in page
+    assert os.listdir(tmp_path) == []
