@@ -93,7 +93,7 @@ def exercise_6(logsumexp):
     require(isinstance(out, Tensor), f"return a Tensor, got {type(out).__name__}")
     right = np.log(np.exp(x).sum(axis=1))
     expect("value", out.data, right, within=8 * EPS)  # exp, a sum of 3, log, each rounded on both sides
-    require(out.requires_grad, "the result does not know how it was computed: run an Operation with apply")
+    require(out.requires_grad, "the result does not know how it was computed: call an Operation on it")
     names = [record.operation.name for record in out.tape()]
     require(len(names) == 1, f"there should be one record on the tape, there are {len(names)}: {', '.join(names)}")
     check_gradient(logsumexp, x)
