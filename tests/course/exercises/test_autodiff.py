@@ -153,7 +153,7 @@ WRONG = {
     ],
     exercises.exercise_6: [
         (lambda x: F.log(F.sum(F.exp(x), axis=1)), "one record on the tape, there are 3: exp, sum, log"),
-        (lambda x: Tensor(logsumexp(x.data)[0]), "run an Operation with apply"),
+        (lambda x: Tensor(logsumexp(x.data)[0]), "call an Operation on it"),
     ],
 }
 
