@@ -138,7 +138,8 @@ class Training:
 
     def _step(self, images: AnyArray, labels: AnyArray) -> None:
         start = time.perf_counter()
-        self.net.train()
+        if not self.net.training:  # else layers that are in evaluation are meant to be
+            self.net.train()
         self.net.zero_grad()
         logits = self.net(Tensor(images))
         loss = F.cross_entropy(logits, labels)

@@ -98,7 +98,8 @@ def to_residual(net: Net) -> Net:
     Raises
     ------
     ValueError
-        If a stage computes its initial velocity, for which a residual network has no place.
+        If a stage computes its initial velocity, for which a residual network has no place, or has residual functions
+        (``is_residual=True``), to which nobody would add x.
 
     Examples
     --------
@@ -114,6 +115,8 @@ def to_residual(net: Net) -> Net:
             is_momentum = isinstance(module, MomentumNet)
             if is_momentum and module.init_velocity is not None:
                 raise ValueError(f"net must not have initial velocities, {name} has one")
+            if is_momentum and module.is_residual:
+                raise ValueError(f"net must have whole blocks, {name} has residual functions: use ResidualNet for them")
             blocks += module.functions if is_momentum else [module]
         setattr(converted, name, nn.Sequential(*blocks))
     return converted

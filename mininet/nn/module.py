@@ -162,7 +162,8 @@ class Module:
     def load_state_dict(self, state: Mapping[str, ArrayLike]) -> None:
         """Copy arrays into the parameters and buffers of those names.
 
-        `state` has exactly the names and shapes of `state_dict`.  Floats are converted to the dtype of this module.
+        `state` has exactly the names and shapes of `state_dict`.  Floats are converted to the dtype of this module;
+        buffers of other kinds must have theirs.
 
         Raises
         ------
@@ -183,6 +184,9 @@ class Module:
         for name in own.keys() & given.keys():
             if given[name].shape != own[name].shape:
                 problems.append(f"{name} has shape {given[name].shape}, expected {own[name].shape}")
+            elif own[name].dtype.kind != "f":
+                if given[name].dtype != own[name].dtype:
+                    problems.append(f"{name} has dtype {given[name].dtype}, expected {own[name].dtype}")
             elif given[name].dtype.kind != "f":
                 problems.append(f"{name} has dtype {given[name].dtype}, expected floats")
             elif (
@@ -198,10 +202,13 @@ class Module:
     # Switches
 
     def train(self, mode: bool = True) -> Self:
-        """Switch this module and all below it to training, and return it."""
-        mode = flag("mode", mode)
-        for module in self.modules():
-            module.training = mode
+        """Switch this module and all below it to training, and return it.
+
+        Each child's own `train` is called, so a layer that overrides it can stay in evaluation.
+        """
+        self.training = flag("mode", mode)
+        for _, child in self.named_children():
+            child.train(mode)
         return self
 
     def eval(self) -> Self:
@@ -214,7 +221,7 @@ class Module:
             parameter.grad = None
 
     def to(self, dtype: FloatDtype) -> Self:
-        """Convert all parameters and buffers to float32 or float64, drop gradients, and return the module."""
+        """Convert all parameters and buffers of floats to float32 or float64, drop gradients, and return the module."""
         try:
             is_float = dtype is not None and np.dtype(dtype) in (np.float32, np.float64)  # None would be float64
         except TypeError:
@@ -228,8 +235,15 @@ class Module:
             instruments.note(parameter.data, "parameters")
         for module in self.modules():
             for name in module._buffers:
-                setattr(module, name, getattr(module, name).astype(dtype))
+                array = getattr(module, name)
+                setattr(module, name, array.astype(dtype) if array.dtype.kind == "f" else array)
         return self
+
+    def __copy__(self) -> Self:
+        """Copy the module, not what it is made of; what is registered with one later is not with the other."""
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), _buffers=list(self._buffers))
+        return other
 
     def __repr__(self) -> str:
         lines = [f"({name}): {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]

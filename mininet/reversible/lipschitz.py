@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff import Tensor
 from ..base.checks import instance, number, pair
 from ..base.types import FloatArray
 from ..kernels.convolution import convolve, convolve_input_gradient
@@ -108,11 +109,13 @@ def limit_lipschitz(module: Module, coefficient: float = 0.9, size: int | tuple[
     for name, layer in layers:
         if not np.isfinite(layer.weight.data).all():
             raise ValueError(f"weights must be finite, got NaN or infinity in {name or type(layer).__name__}")
-    norms = [spectral_norm(layer, size) for _, layer in layers]
-    for (_, layer), norm in zip(layers, norms, strict=True):
+    norms: dict[Tensor, float] = {}  # layers may share a weight, which is scaled once
+    for _, layer in layers:
+        norms[layer.weight] = max(spectral_norm(layer, size), norms.get(layer.weight, 0.0))
+    for weight, norm in norms.items():
         if norm > coefficient:
-            layer.weight.data *= layer.weight.dtype.type(coefficient / norm)
-    return max(norms, default=0.0)
+            weight.data *= weight.dtype.type(coefficient / norm)
+    return max(norms.values(), default=0.0)
 
 
 def _largest_singular_value(
