@@ -2,6 +2,8 @@
 
 PyTorch keeps the channels of images before height and width, and weights as (out, in, kh, kw) and (out, in).  Here
 channels come last, and weights are (kh, kw, in, out) and (in, out).  Names agree, so we only transpose a state dict.
+Where images are flattened, PyTorch's columns are in the order (c, h, w) and ours in (h, w, c): a `Linear` behind a
+`Flatten` is permuted, with the channels of the last convolution or norm before it (or one, if there is none).
 """
 
 import pathlib
@@ -36,11 +38,14 @@ def pytorch_state_dict(net: nn.Module) -> dict[str, FloatArray]:
     >>> models.pytorch_state_dict(nn.Linear(8, 3))["weight"].shape
     (3, 8)
     """
-    transposed = _transposed(instance("net", net, nn.Module))
-    return {
+    transposed, flattened = _transposed(instance("net", net, nn.Module)), _flattened(net)
+    state = {
         name: np.array(array.transpose(transposed[name]) if name in transposed else array, order="C")
         for name, array in net.state_dict().items()
     }
+    for name, channels in flattened.items():
+        state[name] = _reordered(state[name], -1, channels)
+    return state
 
 
 def save_pytorch_state_dict(net: nn.Module, path: PathLike) -> None:
@@ -103,6 +108,8 @@ def _load(net: nn.Module, entries: Mapping[str, Any]) -> None:
     if problems:
         raise ValueError("state dict does not fit: " + "; ".join(problems))
     transposed = _transposed(net)
+    for name, channels in _flattened(net).items():
+        given[name] = _reordered(given[name], channels, -1)
     net.load_state_dict(
         {
             name: array.transpose(np.argsort(transposed[name])) if name in transposed else array
@@ -119,6 +126,29 @@ def _transposed(net: nn.Module) -> dict[str, tuple[int, ...]]:
         for kind, axes in _TO_PYTORCH.items()
         if isinstance(module, kind)
     }
+
+
+def _flattened(net: nn.Module) -> dict[str, int]:
+    """Map the names of `Linear` weights behind a `Flatten` to the channels of the images that are flattened."""
+    found, channels, is_flat = {}, 1, False
+    for name, module in net.named_modules():
+        if isinstance(module, (nn.Conv2d, nn.BatchNorm2d)):
+            channels = module.weight.shape[-1]
+        elif isinstance(module, nn.Flatten):
+            is_flat = True
+        elif isinstance(module, nn.Linear) and is_flat:
+            is_flat = False
+            if module.in_features % channels:
+                raise ValueError(
+                    f"{name} must read whole images of {channels} channels, got {module.in_features} features"
+                )
+            found[f"{name}.weight"] = channels
+    return found
+
+
+def _reordered(weight: AnyArray, first: int, second: int) -> AnyArray:
+    """The columns of (out, in), which count `first` times `second`, with the two exchanged; -1 is what is left."""
+    return np.ascontiguousarray(weight.reshape(len(weight), first, second).swapaxes(1, 2).reshape(weight.shape))
 
 
 def _entries(source: Mapping[str, Any] | PathLike) -> Mapping[str, Any]:

@@ -93,3 +93,17 @@ def test_the_network_that_ships_computes_what_it_did_when_it_was_trained(arithme
     counts = np.array(facts["confusion"])
     assert counts.sum(axis=1).tolist() == [1000] * 10
     assert counts.trace() == round(10_000 * facts["test_accuracy"])
+
+
+def test_a_linear_layer_behind_a_flatten_reads_channels_first_in_pytorch():
+    net = nn.Sequential(nn.Conv2d(2, 3, 1), nn.ReLU(), nn.Flatten(), nn.Linear(3 * 4 * 5, 6))
+    images = normal((2, 4, 5, 2), np.float32)
+    state = models.pytorch_state_dict(net)
+    features = np.maximum(images @ net[0].weight.data[0, 0] + net[0].bias.data, 0).transpose(0, 3, 1, 2)  # as PyTorch
+    expected = features.reshape(2, -1) @ state["3.weight"].T + state["3.bias"]
+    np.testing.assert_allclose(net(images).data, expected, rtol=1e-5, atol=1e-5)
+    other = nn.Sequential(nn.Conv2d(2, 3, 1), nn.ReLU(), nn.Flatten(), nn.Linear(60, 6))
+    models.load_pytorch_state_dict(other, state)
+    assert np.array_equal(other(images).data, net(images).data)
+    with pytest.raises(ValueError, match="1.weight|1 must read whole images"):
+        models.pytorch_state_dict(nn.Sequential(nn.Conv2d(2, 3, 1), nn.Sequential(nn.Flatten(), nn.Linear(7, 6))))
