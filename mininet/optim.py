@@ -80,11 +80,9 @@ class Optimizer:
                     f"{array.shape} and {array.dtype}"
                 )
             memories[int(place)][name] = array
-        for number_of_one, found in enumerate(memories):
+        for which, found in enumerate(memories):
             if missing := found and [name for name in self._memory_names if name not in found]:
-                raise ValueError(
-                    f"state must have all of parameter {number_of_one}, its {', '.join(missing)} is missing"
-                )
+                raise ValueError(f"state must have all of parameter {which}, its {', '.join(missing)} is missing")
         self.lr = number("lr in state", _plain(state.get("lr")), 0)
         self._memories = memories
 

@@ -139,9 +139,7 @@ def _flattened(net: nn.Module) -> dict[str, int]:
         elif isinstance(module, nn.Linear) and is_flat:
             is_flat = False
             if module.in_features % channels:
-                raise ValueError(
-                    f"{name} must read whole images of {channels} channels, got {module.in_features} features"
-                )
+                raise ValueError(f"{name} must read images of {channels} channels, got {module.in_features} features")
             found[f"{name}.weight"] = channels
     return found
 
