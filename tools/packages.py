@@ -30,10 +30,10 @@ def run(*command, **options):
 
 def build(folder):
     """Build both into `folder`, the wheel from the source distribution; returns their paths."""
-    for old in folder.glob("mininet-*"):
+    for old in folder.glob("momentum_mininet-*"):
         old.unlink()
     run(sys.executable, "-m", "build", "--outdir", folder, ROOT, stdout=subprocess.DEVNULL)
-    (wheel,), (source,) = folder.glob("mininet-*.whl"), folder.glob("mininet-*.tar.gz")
+    (wheel,), (source,) = folder.glob("momentum_mininet-*.whl"), folder.glob("momentum_mininet-*.tar.gz")
     return wheel, source
 
 
@@ -65,7 +65,7 @@ def try_package(package, source, python, constraint, tests):
         folder, environment = pathlib.Path(temporary, "unpacked"), pathlib.Path(temporary, "environment")
         run(python, "-m", "venv", environment)
         own, installed = environment / "bin" / "python", environment.resolve()
-        run(own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"{package}[dev]",
+        run(own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"{package}[dev,data]",
             *(["--constraint", constraint] if constraint else []))  # fmt: skip
         with tarfile.open(source) as archive:
             archive.extractall(folder, filter="data")

@@ -54,7 +54,7 @@ def _fetch(url: str, sha256: str, archive: pathlib.Path, progress: bool) -> None
     try:
         import pooch
     except ImportError as error:
-        raise ImportError("downloading needs the package pooch: pip install 'mininet[data]'") from error
+        raise ImportError("downloading needs the package pooch: pip install pooch") from error
     name = archive.name
     files = pooch.create(
         archive.parent, "", registry={name: f"sha256:{sha256}"}, urls={name: url}, retry_if_failed=RETRIES
