@@ -1,5 +1,6 @@
 """Files that are either whole or not there."""
 
+import errno
 import os
 
 import pytest
@@ -68,3 +69,17 @@ def test_two_writers_do_not_meet(tmp_path):
         other.write_text("other")
     assert path.read_text() == "one"  # the outer block ends last
     assert names(tmp_path) == ["a"]
+
+
+def test_what_is_synced_can_be_written_to(tmp_path, monkeypatch):
+    """As Windows asks for: there a file that is opened for reading has a bad file descriptor."""
+    fcntl = pytest.importorskip("fcntl")
+
+    def fsync(number):
+        if fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with written_atomically(tmp_path / "new") as temporary:
+        temporary.write_bytes(b"1")
+    assert (tmp_path / "new").read_bytes() == b"1"

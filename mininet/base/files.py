@@ -26,7 +26,7 @@ def written_atomically(path: PathLike) -> Iterator[pathlib.Path]:
     try:
         with naming(path):
             yield pathlib.Path(temporary)
-            with open(temporary, "rb") as file:
+            with open(temporary, "r+b") as file:  # Windows syncs only what can be written to
                 os.fsync(file.fileno())
         mask = os.umask(0)
         os.umask(mask)
