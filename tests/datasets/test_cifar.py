@@ -155,6 +155,7 @@ def offered(tmp_path, server, monkeypatch):
 
 
 def test_download_into_a_folder_or_the_cache(tmp_path, offered):
+    pytest.importorskip("pooch")
     expected = cifar10(tmp_path / "source")
     found = cifar10(tmp_path / "new", download=True)
     assert all(np.array_equal(ours, theirs) for ours, theirs in zip(found, expected, strict=True))
