@@ -2,10 +2,12 @@
 
 PYTHON ?= python3
 VENV := .venv
+BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.ready-bench
+DOCS_READY := $(VENV)/.ready-docs
 ROUNDS ?= 5
-RUN := $(VENV)/bin/python
+RUN := $(VENV)/$(BIN)/python
 TEST := $(RUN) -m pytest --numprocesses 2 --dist worksteal
 PYTHONS ?= $(RUN)
 
@@ -39,10 +41,11 @@ mutants: $(READY)  ## change the code in small ways and see whether a test fails
 		--tests tests/reversible tests/autodiff tests/misuse tests/test_memory.py
 
 course: $(READY)  ## open the course in JupyterLab, at its first notebook
-	$(RUN) -m jupyter lab --ServerApp.root_dir=. tutorials/01_momentum_resnets_in_ten_minutes.ipynb
+	$(RUN) -m jupyter lab --LabApp.news_url=None --ServerApp.root_dir=. tutorials/01_momentum_resnets_in_ten_minutes.ipynb
 
-site: $(READY)  ## write the course, the results and the code as pages to read without a server: site/index.html
-	$(RUN) -m mininet.course.site --output site
+site: $(DOCS_READY)  ## write course, guide, reference and results as pages to read without a server: site/index.html
+	$(RUN) -m sphinx -c docs -b html -d build/doctrees -j 2 -q --fail-on-warning --keep-going . site
+	rm -rf jupyter_execute  # copies of the notebooks' pictures, which are in site too
 
 bench: $(BENCH_READY)  ## time it against PyTorch and the authors' package, about 40 minutes; writes docs/benchmarks.md
 	$(RUN) -m benchmarks --write-page --rounds $(ROUNDS)
@@ -65,7 +68,7 @@ notebooks: $(READY)  ## run the tutorials again and keep what they print and dra
 packages: $(READY)  ## build wheel and sdist into dist/, and run the quick tests with each in a new environment
 	$(RUN) tools/packages.py
 
-test-requirements: $(READY)  ## the quick tests with the lowest and the newest versions; PYTHONS="python3.11 python3.13"
+test-requirements: $(READY)  ## the quick tests with the lowest and the newest versions; PYTHONS="python3.11 python3.14"
 	for python in $(PYTHONS); do \
 		$(RUN) tools/packages.py --only wheel --python $$python || exit 1; \
 	done
@@ -79,6 +82,10 @@ $(READY): pyproject.toml requirements.txt
 	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "mininet needs Python 3.11 or newer, this is %d.%d; try make PYTHON=python3.11" % v[:2])'
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	touch $@
+
+$(DOCS_READY): $(READY)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	touch $@
 
 $(BENCH_READY): $(READY)

@@ -6,6 +6,12 @@ The library, each part using only those before it: `base`, `kernels`, `autodiff`
 subject), `models`, `datasets`, `training`.  Built on it: `experiments`, `grader`, `course`.
 """
 
+import os
+import sys
+
+if sys.platform == "darwin":  # NumPy's Accelerate takes no other limit, and this one only before it is loaded
+    os.environ.setdefault("VECLIB_MAXIMUM_THREADS", "1")
+
 from . import datasets, functional, models, nn, optim
 from .autodiff import Tensor, check_gradient, check_jacobian, enable_grad, no_grad
 from .kernels import get_num_threads, set_num_threads

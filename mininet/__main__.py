@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import functools
+import io
 import json
 import os
 import pathlib
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 import numba
 
 from . import get_num_threads, grader, models, plotting
+from .base.checks import path as path_of
 from .base.files import written_atomically
 from .experiments import machine, reproduce, step_profile
 from .experiments.claim import Options
@@ -61,6 +63,9 @@ def _gamma(text):
     return gamma
 
 
+_path = functools.partial(path_of, "path")
+
+
 def _parser():
     about = "Momentum residual neural networks, exactly inverted."
     parser = argparse.ArgumentParser(prog="python -m mininet", description=about)
@@ -83,7 +88,7 @@ def _parser():
     command.add_argument("--batch-size", type=_integer(2, 1437), default=defaults.batch_size, help="images a step")
     command.add_argument("--learning-rate", type=_between(0, 10), default=defaults.learning_rate, help="at its highest")
     command.add_argument("--seed", type=_integer(0, 2**63 - 1), default=defaults.seed, help="of weights and batches")
-    command.add_argument("--output", type=pathlib.Path, default=pathlib.Path("results"), help="folder for the results")
+    command.add_argument("--output", type=_path, default=pathlib.Path("results"), help="folder for the results")
     command.add_argument("--quiet", action="store_true", help="no progress bars")
 
     defaults = image_training.Settings()
@@ -102,7 +107,7 @@ def _parser():
     command.add_argument("--learning-rate", type=_between(0, 10), default=defaults.learning_rate, help="at its highest")
     command.add_argument("--weight-decay", type=_between(-1e-300, 1), default=defaults.weight_decay, help="L2 penalty")
     command.add_argument("--seed", type=_integer(0, 2**63 - 1), default=defaults.seed, help="of weights and batches")
-    command.add_argument("--output", type=pathlib.Path, default=pathlib.Path("results/train"), help="a folder")
+    command.add_argument("--output", type=_path, default=pathlib.Path("results/train"), help="a folder")
     command.add_argument("--resume", action="store_true", help="go on from the checkpoint there, if there is one")
     command.add_argument("--checkpoint-seconds", type=_between(-1e-300, 1e9), default=60.0, help="between checkpoints")
     command.add_argument("--quiet", action="store_true", help="no progress bars")
@@ -114,7 +119,7 @@ def _parser():
     )
     _add_classifier(command)
     command.add_argument("--weights", required=True, help="a PyTorch state dict, .npz or .safetensors")
-    command.add_argument("--confusion", type=pathlib.Path, help="a file for the counts by true and predicted class")
+    command.add_argument("--confusion", type=_path, help="a file for the counts by true and predicted class")
 
     command = commands.add_parser(
         "reproduce",
@@ -122,14 +127,16 @@ def _parser():
         description="Run an experiment of the paper: print its numbers and save its figure.  Trainings go on where an "
         "interrupted run left them.",
     )
-    which = f"which one; all but {' and '.join(reproduce.WITH_DATA)}, which need data and an hour"
+    which = f"which one; all but {', '.join(reproduce.WITH_DATA)}, which need data or hours"
     command.add_argument("experiment", choices=(*reproduce.EXPERIMENTS, "all"), help=which)
     command.add_argument("--quick", action="store_true", help="a small version, in seconds")
-    command.add_argument("--data", type=pathlib.Path, help="folder of CIFAR-10, else the variable MININET_DATA")
+    command.add_argument("--data", type=_path, help="folder of CIFAR-10, else the variable MININET_DATA")
     command.add_argument("--epochs", type=_integer(1, 10_000), help="of each training, else the experiment's own")
     command.add_argument("--seeds", type=_integer(1, 100), help="how many, else the experiment's own number")
     command.add_argument("--weights", help="file of pretrained weights, for fine_tuning")
-    command.add_argument("--output", type=pathlib.Path, default=pathlib.Path("results"), help="folder for the results")
+    drawn = "draw accuracy from the trainings that are finished"
+    command.add_argument("--no-training", dest="train", action="store_false", help=drawn)
+    command.add_argument("--output", type=_path, default=pathlib.Path("results"), help="folder for the results")
     command.add_argument("--quiet", action="store_true", help="no progress bars")
 
     command = commands.add_parser(
@@ -141,8 +148,8 @@ def _parser():
         formatter_class=argparse.HelpFormatter,
     )
     what = command.add_mutually_exclusive_group(required=True)
-    what.add_argument("path", nargs="?", type=pathlib.Path, help="the file")
-    what.add_argument("--template", type=pathlib.Path, metavar="FILE", help="write a file to begin with")
+    what.add_argument("path", nargs="?", type=_path, help="the file")
+    what.add_argument("--template", type=_path, metavar="FILE", help="write a file to begin with")
     when = "grade exact arithmetic also where nothing of it is written yet"
     command.add_argument("--exact", action="store_true", help=when)
 
@@ -167,7 +174,7 @@ def _add_classifier(command):
     command.add_argument("--gamma", type=_gamma, help="turn it into a momentum network with this momentum")
     command.add_argument("--arithmetic", choices=("exact", "float"), default=defaults.arithmetic, help="of x and v")
     command.add_argument("--dataset", choices=image_training.DATASETS, default=defaults.dataset, help="of images")
-    command.add_argument("--data", type=pathlib.Path, help="the dataset's folder, else the variable MININET_DATA")
+    command.add_argument("--data", type=_path, help="the dataset's folder, else the variable MININET_DATA")
     command.add_argument("--download", action="store_true", help="download the dataset if it is not there")
     command.add_argument(
         "--normalization", choices=image_training.NORMALIZATIONS, default=defaults.normalization,
@@ -197,11 +204,11 @@ def _compare(arguments):
         comparison = comparing.compare(settings, progress=not arguments.quiet)
     except (OverflowError, FloatingPointError) as error:
         raise SystemExit(f"mininet: training diverged, {error}; try a smaller --learning-rate") from None
-    print(report.table(comparison))
     numbers, figure = (folder / name for name in RESULTS)
     with written_atomically(numbers) as path:
         path.write_text(json.dumps(report.summary(comparison), indent=1, allow_nan=False))
         plotting.save(report.draw(comparison), figure)
+    print(report.table(comparison))
     print(f"saved {numbers} and {figure}")
 
 
@@ -219,7 +226,7 @@ def _train(arguments):
         if arguments.resume and training.resume():
             print(f"going on after {len(training.history)} epochs")
         training.run()
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise SystemExit(f"mininet: {error}") from None
     except (OverflowError, FloatingPointError) as error:
         raise SystemExit(f"mininet: training diverged, {error}; try a smaller --learning-rate") from None
@@ -242,7 +249,7 @@ def _evaluate(arguments):
         if arguments.confusion is not None:
             with written_atomically(arguments.confusion) as path:
                 path.write_text(json.dumps({"dataset": settings.dataset, "confusion": counts.tolist()}) + "\n")
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise SystemExit(f"mininet: {error}") from None
     right, count = counts.trace(), counts.sum()
     print(f"test accuracy {right / count:.4f}: {right} of {count} images")
@@ -250,14 +257,14 @@ def _evaluate(arguments):
 
 def _reproduce(arguments):
     folder = _output_folder(arguments.output)
-    names = ("data", "quick", "epochs", "seeds", "weights")
+    names = ("data", "quick", "epochs", "seeds", "weights", "train")
     options = Options(folder, progress=not arguments.quiet, **{name: getattr(arguments, name) for name in names})
     claims = []
     for name in reproduce.names(arguments.experiment):
         print(f"{name}:")
         try:
             claims += reproduce.run(name, options)
-        except (OSError, ValueError) as error:
+        except ValueError as error:
             raise SystemExit(f"mininet: {error}") from None
         except (OverflowError, FloatingPointError) as error:
             raise SystemExit(f"mininet: {name} diverged, {error}") from None
@@ -266,16 +273,17 @@ def _reproduce(arguments):
 
 
 def _grade(arguments):
-    try:
-        if arguments.template:
+    if arguments.template:
+        try:
             grader.write_template(arguments.template)
-            print(f"saved {arguments.template}: fill it in, then run python -m mininet grade {arguments.template}")
-            return 0
+        except OSError as error:
+            raise SystemExit(f"mininet: cannot write {arguments.template}: {error.strerror}") from None
+        print(f"saved {arguments.template}: fill it in, then run python -m mininet grade {arguments.template}")
+        return 0
+    try:
         return 0 if grader.grade(arguments.path, exact=arguments.exact or None).all_kept else 1
     except grader.CannotLoad as error:
         raise SystemExit(f"mininet: {error}") from None
-    except OSError as error:
-        raise SystemExit(f"mininet: cannot write {arguments.template}: {error.strerror}") from None
 
 
 def _info(arguments):
@@ -290,14 +298,24 @@ def _info(arguments):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
-    parsed = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
+        sys.stdout.reconfigure(errors="replace")  # no result is lost for a letter that the output does not have
     runs = {"compare": _compare, "train": _train, "evaluate": _evaluate, "reproduce": _reproduce, "grade": _grade}
     runs["info"] = _info
     try:
-        return runs[parsed.command](parsed) or 0
+        try:
+            parsed = _parser().parse_args(arguments)
+            return runs[parsed.command](parsed) or 0
+        finally:
+            print(end="", flush=True)
     except KeyboardInterrupt:
         print("\nmininet: interrupted; no file is half-written", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # as behind `head`: what is left is for nobody, at the end of Python too
+        null = os.open(os.devnull, os.O_WRONLY)
+        for number in (1, 2):
+            os.dup2(null, number)
+        return 128 + 13  # as if SIGPIPE had ended it
     except OSError as error:  # such as a full disk
         raise SystemExit(f"mininet: {error}") from None
 

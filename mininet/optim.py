@@ -8,45 +8,89 @@ import numpy as np
 
 from .autodiff import Tensor
 from .base import instruments
+from .base.checks import alike, flag, instance, integer, number, shown
 from .base.checks import array as array_of
-from .base.checks import flag, instance, integer, number, shown
 from .base.interrupts import interruptible_between_operations
 from .base.types import FloatArray, IntegerArray
 
 Memories: TypeAlias = dict[str, Any]
 """What an optimiser remembers about a parameter, by name."""
 
+Parameters: TypeAlias = Iterable[Tensor | Mapping[str, Any]]
+"""Different leaves, or groups of them with settings of their own: ``[{"params": leaves, "lr": 0.1}, ...]``."""
+
 
 class Optimizer:
-    """Base class: parameters, a learning rate `lr`, and arrays remembered for each parameter.
+    """Base class: parameters, their settings, and arrays remembered for each of them.
 
-    `parameters` are different leaves.  `step` leaves those without a gradient as they are.
+    `step` leaves parameters without a gradient as they are.  A subclass defines ``_update(value, gradient, memories,
+    **settings)``, which changes the array of a parameter in place.
+
+    Attributes
+    ----------
+    param_groups : list of dict
+        "params" and the settings of each group of parameters; they may be changed.
+    lr : float
+        The learning rate of the first group; setting it sets that of all.
+
+    Examples
+    --------
+    >>> optimizer = optim.SGD([nn.Parameter([1.0])], lr=0.5)
+    >>> optimizer.lr, len(optimizer.parameters)
+    (0.5, 1)
     """
 
-    def __init__(self, parameters: Iterable[Tensor], lr: float) -> None:
-        self.parameters = _leaves(parameters)
-        self.lr = number("lr", lr, 0)
+    def __init__(self, parameters: Parameters, lr: float, **settings: Any) -> None:
+        settings = {"lr": lr, **settings}
+        self.param_groups: list[dict[str, Any]] = []
+        for group in _groups(parameters):
+            if unknown := group.keys() - settings.keys() - {"params"}:
+                names = ", ".join(settings)
+                raise ValueError(f"parameters: a group may have its own {names}, got {', '.join(sorted(unknown))}")
+            own = {name: group.get(name, value) for name, value in settings.items()}
+            self.param_groups.append({"params": group["params"], **self._checked(**own)})
+        self.parameters = _leaves(parameter for group in self.param_groups for parameter in group["params"])
         self._memories: list[Memories] = [{} for _ in self.parameters]
 
+    @staticmethod
+    def _checked(**settings: Any) -> dict[str, Any]:
+        return {"lr": number("lr", settings["lr"], 0)}
+
+    @property
+    def lr(self) -> float:
+        """The learning rate."""
+        rate: float = self.param_groups[0]["lr"]
+        return rate
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        for group in self.param_groups:
+            group["lr"] = value
+
     @interruptible_between_operations
+    @np.errstate(under="ignore")
     def step(self) -> None:
         """Change every parameter that has a gradient, in place."""
+        memories = iter(self._memories)
         with instruments.measured("optimizer step"):
-            for parameter, memories in zip(self.parameters, self._memories, strict=True):
-                if parameter.grad is not None:
-                    self._update(parameter.data, parameter.grad, memories)
+            for group in self.param_groups:
+                settings = {name: value for name, value in group.items() if name != "params"}
+                for parameter, own in zip(group["params"], memories, strict=False):
+                    if parameter.grad is not None:
+                        self._update(parameter.data, parameter.grad, own, **settings)
 
     def zero_grad(self) -> None:
         """Drop the gradients of all parameters."""
         for parameter in self.parameters:
             parameter.grad = None
 
-    def _update(self, value: FloatArray, gradient: FloatArray, memories: Memories) -> None:
+    def _update(self, *arguments: Any, **settings: Any) -> None:
         raise NotImplementedError(f"{type(self).__name__} does not define _update; use SGD or Adam")
 
     def state_dict(self) -> dict[str, Any]:
-        """Copy {"lr": ..., "0.velocity": ..., ...}: all that `load_state_dict` needs to continue with the same bits."""
-        state: dict[str, Any] = {"lr": self.lr}
+        """Copy {"lr": ..., "parameters": how many, "0.velocity": ..., ...}: all that continues with the same bits."""
+        rates = [group["lr"] for group in self.param_groups]
+        state: dict[str, Any] = {"lr": rates, "parameters": len(self.parameters)}
         for place, memories in enumerate(self._memories):
             state.update((f"{place}.{name}", np.copy(value)) for name, value in memories.items())
         return state
@@ -62,7 +106,7 @@ class Optimizer:
         _require_mapping(state)
         memories: list[Memories] = [{} for _ in self.parameters]
         for key, value in state.items():
-            if key == "lr":
+            if key in ("lr", "parameters"):
                 continue
             place, _, name = key.partition(".")
             if not place.isdecimal() or int(place) >= len(memories) or name not in self._memory_names:
@@ -73,17 +117,16 @@ class Optimizer:
             array, like = np.array(array_of(f"state entry {key!r}", value)), self.parameters[int(place)]
             if name == "steps":
                 memories[int(place)][name] = integer(f"state entry {key!r}", _plain(array), 0)
-                continue
-            if (array.shape, array.dtype) != (like.shape, like.dtype):
-                raise ValueError(
-                    f"state entry {key!r} must have shape {like.shape} and dtype {like.dtype}, got "
-                    f"{array.shape} and {array.dtype}"
-                )
-            memories[int(place)][name] = array
+            else:
+                memories[int(place)][name] = alike(f"state entry {key!r}", array, like.shape, like.dtype)
         for which, found in enumerate(memories):
             if missing := found and [name for name in self._memory_names if name not in found]:
                 raise ValueError(f"state must have all of parameter {which}, its {', '.join(missing)} is missing")
-        self.lr = number("lr in state", _plain(state.get("lr")), 0)
+        rates = _rates("lr", state, len(self.param_groups))
+        if (count := _plain(state.get("parameters"))) != len(memories):
+            raise ValueError(f"state must be of {len(memories)} parameters, got {shown(count)}")
+        for group, rate in zip(self.param_groups, rates, strict=True):
+            group["lr"] = rate
         self._memories = memories
 
     _memory_names: tuple[str, ...] = ()
@@ -123,25 +166,34 @@ class SGD(Optimizer):
     _memory_names = ("velocity",)
 
     def __init__(
-        self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.0, nesterov: bool = False,
+        self, parameters: Parameters, lr: float, momentum: float = 0.0, nesterov: bool = False,
         weight_decay: float = 0.0,
     ) -> None:  # fmt: skip
-        super().__init__(parameters, lr)
-        self.momentum = number("momentum", momentum, 0, below=1)
-        self.nesterov = flag("nesterov", nesterov)
-        self.weight_decay = number("weight_decay", weight_decay, 0)
-        if self.nesterov and self.momentum == 0:
-            raise ValueError("nesterov needs a momentum above 0")
+        super().__init__(parameters, lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
 
-    def _update(self, value: FloatArray, gradient: FloatArray, memories: Memories) -> None:
-        if self.weight_decay:
-            gradient = gradient + self.weight_decay * value
-        if self.momentum:
+    @staticmethod
+    def _checked(**settings: Any) -> dict[str, Any]:
+        found = Optimizer._checked(**settings) | {
+            "momentum": number("momentum", settings["momentum"], 0, below=1),
+            "nesterov": flag("nesterov", settings["nesterov"]),
+            "weight_decay": number("weight_decay", settings["weight_decay"], 0),
+        }
+        if found["nesterov"] and found["momentum"] == 0:
+            raise ValueError("nesterov needs a momentum above 0")
+        return found
+
+    def _update(
+        self, value: FloatArray, gradient: FloatArray, memories: Memories, *,
+        lr: float, momentum: float, nesterov: bool, weight_decay: float,
+    ) -> None:  # fmt: skip
+        if weight_decay:
+            gradient = gradient + weight_decay * value
+        if momentum:
             velocity = self._remembered(memories, "velocity", value)
-            velocity *= self.momentum
+            velocity *= momentum
             velocity += gradient
-            gradient = gradient + self.momentum * velocity if self.nesterov else velocity
-        value -= self.lr * gradient
+            gradient = gradient + momentum * velocity if nesterov else velocity
+        value -= lr * gradient
 
 
 class Adam(Optimizer):
@@ -160,39 +212,97 @@ class Adam(Optimizer):
     _memory_names = ("mean", "square", "steps")
 
     def __init__(
-        self, parameters: Iterable[Tensor], lr: float = 1e-3, betas: tuple[float, float] | list[float] = (0.9, 0.999),
+        self, parameters: Parameters, lr: float = 1e-3, betas: tuple[float, float] | list[float] = (0.9, 0.999),
         eps: float = 1e-8, weight_decay: float = 0.0,
     ) -> None:  # fmt: skip
-        super().__init__(parameters, lr)
+        super().__init__(parameters, lr, betas=betas, eps=eps, weight_decay=weight_decay)
+
+    @staticmethod
+    def _checked(**settings: Any) -> dict[str, Any]:
+        betas = settings["betas"]
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
             raise ValueError(f"betas must be two numbers, got {shown(betas)}")
-        self.betas = tuple(number("betas", beta, 0, below=1) for beta in betas)
-        self.eps = number("eps", eps, 0)
-        self.weight_decay = number("weight_decay", weight_decay, 0)
+        return Optimizer._checked(**settings) | {
+            "betas": tuple(number("betas", beta, 0, below=1) for beta in betas),
+            "eps": number("eps", settings["eps"], 0),
+            "weight_decay": number("weight_decay", settings["weight_decay"], 0),
+        }
 
-    def _update(self, value: FloatArray, gradient: FloatArray, memories: Memories) -> None:
-        if self.weight_decay:
-            gradient = gradient + self.weight_decay * value
+    def _update(
+        self, value: FloatArray, gradient: FloatArray, memories: Memories, *,
+        lr: float, betas: tuple[float, float], eps: float, weight_decay: float,
+    ) -> None:  # fmt: skip
+        if weight_decay:
+            gradient = gradient + weight_decay * value
         mean, square = (self._remembered(memories, name, value) for name in ("mean", "square"))
         memories["steps"] = steps = memories.get("steps", 0) + 1
-        mean_beta, square_beta = self.betas
+        mean_beta, square_beta = betas
         mean *= mean_beta
         mean += (1 - mean_beta) * gradient
         square *= square_beta
         square += (1 - square_beta) * np.square(gradient)
-        deviation = np.sqrt(square / (1 - square_beta**steps)) + self.eps
-        value -= (self.lr / (1 - mean_beta**steps)) * mean / deviation
+        deviation = np.sqrt(square / (1 - square_beta**steps)) + eps
+        value -= (lr / (1 - mean_beta**steps)) * mean / deviation
+
+
+class AdamW(Adam):
+    """Adam with weight decay of its own, p <- (1 - lr weight_decay) p (Loshchilov and Hutter, ICLR 2019).
+
+    Examples
+    --------
+    >>> layer = nn.Linear(8, 3)
+    >>> groups = [{"params": [layer.weight]}, {"params": [layer.bias], "weight_decay": 0.0}]
+    >>> optimizer = optim.AdamW(groups, lr=1e-3, weight_decay=0.1)
+    """
+
+    def __init__(
+        self, parameters: Parameters, lr: float = 1e-3, betas: tuple[float, float] | list[float] = (0.9, 0.999),
+        eps: float = 1e-8, weight_decay: float = 0.01,
+    ) -> None:  # fmt: skip
+        super().__init__(parameters, lr, betas, eps, weight_decay)
+
+    def _update(self, value: FloatArray, *arguments: Any, weight_decay: float, **settings: Any) -> None:
+        value *= 1 - settings["lr"] * weight_decay
+        super()._update(value, *arguments, weight_decay=0.0, **settings)
+
+
+def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
+    """Scale all gradients, in place, so that their norm together is at most `max_norm`, and return what it was.
+
+    Examples
+    --------
+    >>> p = nn.Parameter([1.0, 2.0])
+    >>> (p * [3.0, 4.0]).sum().backward()
+    >>> clip_grad_norm([p], 1.0)
+    5.0
+    >>> p.grad
+    array([0.6, 0.8], dtype=float32)
+    """
+    limit = number("max_norm", max_norm, 0)
+    gradients = [parameter.grad for parameter in _leaves(parameters) if parameter.grad is not None]
+    norm = math.hypot(*(float(np.linalg.norm(gradient.astype(np.float64))) for gradient in gradients))
+    if norm > limit:
+        for gradient in gradients:
+            gradient *= limit / norm
+    return norm
 
 
 class Schedule:
-    """Base class: sets `optimizer.lr` to its initial value times a factor that depends on the steps so far.
+    """Base class: sets the optimiser's learning rates to the initial ones times a factor that depends on the steps.
 
     The attribute `steps` counts the calls of `step`.
+
+    Examples
+    --------
+    >>> optimizer = optim.SGD([nn.Parameter([1.0])], lr=0.5)
+    >>> optim.MultiStepDecay(optimizer, milestones=[1], decay=0.5).step()
+    >>> optimizer.lr
+    0.25
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = instance("optimizer", optimizer, Optimizer)
-        self.initial_lr = optimizer.lr
+        self.initial_lrs = [group["lr"] for group in optimizer.param_groups]
         self.steps = 0
         self._apply()
 
@@ -206,11 +316,12 @@ class Schedule:
         self._apply()
 
     def _apply(self) -> None:
-        self.optimizer.lr = self.initial_lr * self.factor(self.steps)
+        for group, initial in zip(self.optimizer.param_groups, self.initial_lrs, strict=True):
+            group["lr"] = initial * self.factor(self.steps)
 
-    def state_dict(self) -> dict[str, float]:
+    def state_dict(self) -> dict[str, Any]:
         """Copy what `load_state_dict` needs."""
-        return {"initial_lr": self.initial_lr, "steps": self.steps}
+        return {"initial_lr": self.initial_lrs, "steps": self.steps}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over a `state_dict`.
@@ -223,9 +334,9 @@ class Schedule:
         _require_mapping(state)
         if state.keys() != self.state_dict().keys():
             raise ValueError(f"state must have {', '.join(self.state_dict())}, got {', '.join(map(repr, state))}")
-        initial_lr = number("initial_lr in state", _plain(state.get("initial_lr")), 0)
+        rates = _rates("initial_lr", state, len(self.initial_lrs))
         steps = integer("steps in state", _plain(state.get("steps")), 0)
-        self.initial_lr, self.steps = initial_lr, steps
+        self.initial_lrs, self.steps = rates, steps
         self._apply()
 
 
@@ -275,6 +386,16 @@ class CosineDecay(Schedule):
         return 0.5 * (1 + math.cos(math.pi * done))
 
 
+def _groups(parameters: Any) -> list[dict[str, Any]]:
+    """Make a list of groups of parameters: of one, if they are given without groups."""
+    groups = list(parameters) if isinstance(parameters, Iterable) and not isinstance(parameters, Tensor) else []
+    if not groups or not all(isinstance(group, Mapping) for group in groups):
+        return [{"params": _leaves(groups or parameters)}]
+    if not all("params" in group for group in groups):
+        raise ValueError('parameters: a group needs its "params"')
+    return [{**group, "params": _leaves(group["params"])} for group in groups]
+
+
 def _leaves(parameters: Iterable[Tensor]) -> list[Tensor]:
     """Make a list of the parameters, which must be different leaves."""
     try:
@@ -303,3 +424,11 @@ def _require_mapping(state: object) -> None:
 def _plain(value: Any) -> Any:
     """Make a plain number of an array with one element, which is how files store numbers."""
     return value.item() if isinstance(value, (np.ndarray, np.generic)) and value.size == 1 else value
+
+
+def _rates(name: str, state: Mapping[str, Any], count: int) -> list[float]:
+    """Take the learning rates of `count` groups from a state."""
+    rates = np.ravel(np.array(state.get(name), dtype=object)).tolist()
+    if len(rates) != count:
+        raise ValueError(f"{name} in state must be of {count} groups, got {shown(state.get(name))}")
+    return [number(f"{name} in state", rate, 0) for rate in rates]

@@ -79,7 +79,11 @@ def figure(
 
 
 def save(made: Figure, path: PathLike) -> None:
-    """Write a figure to `path` as a whole or not at all, and close it."""
+    """Write a figure to `path` as a whole or not at all, and close it.
+
+    >>> with figure() as (made, axes):
+    ...     save(made, "empty.png")
+    """
     instance("made", made, Figure)
     with written_atomically(path) as temporary:
         made.savefig(temporary)
@@ -87,7 +91,12 @@ def save(made: Figure, path: PathLike) -> None:
 
 
 def save_animation(animation: Animation, path: PathLike, frames_per_second: float = 12) -> None:
-    """Write an animation as a GIF to `path`, as a whole or not at all, and close its figure."""
+    """Write an animation as a GIF to `path`, as a whole or not at all, and close its figure.
+
+    >>> from matplotlib.animation import FuncAnimation
+    >>> with figure() as (made, axes):
+    ...     save_animation(FuncAnimation(made, axes.set_title, frames=2), "count.gif")
+    """
     instance("animation", animation, Animation)
     number("frames_per_second", frames_per_second, above=0)
     with written_atomically(path) as temporary:
@@ -110,7 +119,13 @@ def readable_bytes(count: float) -> str:
 
 
 def bytes_upwards(axes: Axes) -> None:
-    """Give `axes` a logarithmic vertical scale with numbers of bytes."""
+    """Give `axes` a logarithmic vertical scale with numbers of bytes.
+
+    >>> with figure() as (made, axes):
+    ...     bytes_upwards(axes)
+    >>> axes.yaxis.get_major_formatter()(2**20)
+    '1 MiB'
+    """
     instance("axes", axes, Axes).set_yscale("log", base=2)
     axes.yaxis.set_major_locator(LogLocator(base=2, numticks=8))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: readable_bytes(value)))

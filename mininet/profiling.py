@@ -1,11 +1,5 @@
 """Where the time of a training step goes.
 
->>> net, x = nn.Linear(2, 2), np.ones((3, 2), np.float32)
->>> with profile() as times:
-...     net(x).sum().backward()
->>> times.calls["linear"]
-1
-
 Every operation of the engine, forward and backward, and the arithmetic of momentum networks says when it begins and
 ends.  Time counts for the innermost of them: a momentum network's own share is what its residual functions leave.
 """
@@ -24,6 +18,13 @@ class Profile:
         What was spent in each kind of work itself, without the kinds of work inside it, since the profile was opened;
         "everything else" is Python between them.
     calls : dict of str to int
+
+    Examples
+    --------
+    >>> with profile() as times:
+    ...     y = F.relu([1.0])
+    >>> times.calls, list(times.seconds)
+    ({'relu': 1}, ['everything else', 'relu'])
     """
 
     def __init__(self) -> None:
@@ -69,17 +70,26 @@ class Profile:
 
 
 class profile:
-    """Measure what this thread does inside a `with` block; gives a `Profile`.  Blocks may be nested."""
+    """Measure what this thread does inside a `with` block; gives a `Profile`.  Blocks may be nested.
+
+    Examples
+    --------
+    >>> net, x = nn.Linear(2, 2), np.ones((3, 2), np.float32)
+    >>> with profile() as times:
+    ...     net(x).sum().backward()
+    >>> times.calls["linear"]
+    1
+    """
 
     def __init__(self) -> None:
         self._entered: list[Profile] = []
 
     def __enter__(self) -> Profile:
         self._entered.append(Profile())
-        instruments.profiles.open.append(self._entered[-1])
+        instruments.profiles.open += (self._entered[-1],)
         return self._entered[-1]
 
     def __exit__(self, *exception: object) -> None:
         profile = self._entered.pop()
         profile._close()
-        instruments.profiles.open.remove(profile)
+        instruments.profiles.open = tuple(each for each in instruments.profiles.open if each is not profile)

@@ -7,7 +7,6 @@ the same mask, without having stored it.
 """
 
 import threading
-from typing import Any
 
 import numpy as np
 
@@ -19,17 +18,15 @@ NUMBERS = 2**64
 
 
 class _Stream(threading.local):
-    """The seed and the number of the next draw.  Each thread has its own, so threads do not disturb one another."""
-
-    seed = 0
-    draw = 0
+    seed, draw = 0, 0
 
 
 _stream = _Stream()
+"""The seed and the number of the next draw.  Each thread has its own, so threads do not disturb one another."""
 
 
 def manual_seed(seed: int) -> None:
-    """Restart the random numbers of this thread from `seed`, at least 0 and below 2**64; it starts at seed 0.
+    """Restart the random numbers of this thread from `seed`, at least 0 and below 2**64; initially it is 0.
 
     Examples
     --------
@@ -62,13 +59,28 @@ def generator_for(seed: int, number: int) -> np.random.Generator:
 
 
 def position() -> tuple[int, int]:
-    """Return the position in the stream of random numbers: (seed, number of the next draw)."""
+    """Return the position in the stream of random numbers: (seed, number of the next draw).
+
+    Examples
+    --------
+    >>> manual_seed(7)
+    >>> position()
+    (7, 0)
+    """
     return _stream.seed, _stream.draw
 
 
 def restore(to: tuple[int, int]) -> None:
-    """Continue the stream of random numbers from `to`, a `position`."""
-    _stream.seed, _stream.draw = _checked_position(to)
+    """Continue the stream of random numbers from `to`, a `position`.
+
+    Examples
+    --------
+    >>> restore((7, 2))
+    >>> position()
+    (7, 2)
+    """
+    for stream, name, value in at_position(to):
+        setattr(stream, name, value)
 
 
 def rewound(to: tuple[int, int]) -> changed:
@@ -86,11 +98,7 @@ def rewound(to: tuple[int, int]) -> changed:
 
 def at_position(to: tuple[int, int]) -> list[Change]:
     """List the changes, for `changed`, that put the stream at `to`."""
-    seed, draw = _checked_position(to)
-    return [(_stream, "seed", seed), (_stream, "draw", draw)]
-
-
-def _checked_position(to: Any) -> tuple[int, int]:
     if not isinstance(to, (tuple, list)) or len(to) != 2:
         raise TypeError(f"position must be a pair (seed, number), as position() gives it, got {shown(to)}")
-    return integer("seed", to[0], 0, NUMBERS), integer("number", to[1], 0, NUMBERS)
+    seed, draw = integer("seed", to[0], 0, NUMBERS), integer("number", to[1], 0, NUMBERS)
+    return [(_stream, "seed", seed), (_stream, "draw", draw)]

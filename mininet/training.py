@@ -25,7 +25,7 @@ from .autodiff import functional as F
 from .base.checks import flag, instance, integer, number
 from .base.checks import path as path_of
 from .base.files import written_atomically
-from .base.npz import read_npz
+from .base.npz import read_npz, write_npz
 from .base.types import AnyArray, PathLike
 from .datasets import Batches
 from .nn import Module
@@ -198,7 +198,7 @@ class Training:
         arrays["description"] = np.array(json.dumps([_FORMAT, self.description], sort_keys=True))
         folder.mkdir(parents=True, exist_ok=True)
         with written_atomically(folder / CHECKPOINT) as path:
-            np.savez(path, **arrays)
+            write_npz(path, arrays)
 
     def _require_folder(self) -> pathlib.Path:
         if self.folder is None:

@@ -3,9 +3,13 @@
 import errno
 import os
 
+import numpy as np
 import pytest
 
+from mininet import datasets, grader, nn, optim, plotting
+from mininet.__main__ import main
 from mininet.base.files import written_atomically
+from mininet.training import Training
 
 
 def names(folder):
@@ -69,6 +73,32 @@ def test_two_writers_do_not_meet(tmp_path):
         other.write_text("other")
     assert path.read_text() == "one"  # the outer block ends last
     assert names(tmp_path) == ["a"]
+
+
+def saved_training():
+    net, batches = nn.Linear(1, 1), datasets.Batches(np.ones((2, 1)), [0, 0], 1)
+    Training(net, optim.SGD(net.parameters(), 0.1), None, batches, batches, 0, "~/new").save()
+
+
+@pytest.mark.parametrize("use", [
+    lambda: written_atomically("~/new").__enter__(),
+    lambda: plotting.save(plotting.plt.figure(), "~/new.png"),
+    lambda: datasets.ImageFolder("~/images", 8),
+    lambda: grader.load("~/mine.py"),
+    lambda: grader.write_template("~/template.py"),
+    saved_training,
+    lambda: main(["grade", "--template", "~/template.py"]),
+    lambda: main(["grade", "~/mine.py"]),
+])  # fmt: skip
+def test_a_tilde_is_the_home_folder_everywhere(use, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "images/a").mkdir(parents=True)
+    (tmp_path / "images/a/b.png").touch()
+    (tmp_path / "mine.py").write_text("\ufeffforward = None\n", encoding="utf-8")  # a mark as Notepad puts in front
+    use()
+    assert not (tmp_path / "~").exists()
 
 
 def test_what_is_synced_can_be_written_to(tmp_path, monkeypatch):

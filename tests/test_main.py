@@ -1,5 +1,7 @@
 """The command line: options are checked, results are whole or absent."""
 
+import errno
+import io
 import json
 import os
 import re
@@ -14,6 +16,7 @@ import pytest
 from mininet import __main__ as command_line
 from mininet import models
 from mininet.datasets import digits
+from mininet.experiments.claim import Claim, Report
 
 SMALL = ["compare", "--quiet", "--depth", "2", "--width", "4", "--epochs", "1", "--batch-size", "1437"]
 
@@ -80,6 +83,70 @@ def test_interruption_says_so_and_writes_nothing(tmp_path, monkeypatch, capsys):
     assert not list(tmp_path.iterdir())
 
 
+class Experiment:
+    """About γ."""
+
+    @staticmethod
+    def reproduce(options):
+        return Report("γ is √2", [Claim("λ is 1", "1 ± 0", True)])
+
+
+COMMANDS = {
+    "info": ["info"],
+    "grade": ["grade", "mine.py"],
+    "template": ["grade", "--template", "template.py"],
+    "reproduce": ["reproduce", "ode", "--output", "."],
+    "evaluate": ["evaluate", "--dataset", "digits", "--weights", "weights.npz"],
+}
+
+
+@pytest.fixture
+def small_commands(tmp_path, monkeypatch):
+    """`COMMANDS` print letters beyond ASCII, and have what they need in the present folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(
+        'def forward(functions, gamma, x, v):\n    raise ValueError("γ")', encoding="utf-8"
+    )
+    monkeypatch.setattr(command_line.machine, "in_words", lambda _: "γ")
+    monkeypatch.setattr(command_line.reproduce, "EXPERIMENTS", {"ode": (Experiment,)})
+    monkeypatch.setattr(command_line.image_training, "evaluate", lambda *_: np.eye(2, dtype=int))
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_letters_that_the_output_does_not_have_are_replaced(command, encoding, small_commands, tmp_path, monkeypatch):
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding))
+    assert command_line.main(COMMANDS[command]) == (command == "grade")
+    assert printed.getvalue()
+    assert (b"?" in printed.getvalue()) == (command in ("info", "grade", "reproduce"))
+    if command == "reproduce":
+        assert "γ is √2" in (tmp_path / "ode.md").read_text(encoding="utf-8")
+
+
+class Closed(io.StringIO):
+    def write(self, text):
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_closed_pipe_ends_every_command_quietly(command, small_commands, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", Closed())
+    monkeypatch.setattr(os, "dup2", lambda *_: None)
+    assert command_line.main(COMMANDS[command]) == 141
+    assert capsys.readouterr().err == ""
+
+
+def test_nothing_is_said_at_the_end_of_python_either():
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        ended = subprocess.run([sys.executable, "-m", "mininet", "info"], stdout=writer, stderr=subprocess.PIPE)
+    finally:
+        os.close(writer)
+    assert (ended.returncode, ended.stderr) == (141, b"")
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
 def test_ctrl_c_in_training_leaves_no_broken_file(tmp_path):
@@ -101,10 +168,6 @@ def test_training_that_diverges_is_an_error_with_advice(quick, tmp_path):
     with pytest.raises(SystemExit, match="smaller --learning-rate"):
         command_line.main([*SMALL, "--batch-size", "32", "--learning-rate", "9.9", "--output", str(tmp_path)])
     assert not list(tmp_path.iterdir())
-
-
-def test_floats_that_drift_out_of_sight_are_null_in_json():
-    assert command_line.report._finite({"errors": [np.inf, np.nan, 1.0]}) == {"errors": [None, None, 1.0]}
 
 
 TRAIN = ["train", "--dataset", "digits", "--epochs", "1", "--batch-size", "512", "--quiet"]

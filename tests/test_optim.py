@@ -46,6 +46,66 @@ def test_adam_follows_its_rule(decay):
     np.testing.assert_allclose(found, expected, rtol=1e-13)
 
 
+def test_adamw_is_adam_after_a_decay_of_its_own():
+    parameter, other = Parameter(np.ones(1)), Parameter(np.ones(1))
+    optimizers = optim.AdamW([parameter], 0.1, weight_decay=0.5), optim.Adam([other], 0.1)
+    for gradient in GRADIENTS:
+        other.data *= 1 - 0.1 * 0.5
+        for optimizer in optimizers:
+            optimizer.parameters[0].grad = np.array([gradient])
+            optimizer.step()
+    assert parameter.data == other.data
+
+
+def test_groups_have_settings_of_their_own():
+    """Two groups are two optimisers, also under a schedule and after a state was taken over."""
+
+    def run(build):
+        pair = [Parameter(np.ones(2)), Parameter(np.ones(1))]
+        parts = build(pair)
+        for gradient in GRADIENTS:
+            for parameter in pair:
+                parameter.grad = np.full(parameter.shape, gradient)
+            for part in parts:
+                part.step()
+            states = [part.state_dict() for part in parts]
+            parts = build(pair)
+            for part, state in zip(parts, states, strict=True):
+                part.load_state_dict(state)
+        return [parameter.data.tolist() for parameter in pair]
+
+    def together(pair):
+        groups = [{"params": pair[:1], "momentum": 0.5}, {"params": iter(pair[1:]), "lr": 0.3}]
+        optimizer = optim.SGD(groups, 0.1, 0.9, weight_decay=0.1)
+        return [optimizer, optim.CosineDecay(optimizer, 9)]
+
+    def apart(pair):
+        one = optim.SGD(pair[:1], 0.1, 0.5, weight_decay=0.1)
+        other = optim.SGD(pair[1:], 0.3, 0.9, weight_decay=0.1)
+        return [one, other, *(optim.CosineDecay(each, 9) for each in (one, other))]
+
+    assert run(together) == run(apart)
+
+
+def test_the_learning_rate_of_all_groups():
+    optimizer = optim.SGD([{"params": [Parameter(np.ones(1))], "lr": lr} for lr in (0.1, 0.2)], 0.3)
+    assert optimizer.lr == 0.1
+    optimizer.lr = 0.5
+    assert [group["lr"] for group in optimizer.param_groups] == [0.5, 0.5]
+
+
+def test_gradients_are_scaled_to_a_norm():
+    pair = [Parameter(np.ones(2, np.float32)), Parameter(np.ones((1, 1), np.float32)), Parameter(np.ones(3))]
+    pair[0].grad, pair[1].grad = np.float32([3, 0]), np.float32([[-4]])
+    assert optim.clip_grad_norm(pair, 5) == 5
+    assert (pair[0].grad.tolist(), pair[1].grad.tolist(), pair[2].grad) == ([3, 0], [[-4]], None)
+    assert optim.clip_grad_norm(iter(pair), 2.5) == 5
+    assert (pair[0].grad.tolist(), pair[1].grad.tolist()) == ([1.5, 0], [[-2]])
+    pair[0].grad = np.float32([1e30, 0])
+    assert optim.clip_grad_norm(pair, 1.0) == pytest.approx(1e30)
+    np.testing.assert_allclose(pair[0].grad, [1, 0], rtol=1e-6)
+
+
 @pytest.mark.parametrize("make", [lambda p: optim.SGD(p, 0.1, 0.9, True, 0.1), lambda p: optim.Adam(p, 0.1)])
 def test_minimises_a_quadratic_and_keeps_float32(make):
     parameter = Parameter(np.array([3.0, -2.0], dtype=np.float32))
@@ -60,6 +120,18 @@ def test_minimises_a_quadratic_and_keeps_float32(make):
     assert np.abs(parameter.data - (1 / 1.05 if isinstance(optimizer, optim.SGD) else 1)).max() < 1e-2
 
 
+@pytest.mark.parametrize("make", [lambda p: optim.SGD(p, 0.1, 0.9, True, 0.1), optim.Adam, optim.AdamW])
+def test_underflow_is_no_error_whatever_users_ask_for(make):
+    parameter = Parameter(np.float32([1e-40, 1]))
+    with np.errstate(all="raise"):
+        optimizer = make([parameter])
+        for gradient in (1e-40, 1e-30, 0):
+            parameter.grad = np.full(2, gradient, np.float32)
+            optimizer.step()
+            optim.clip_grad_norm([parameter], 1e-35)
+    assert np.isfinite(parameter.data).all()
+
+
 def test_parameters_without_a_gradient_stay():
     used, unused = (Parameter(np.ones(2, np.float32)) for _ in range(2))
     optimizer = optim.SGD([used, unused], 0.1, weight_decay=0.5)
@@ -72,7 +144,9 @@ def test_parameters_without_a_gradient_stay():
 
 
 @pytest.mark.parametrize("shape", [(1,), ()], ids=["array", "scalar"])
-@pytest.mark.parametrize("make", [lambda p: optim.SGD(p, 0.1, 0.9, True, 0.1), lambda p: optim.Adam(p, 0.1)])
+@pytest.mark.parametrize(
+    "make", [lambda p: optim.SGD(p, 0.1, 0.9, True, 0.1), lambda p: optim.Adam(p, 0.1), lambda p: optim.AdamW(p, 0.1)]
+)
 def test_saved_state_goes_on_with_the_same_bits(make, shape):
     values = []
     for reloads in (False, True):

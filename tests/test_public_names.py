@@ -10,12 +10,12 @@ NAMES = {
     "mininet": "IResNet MomentumNet ResidualNet RevNet Tensor check_gradient check_jacobian datasets enable_grad "
     "functional get_num_threads manual_seed models nn no_grad optim set_num_threads track_memory",
     "mininet.functional": "absolute add avg_pool2d batch_norm clip concatenate conv2d cross_entropy divide dropout "
-    "exp flatten getitem global_avg_pool2d leaky_relu linear log log_softmax logsigmoid matmul max max_pool2d maximum "
-    "mean min mse_loss multiply negative power relu reshape sigmoid silu softmax softplus split sqrt stack subtract "
-    "sum tanh transpose var where",
-    "mininet.nn": "AvgPool2d BatchNorm2d Conv2d Dropout Flatten GlobalAvgPool2d Linear MaxPool2d Module Parameter ReLU "
-    "Sequential Tanh",
-    "mininet.optim": "Adam CosineDecay MultiStepDecay Optimizer SGD Schedule",
+    "exp flatten getitem global_avg_pool2d group_norm leaky_relu linear log log_softmax logsigmoid matmul max "
+    "max_pool2d maximum mean min mse_loss multiply negative pad power relu reshape sigmoid silu softmax softplus split "
+    "sqrt stack subtract sum tanh transpose var where",
+    "mininet.nn": "AvgPool2d BatchNorm2d Conv2d Dropout Flatten GlobalAvgPool2d GroupNorm Identity Linear MaxPool2d "
+    "Module ModuleList Parameter ReLU Sequential SiLU Sigmoid Tanh",
+    "mininet.optim": "Adam AdamW CosineDecay MultiStepDecay Optimizer SGD Schedule clip_grad_norm",
     "mininet.models": "CifarResNet CifarRevNet ImageNetResNet load_pytorch_state_dict pretrained pytorch_state_dict "
     "resnet101 resnet110 resnet152 resnet18 resnet20 resnet32 resnet34 resnet44 resnet50 resnet56 revnet20 "
     "save_pytorch_state_dict to_momentum to_residual",
@@ -35,7 +35,7 @@ OPTIONS = {
     "train": "--network --gamma --arithmetic --dataset --data --download --normalization --learned-velocity --weights "
     "--epochs --batch-size --learning-rate --weight-decay --seed --output --resume --checkpoint-seconds --quiet",
     "evaluate": "--network --gamma --arithmetic --dataset --data --download --normalization --weights --confusion",
-    "reproduce": "experiment --quick --data --epochs --seeds --weights --output --quiet",
+    "reproduce": "experiment --quick --data --epochs --seeds --weights --no-training --output --quiet",
     "grade": "path --template --exact",
     "info": "--profile --depth --width --batch-size --size --arithmetic",
 }

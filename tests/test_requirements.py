@@ -1,8 +1,12 @@
 """What pyproject.toml says of requirements and of files to pack; `make packages` looks at the packages themselves."""
 
 import fnmatch
+import importlib.util
+import pathlib
 import re
+import shutil
 import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -53,3 +57,20 @@ def test_every_file_of_the_package_is_packed():
         and not any(fnmatch.fnmatch(name, f"mininet/{pattern}") for pattern in patterns["mininet"])
     ]
     assert not forgotten
+
+
+@pytest.mark.parametrize(("platform", "python"), [("win32", "Scripts/python.exe"), ("linux", "bin/python")])
+def test_programs_of_an_environment_are_found(platform, python, monkeypatch):
+    path = ROOT / "tools/packages.py"
+    spec = importlib.util.spec_from_file_location("packages", path)
+    packages = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(packages)
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "platform", platform)
+        assert packages.program(pathlib.Path("environment"), "python").as_posix() == f"environment/{python}"
+    if shutil.which("make") is None:
+        pytest.skip("needs make")
+    system = "Windows_NT" if platform == "win32" else "Linux"
+    command = ["make", "--dry-run", "demo", f"OS={system}"]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert f".venv/{python.removesuffix('.exe')} -m mininet compare" in printed

@@ -3,10 +3,10 @@
     python tools/packages.py                                       # build both into dist/, look at what is in them, and
                                                                    # run the quick tests with each, freshly installed
     python tools/packages.py --only wheel --constraint requirements-lowest.txt
-    python tools/packages.py --only wheel --python python3.13 -- -m "not slow"      # these tests, in that Python
+    python tools/packages.py --only wheel --python python3.14 -- -m "not slow"      # these tests, in that Python
 
 The tests come from the unpacked source distribution.  In the place of the package that is in it stands a link to the
-one that was installed, so that this is what they import, run and read, whichever way they find it.
+one that was installed (or a copy), so that this is what they import, run and read, whichever way they find it.
 """
 
 import argparse
@@ -59,12 +59,17 @@ def check_contents(wheel, source):
         print(f"{path.name}: {len(found)} files, {path.stat().st_size / 2**20:.1f} MiB")
 
 
+def program(environment, name):
+    """Where an environment keeps this program."""
+    return environment / (f"Scripts/{name}.exe" if sys.platform == "win32" else f"bin/{name}")
+
+
 def try_package(package, source, python, constraint, tests):
     """Install `package` into a fresh environment, and run the tests of the source distribution there."""
     with tempfile.TemporaryDirectory(prefix="mininet-") as temporary:
         folder, environment = pathlib.Path(temporary, "unpacked"), pathlib.Path(temporary, "environment")
         run(python, "-m", "venv", environment)
-        own, installed = environment / "bin" / "python", environment.resolve()
+        own, installed = program(environment, "python"), environment.resolve()
         run(own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"{package}[dev,data]",
             *(["--constraint", constraint] if constraint else []))  # fmt: skip
         with tarfile.open(source) as archive:
@@ -74,10 +79,13 @@ def try_package(package, source, python, constraint, tests):
         if installed not in pathlib.Path(place).resolve().parents:
             raise SystemExit(f"mininet is {place}, which is not in {installed}")
         shutil.rmtree(folder / "mininet")
-        (folder / "mininet").symlink_to(pathlib.Path(place).parent)
-        run(own.with_name("mininet"), "info", cwd=temporary)
+        try:
+            (folder / "mininet").symlink_to(pathlib.Path(place).parent)
+        except OSError:  # Windows lets administrators alone make links
+            shutil.copytree(pathlib.Path(place).parent, folder / "mininet")
+        run(program(environment, "mininet"), "info", cwd=temporary)
         run(own, "-m", "mininet", "--version", cwd=temporary)
-        run(own.with_name("pytest"), *tests, cwd=folder)
+        run(program(environment, "pytest"), *tests, cwd=folder)
 
 
 def main():

@@ -29,24 +29,28 @@ def check_gradient(
     tolerance: float = 1e-6,
     seed: int = 0,
 ) -> None:
-    """Check the derivative of <c, function(*inputs)>, for random c, along random directions.
+    """Check the derivative of ``<c, function(*inputs)>``, for random c, along random directions.
 
     Parameters
     ----------
-    function : callable(*tensors) -> Tensor
+    function : callable
         Must be smooth around the inputs, and give the same result for the same input.
     inputs : ndarray of float64
         At least one.
     directions : int
         How many random directions, and random cotangents c, to try.
     tolerance : float
-        Largest allowed difference of the two derivatives, relative to the largest of both and of sum |c f|, which says
-        how large rounding errors can be.
+        Largest allowed difference of the two derivatives, relative to the largest of both and of the sum of
+        ``|c f|``, which says how large rounding errors can be.
 
     Raises
     ------
     GradientError
         With both derivatives, if they disagree.
+
+    Examples
+    --------
+    >>> check_gradient(F.tanh, np.array([0.5, -1.0]))
     """
     random = np.random.default_rng(integer("seed", seed, 0))
     arrays, tolerance = _checked(function, inputs), number("tolerance", tolerance, 0)
@@ -70,7 +74,12 @@ def check_gradient(
 
 
 def check_jacobian(function: Callable[..., Tensor], *inputs: NDArray[np.float64], tolerance: float = 1e-6) -> None:
-    """Check every element of every Jacobian; for tiny inputs.  Parameters and error as in `check_gradient`."""
+    """Check every element of every Jacobian; for tiny inputs.  Parameters and error as in `check_gradient`.
+
+    Examples
+    --------
+    >>> check_jacobian(F.matmul, np.ones((2, 3)), np.ones(3))
+    """
     arrays, tolerance = _checked(function, inputs), number("tolerance", tolerance, 0)
     output_shape = _value(function, arrays).shape
     ours = [np.zeros((*output_shape, *array.shape)) for array in arrays]

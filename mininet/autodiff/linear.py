@@ -18,7 +18,11 @@ def _product(a: FloatArray, b: FloatArray) -> FloatArray:
 
 @operation(broadcasts=True)
 def matmul(a: FloatArray, b: FloatArray) -> Computed:
-    """Matrix product of the last two axes, with NumPy's rules for vectors and stacks of matrices."""
+    """Matrix product (..., m, k) @ (..., k, n), with NumPy's rules for vectors and stacks of matrices.
+
+    >>> F.matmul([[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0])
+    Tensor([3., 7.], dtype=float32)
+    """
     if a.ndim == 0 or b.ndim == 0 or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
         raise ValueError(f"a and b must be (..., m, k) and (..., k, n), got shapes {a.shape} and {b.shape}")
     return _product(a, b), (a, b)
@@ -82,7 +86,7 @@ def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) ->
 
     Examples
     --------
-    >>> linear(np.ones((2, 3)), np.ones((3, 4))).shape
+    >>> F.linear(np.ones((2, 3)), np.ones((3, 4))).shape
     (2, 4)
     """
     x, weight = as_tensor(x), as_tensor(weight)

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from ..base.checks import array, integer, number, one_of
 from ..base.types import FloatArray, IntegerArray
 from ..kernels.sums import sum_over
-from .elementary import exp, power, subtract
+from .arithmetic import power, subtract
+from .elementary import exp
 from .operation import Computed, Gradients, Needs, operation
-from .shapes import mean
+from .reductions import mean
 from .tensor import Tensor, TensorLike, as_tensor, require_rank
 
 
-@np.errstate(under="ignore")
 def _log_softmax_of(x: FloatArray, axis: int) -> FloatArray:
     shifted = x - x.max(axis=axis, keepdims=True)
     out: FloatArray = shifted - np.log(sum_over(np.exp(shifted), (axis,), keepdims=True))
@@ -37,7 +37,11 @@ def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
 
 
 def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
-    """Logarithm of `softmax`, without overflow."""
+    """Logarithm of `softmax`, without overflow.
+
+    >>> F.log_softmax([1000.0, 0.0])
+    Tensor([    0., -1000.], dtype=float32)
+    """
     x = as_tensor(x)
     if x.ndim == 0:
         raise ValueError("x must have at least one axis, got a scalar")
@@ -45,12 +49,15 @@ def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
 
 
 def softmax(x: TensorLike, axis: int = -1) -> Tensor:
-    """exp(x) / sum exp(x) over an axis."""
+    """exp(x) / sum exp(x) over an axis, without overflow.
+
+    >>> F.softmax([1000.0, 0.0])
+    Tensor([1., 0.], dtype=float32)
+    """
     return exp(log_softmax(x, axis))
 
 
 @operation
-@np.errstate(under="ignore")
 def _cross_entropy(
     logits: FloatArray, labels: IntegerArray, is_kept: NDArray[np.bool_], smoothing: float, reduction: str
 ) -> Computed:
@@ -97,6 +104,16 @@ def cross_entropy(
         Rows with this label count for nothing, also in the mean.
     reduction : "mean", "sum" or "none"
         "none" returns the loss of each row.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If labels are no integers, not one per row, out of range, or all ignored.
+
+    Examples
+    --------
+    >>> F.cross_entropy([[100.0, 0.0]], labels=[1])
+    Tensor(100., dtype=float32)
     """
     logits, labels = as_tensor(logits), np.array(array("labels", labels))  # a copy: a loader may fill its buffer again
     require_rank("logits", logits, 2, "(n, classes)")
@@ -118,7 +135,11 @@ def cross_entropy(
 
 
 def mse_loss(prediction: TensorLike, target: TensorLike) -> Tensor:
-    """Mean of the squared differences of two tensors of one shape."""
+    """Mean of the squared differences of two tensors of one shape.
+
+    >>> F.mse_loss([1.0, 2.0], [1.0, 4.0])
+    Tensor(2., dtype=float32)
+    """
     prediction = as_tensor(prediction)
     target = as_tensor(target, prediction)
     if prediction.shape != target.shape:

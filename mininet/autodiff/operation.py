@@ -3,19 +3,11 @@
 ``forward(*arrays, **settings)`` returns the output and what must be saved of the computation.
 ``vjp(saved, gradient, needs)`` is the vector-Jacobian product: it takes dL/d(output) to dL/d(input) for each input.
 
-Both stand beside each other, and the operation is what users call:
-
->>> @operation
-... def square(a):
-...     return a * a, (a,)
->>> square.vjp = lambda saved, gradient, needs: (2 * saved[0] * gradient,)
->>> x = Tensor([3.0], requires_grad=True)
->>> square(x).backward()
->>> x.grad
-array([6.], dtype=float32)
+Both stand beside each other, and the operation is what users call; `operation` has an example.
 """
 
 import functools
+import inspect
 import types
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, overload
@@ -26,7 +18,9 @@ from ..base import instruments
 from ..base.interrupts import raise_if_interrupted
 from ..base.types import FloatArray
 from .tape import Record, Slot, is_recording
-from .tensor import FLOATS, Tensor, TensorLike, as_tensor, require_one_dtype
+from .tensor import FLOATS, Tensor, TensorLike, as_tensor
+
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 Computed: TypeAlias = tuple[Any, Any]
 """What a forward function returns: the output, and what its vjp will need."""
@@ -43,16 +37,22 @@ class Operation:
     Parameters
     ----------
     name : str
-    forward : callable(*arrays, **settings) -> (output, saved)
-        `saved` is a tuple of arrays and constants, or None.
-    vjp : callable(saved, gradient, needs) -> sequence of ndarray or None
-        One gradient for each input; may be None where ``needs`` is False or the gradient is zero.
+    forward : callable
+        ``forward(*arrays, **settings)`` returns (output, saved); `saved` is a tuple of arrays and constants, or None.
+    vjp : callable
+        ``vjp(saved, gradient, needs)`` returns one gradient for each input; None where ``needs`` is False or the
+        gradient is zero.
     broadcasts : bool
         Whether inputs are broadcast against each other: only then may a gradient have a larger shape than its input,
         and is summed to fit.
     consumes_saved : bool
         Whether the vjp uses up what was saved, part by part.  It is then called with a fourth argument, `keep_tape`; if
         that is true, it must leave `saved` whole.
+
+    Examples
+    --------
+    >>> F.exp
+    <Operation exp>
     """
 
     vjp: Callable[..., Gradients]
@@ -98,15 +98,28 @@ class Operation:
         raise_if_interrupted()
         like: Any = next(filter(_has_float_dtype, inputs), None)
         tensors = [as_tensor(value, like) for value in inputs]
-        require_one_dtype(self.name, tensors)
+        self.require_one_dtype(*tensors)
         for tensor in tensors:
             instruments.note(tensor.data, tensor.memory_kind)
         slots = tuple([tensor.slot for tensor in tensors])  # before a function can freeze one of them
-        with instruments.measured(self.name):
+        with instruments.measured(self.name), np.errstate(under="ignore"):  # 0 will do, whatever users ask for
             output, saved = self.forward(*[tensor.data for tensor in tensors], **settings)
         output = np.asarray(output)
         is_recorded = is_recording() and any(slots)
         return Tensor.computed(output, Slot(output, Record(self, slots, saved, output.shape)) if is_recorded else None)
+
+    def require_one_dtype(self, *tensors: Tensor) -> None:
+        """Raise TypeError, and say what to convert, unless all inputs have the same dtype."""
+        if all(tensor.dtype == tensors[0].dtype for tensor in tensors):
+            return
+        names = [name for name, each in inspect.signature(self.forward).parameters.items() if each.kind != _KEYWORD]
+        wanted = next((tensor.dtype for tensor in tensors if tensor.memory_kind == "parameters"), FLOATS[0])
+        odd = next(place for place, tensor in enumerate(tensors) if tensor.dtype != wanted)
+        found = " and ".join(dict.fromkeys(str(tensor.dtype) for tensor in tensors))
+        raise TypeError(
+            f"{self.name} got {found}: dtypes are not mixed, convert {names[min(odd, len(names) - 1)]} with "
+            f".astype(np.{wanted})"
+        )
 
 
 def _has_float_dtype(value: Any) -> bool:
@@ -118,7 +131,19 @@ def operation(forward: Callable[..., Computed], /) -> Operation: ...
 @overload
 def operation(*, broadcasts: bool) -> Callable[[Callable[..., Computed]], Operation]: ...
 def operation(forward: Any = None, /, *, broadcasts: bool = False) -> Any:
-    """Declare an operation: decorates its forward function, whose name and docstring it takes."""
+    """Declare an operation: decorates its forward function, whose name and docstring it takes.
+
+    Examples
+    --------
+    >>> @operation
+    ... def square(a):
+    ...     return a * a, (a,)
+    >>> square.vjp = lambda saved, gradient, needs: (2 * saved[0] * gradient,)
+    >>> x = Tensor([3.0], requires_grad=True)
+    >>> square(x).backward()
+    >>> x.grad
+    array([6.], dtype=float32)
+    """
     if forward is None:
         return functools.partial(_declared, broadcasts)
     return _declared(broadcasts, forward)

@@ -1,123 +1,16 @@
-"""Operations that change the shape: reductions, reshaping, indexing, joining."""
+"""Operations that move numbers and change none: reshaping, indexing, joining."""
 
-import builtins
 import itertools
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..base.checks import flag, integer, shown
-from ..base.types import AnyArray, FloatArray
-from ..kernels.sums import sum_over
-from .elementary import divide, negative, power, subtract
+from ..base.checks import array, integer, number, shown
+from ..base.types import AnyArray, FloatArray, IntegerArray
 from .operation import Computed, Gradients, Needs, operation
+from .reductions import normalized_axes
 from .tensor import Axes, Index, Tensor, TensorLike, as_tensor
-
-# Reductions
-
-
-def _normalized_axes(axis: Any, ndim: int) -> tuple[int, ...]:
-    """`axis` as a tuple of different numbers from 0 to ndim - 1."""
-    if axis is None:
-        return tuple(range(ndim))
-    try:
-        axis = tuple(integer("axis", entry) for entry in (axis if isinstance(axis, (tuple, list)) else (axis,)))
-    except TypeError:
-        raise TypeError(f"axis must be None, an integer or several, got {shown(axis)}") from None
-    return np.lib.array_utils.normalize_axis_tuple(axis, ndim, argname="axis")
-
-
-def _spread(array: FloatArray, shape: tuple[int, ...], axes: tuple[int, ...]) -> FloatArray:
-    """`array`, reduced over `axes`, as a view of the unreduced shape."""
-    with_ones = tuple(1 if i in axes else size for i, size in enumerate(shape))
-    return np.broadcast_to(array.reshape(with_ones), shape)
-
-
-@operation
-def _sum(a: FloatArray, axis: Axes, keepdims: bool) -> Computed:
-    axes = _normalized_axes(axis, a.ndim)
-    return sum_over(a, axes, keepdims), (a.shape, axes)
-
-
-_sum.vjp = lambda saved, gradient, needs: (_spread(gradient, *saved),)
-
-
-@operation
-def _mean(a: FloatArray, axis: Axes, keepdims: bool) -> Computed:
-    axes = _normalized_axes(axis, a.ndim)
-    count = a.dtype.type(math.prod(a.shape[i] for i in axes))
-    if count == 0:
-        raise ValueError(f"mean of no elements: shape {a.shape}, axis {axis}")
-    return sum_over(a, axes, keepdims) / count, (a.shape, axes, count)
-
-
-@_mean.defines_vjp
-def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
-    shape, axes, count = saved
-    return (_spread(gradient / count, shape, axes),)
-
-
-@operation
-def _max(a: FloatArray, axis: Axes, keepdims: bool) -> Computed:
-    axes = _normalized_axes(axis, a.ndim)
-    if 0 in (a.shape[i] for i in axes):
-        raise ValueError(f"max of no elements: shape {a.shape}, axis {axis}")
-    largest = a.max(axis=axes, keepdims=True)
-    is_largest = (a == largest) | np.isnan(a)
-    out = largest if keepdims else largest.reshape([size for i, size in enumerate(a.shape) if i not in axes])
-    return out, (is_largest, axes)
-
-
-@_max.defines_vjp
-def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
-    is_largest, axes = saved
-    count = is_largest.sum(axis=axes, keepdims=True).astype(gradient.dtype)
-    return (np.where(is_largest, _spread(gradient, is_largest.shape, axes) / count, 0),)
-
-
-def sum(a: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """Sum over the given axis or axes, or over all."""
-    return _sum(a, axis=axis, keepdims=flag("keepdims", keepdims))
-
-
-def mean(a: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """Mean over the given axis or axes, or over all; ValueError if there is no element."""
-    return _mean(a, axis=axis, keepdims=flag("keepdims", keepdims))
-
-
-def max(a: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """Largest element over the given axis or axes, or over all; equal ones share the gradient evenly.
-
-    ValueError if there is no element.
-    """
-    return _max(a, axis=axis, keepdims=flag("keepdims", keepdims))
-
-
-def min(a: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """Smallest element over the given axis or axes, or over all; equal ones share the gradient evenly.
-
-    ValueError if there is no element.
-    """
-    return negative(max(negative(a), axis, keepdims))
-
-
-def var(a: TensorLike, axis: Axes = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
-    """Mean squared deviation from the mean over the given axis or axes, or over all.
-
-    ddof : int
-        What is subtracted from the number of elements before it divides; 1 for the unbiased estimate.
-    """
-    a = as_tensor(a)
-    count = math.prod(a.shape[i] for i in _normalized_axes(axis, a.ndim))
-    squares = power(subtract(a, mean(a, axis, keepdims=True)), 2)
-    if integer("ddof", ddof, 0, builtins.max(1, count)) == 0:
-        return mean(squares, axis, keepdims)
-    return divide(sum(squares, axis, keepdims), count - ddof)
-
-
-# Shapes and indices
 
 
 @operation
@@ -130,7 +23,7 @@ _reshape.vjp = lambda saved, gradient, needs: (gradient.reshape(saved[0]),)
 
 @operation
 def _transpose(a: FloatArray, axes: Axes) -> Computed:
-    axes = tuple(reversed(range(a.ndim))) if axes is None else _normalized_axes(axes, a.ndim)
+    axes = tuple(reversed(range(a.ndim))) if axes is None else normalized_axes(axes, a.ndim)
     if len(axes) != a.ndim:
         raise ValueError(f"axes must name each of the {a.ndim} axes once, got {axes}")
     return a.transpose(axes), (axes,)
@@ -180,21 +73,34 @@ def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
 
 
 def reshape(a: TensorLike, *shape: int | tuple[int, ...] | list[int]) -> Tensor:
-    """`a` in another shape, given as one tuple or as several numbers; one of them may be -1."""
+    """`a` in another shape, given as one tuple or as several numbers; one of them may be -1.
+
+    >>> F.reshape([1.0, 2.0, 3.0, 4.0], 2, -1)
+    Tensor([[1., 2.],
+            [3., 4.]], dtype=float32)
+    """
     if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
         shape = tuple(shape[0])
     return _reshape(a, shape=tuple(integer("shape", size, -1) for size in shape))
 
 
 def transpose(a: TensorLike, *axes: int | tuple[int, ...] | list[int]) -> Tensor:
-    """`a` with its axes in another order, by default reversed."""
+    """`a` with its axes in another order, by default reversed.
+
+    >>> F.transpose(np.ones((2, 3, 4)), 0, 2, 1).shape
+    (2, 4, 3)
+    """
     if len(axes) == 1 and isinstance(axes[0], (tuple, list)):
         axes = tuple(axes[0])
     return _transpose(a, axes=None if axes in ((), (None,)) else axes)
 
 
 def getitem(a: TensorLike, index: Index) -> Tensor:
-    """a[index], with NumPy's basic and fancy indexing; index arrays are ndarrays or lists."""
+    """a[index], with NumPy's basic and fancy indexing; index arrays are ndarrays or lists.
+
+    >>> F.getitem([1.0, 2.0, 3.0], [0, 2])
+    Tensor([1., 3.], dtype=float32)
+    """
     return _getitem(a, index=index)
 
 
@@ -217,7 +123,12 @@ def _list_of(name: str, tensors: Sequence[TensorLike]) -> list[TensorLike]:
 
 
 def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
-    """Tensors of one shape joined along a new axis."""
+    """Tensors of one shape joined along a new axis, `axis` of the result.
+
+    >>> F.stack([[1.0, 2.0], [3.0, 4.0]], axis=1)
+    Tensor([[1., 3.],
+            [2., 4.]], dtype=float32)
+    """
     tensors = _list_of("stack", tensors)
     shapes = [np.shape(tensor) for tensor in tensors]
     if len(set(shapes)) > 1:
@@ -227,7 +138,11 @@ def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
 
 
 def split(a: TensorLike, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
-    """`a` in parts along an axis, which are views: so many equal ones, or cut before each of the given indices."""
+    """`a` in parts along an axis, which are views: so many equal ones, or cut before each of the given indices.
+
+    >>> F.split([1.0, 2.0, 3.0], [1])
+    [Tensor([1.], dtype=float32), Tensor([2., 3.], dtype=float32)]
+    """
     a, name = as_tensor(a), "indices_or_sections"
     axis = np.lib.array_utils.normalize_axis_index(integer("axis", axis), a.ndim)
     length = a.shape[axis]
@@ -243,10 +158,56 @@ def split(a: TensorLike, indices_or_sections: int | Sequence[int], axis: int = 0
 
 
 def concatenate(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
-    """Tensors joined along an existing axis."""
+    """Tensors joined along an existing axis; the other axes must agree.
+
+    >>> F.concatenate([[1.0], [2.0, 3.0]])
+    Tensor([1., 2., 3.], dtype=float32)
+    """
     tensors = _list_of("concatenate", tensors)
     shapes = [np.shape(tensor) for tensor in tensors]
     if len({len(shape) for shape in shapes}) > 1:
         raise ValueError(f"tensors to concatenate must have the same number of axes, got shapes {shapes}")
     axis = np.lib.array_utils.normalize_axis_index(integer("axis", axis), len(shapes[0]))
     return _concatenate(*tensors, axis=axis)
+
+
+@operation
+def _pad(a: FloatArray, widths: IntegerArray, value: float) -> Computed:
+    sizes = [(before, size, after) for (before, after), size in zip(widths.tolist(), a.shape, strict=True)]
+    out = np.full([sum(each) for each in sizes], value, a.dtype)
+    inside = tuple(slice(before, before + size) for before, size, _ in sizes)
+    out[inside] = a
+    return out, (inside,)
+
+
+_pad.vjp = lambda saved, gradient, needs: (gradient[saved[0]],)
+
+
+def pad(a: TensorLike, pad_width: int | Sequence[Any] | IntegerArray, constant_values: float = 0.0) -> Tensor:
+    """`a` with elements of one value around it: as many at each end as `pad_width` says, as in ``np.pad``.
+
+    >>> F.pad([1.0, 2.0], (0, 1))
+    Tensor([1., 2., 0.], dtype=float32)
+    """
+    a, widths = as_tensor(a), array("pad_width", pad_width)
+    try:
+        pairs = np.broadcast_to(widths, (a.ndim, 2))
+    except ValueError:
+        pairs = None
+    if pairs is None or widths.dtype.kind not in "iu" or widths.min(initial=0) < 0:
+        raise ValueError(
+            f"pad_width must be an integer, a pair or {a.ndim} pairs, none negative, got {shown(pad_width)}"
+        )
+    return _pad(a, widths=pairs, value=number("constant_values", constant_values))
+
+
+def flatten(x: TensorLike) -> Tensor:
+    """All axes except the first as one.
+
+    >>> F.flatten(np.ones((2, 3, 4))).shape
+    (2, 12)
+    """
+    x = as_tensor(x)
+    if x.ndim == 0:
+        raise ValueError("x must have at least 1 axis to flatten, got a scalar")
+    return reshape(x, x.shape[0], int(np.prod(x.shape[1:])))

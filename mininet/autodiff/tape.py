@@ -11,8 +11,8 @@ order meets each record once, after everything that used its output.  There is n
 import heapq
 import itertools
 import threading
-from collections.abc import Iterable, KeysView, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -25,10 +25,7 @@ from ..kernels.sums import sum_over
 
 
 class _Switches(threading.local):
-    """Of each thread."""
-
-    recording = True
-    replaying = False
+    recording, replaying = True, False
 
 
 _switches = _Switches()
@@ -40,10 +37,7 @@ def is_recording() -> bool:
 
 
 def is_replaying() -> bool:
-    """Whether a function that has been evaluated before is evaluated again, to recover what was not stored.
-
-    A layer with a side effect (batch normalisation with its running statistics) must then leave it out.
-    """
+    """Whether a function is evaluated again to recover what was not stored: side effects must then be left out."""
     return _switches.replaying
 
 
@@ -61,7 +55,15 @@ def no_grad() -> changed:
 
 
 def enable_grad() -> changed:
-    """Record operations inside this context, also within a `no_grad` block."""
+    """Record operations inside this context, also within a `no_grad` block.
+
+    Examples
+    --------
+    >>> x = Tensor(1.0, requires_grad=True)
+    >>> with no_grad(), enable_grad():
+    ...     (2 * x).requires_grad
+    True
+    """
     return changed([(_switches, "recording", True)])
 
 
@@ -74,24 +76,11 @@ def replaying(random_position: tuple[int, int], attributes: Iterable[tuple[Any, 
     return changed([*attributes, (_switches, "replaying", True), *seeding.at_position(random_position)])
 
 
-class RecordedOperation(Protocol):
-    """What a record knows of its operation."""
-
-    name: str
-    broadcasts: bool
-    consumes_saved: bool
-
-    def vjp(self, saved: Any, gradient: FloatArray, needs: tuple[bool, ...], *keep_tape: bool) -> Sequence[Any]:
-        """The gradients of the inputs."""
-
-
 class Slot:
-    """The place of one array in the computation: where its gradient belongs.
+    """The place of one array in the computation: where its gradient, of that shape and dtype, belongs.
 
     Attributes
     ----------
-    shape, dtype
-        Those of the array, and so of its gradient.
     record : Record or None
         What computed the array; None for a leaf, something that was given (a parameter, an input).
     gradient : ndarray or None
@@ -101,8 +90,7 @@ class Slot:
     __slots__ = ("dtype", "gradient", "record", "shape")
 
     def __init__(self, array: FloatArray, record: "Record | None" = None) -> None:
-        self.shape, self.dtype = array.shape, array.dtype
-        self.record = record
+        self.shape, self.dtype, self.record = array.shape, array.dtype, record
         self.gradient: FloatArray | None = None
 
 
@@ -131,12 +119,10 @@ class Record:
     __slots__ = ("inputs", "number", "operation", "output_shape", "released", "saved")
 
     def __init__(
-        self, operation: RecordedOperation, inputs: tuple[Slot | None, ...], saved: Any, output_shape: tuple[int, ...]
+        self, operation: Any, inputs: tuple[Slot | None, ...], saved: Any, output_shape: tuple[int, ...]
     ) -> None:
-        self.operation, self.inputs, self.saved = operation, inputs, saved
-        self.output_shape = output_shape
-        self.number = next_number()
-        self.released = False
+        self.operation, self.inputs, self.saved, self.output_shape = operation, inputs, saved, output_shape
+        self.number, self.released = next_number(), False
         instruments.hold(self.saved_arrays())
 
     def __repr__(self) -> str:
@@ -177,7 +163,7 @@ class Record:
 class GradientSums:
     """Gradients by slot, added up in the order in which they arrive.
 
-    The first array to arrive is kept as it is, without a copy, and is not written to: it may belong to somebody else.
+    The first array to arrive is kept without a copy and not written to, because others may own it.
     """
 
     def __init__(self) -> None:
@@ -198,18 +184,13 @@ class GradientSums:
             self._ours.add(slot)
         return False
 
-    def pop(self, slot: Slot) -> FloatArray | None:
+    def pop(self, slot: Slot) -> Any:
         """Take the sum for `slot` out; None if nothing has arrived."""
-        return self.take(slot) if slot in self._sums else None
-
-    def take(self, slot: Slot) -> FloatArray:
-        """Take the sum for `slot` out; something must have arrived."""
         self._ours.discard(slot)
-        return self._sums.pop(slot)
+        return self._sums.pop(slot, None)
 
-    def slots(self) -> KeysView[Slot]:
-        """The slots for which something has arrived."""
-        return self._sums.keys()
+    def __iter__(self) -> Iterator[Slot]:
+        return iter(self._sums)
 
     def accumulate(self, seed: FloatArray) -> None:
         """Add every sum to the gradient that its slot, a leaf, has accumulated; no sums are left.
@@ -217,8 +198,8 @@ class GradientSums:
         A leaf owns its gradient, so an array that is `seed`, a view, or meant for several leaves is copied.
         """
         taken = {id(seed)}
-        for slot in list(self._sums):
-            total = self._sums.pop(slot)  # so that what is copied goes at once
+        for slot in list(self):
+            total = self.pop(slot)  # so that what is copied goes at once
             if slot.gradient is not None:
                 slot.gradient += total
             else:
@@ -229,22 +210,14 @@ class GradientSums:
 
 @np.errstate(under="ignore")  # a gradient that vanishes is 0, whatever users ask for
 def backpropagate(slot: Slot, gradient: FloatArray, keep_tape: bool = False, since: int = -1) -> GradientSums:
-    """Walk the tape back from `slot`, and return the gradients of all leaves that it was computed from.
+    """Walk the tape back from `slot`, whose gradient is given, and return those of all leaves that it came from.
 
     Parameters
     ----------
-    slot : Slot
-    gradient : ndarray
-        dL/d(array of slot).
     keep_tape : bool
         Keep what the records saved, for another walk.
     since : int
-        Records with smaller numbers may not be reached: they belong to an outer tape.
-
-    Returns
-    -------
-    GradientSums
-        By leaf.
+        Records with smaller numbers belong to an outer tape: to reach one raises `OutsideTape`.
     """
     leaves, computed = GradientSums(), GradientSums()
     queue: list[tuple[int, Slot, Record]] = []
@@ -259,7 +232,7 @@ def backpropagate(slot: Slot, gradient: FloatArray, keep_tape: bool = False, sin
 
     def pass_record(slot: Slot, record: Record) -> None:
         # a function of its own, so that it holds on to no gradient while the next one runs
-        gradients = record.pull_back(computed.take(slot), keep_tape)
+        gradients = record.pull_back(computed.pop(slot), keep_tape)
         for entry, array in zip(record.inputs, gradients, strict=True):
             if entry is not None and array is not None:
                 deliver(entry, _fitted(array, entry, record.operation))
@@ -276,7 +249,7 @@ class OutsideTape(RuntimeError):
     """A walk over a local tape has left it."""
 
 
-def _fitted(gradient: FloatArray, slot: Slot, operation: RecordedOperation) -> FloatArray:
+def _fitted(gradient: FloatArray, slot: Slot, operation: Any) -> FloatArray:
     """`gradient` in the shape of `slot`: the one place where broadcasting is undone and vjps are held to their word."""
     if gradient.dtype != slot.dtype:
         raise TypeError(f"the vjp of {operation.name!r} returned {gradient.dtype} for an input of {slot.dtype}")

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base import instruments
+from ..base.checks import alike, flag, instance
 from ..base.checks import array as array_of
-from ..base.checks import flag, instance
 from ..base.interrupts import interruptible_between_operations
 from ..base.types import FloatArray
 from .tape import Record, Slot, backpropagate, records_behind
@@ -56,6 +56,13 @@ class Tensor:
         with tensors that require a gradient, which would be cut off.
     ValueError
         If lists differ in length.
+
+    Examples
+    --------
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    array([2., 4.], dtype=float32)
     """
 
     __slots__ = ("__weakref__", "_data", "_frozen_slot", "slot")
@@ -115,16 +122,12 @@ class Tensor:
 
     @grad.setter
     def grad(self, value: FloatArray | None) -> None:
-        fits = isinstance(value, np.ndarray) and (value.shape, value.dtype) == (self.shape, self.dtype)
-        if value is not None and not fits:
-            raise ValueError(
-                f"grad must be None or an ndarray of shape {self.shape} and {self.dtype}, got {_described(value)}"
-            )
-        if self.slot is None:
-            if value is not None:
-                raise ValueError("grad can be set only where requires_grad is True")
-            return
-        self.slot.gradient = value
+        if value is not None:
+            alike("grad", value, self.shape, self.dtype)
+        if self.slot is not None:
+            self.slot.gradient = value
+        elif value is not None:
+            raise ValueError("grad can be set only where requires_grad is True")
 
     def _refuse_unless_leaf(self, name: str) -> None:
         if self.slot is not None and self.slot.record is not None:
@@ -230,10 +233,7 @@ class Tensor:
                     "element has the default 1"
                 )
             return np.ones(self.shape, dtype=self.dtype)
-        found: FloatArray = array_of("gradient", gradient)
-        if found.shape != self.shape or found.dtype != self.dtype:
-            raise ValueError(f"gradient must have shape {self.shape} and dtype {self.dtype}, got {_described(found)}")
-        return found
+        return alike("gradient", array_of("gradient", gradient), self.shape, self.dtype)
 
     def tape(self) -> list[Record]:
         """The `Record` objects behind this tensor, in order of execution."""
@@ -270,7 +270,8 @@ class Tensor:
         def __rtruediv__(self, other: TensorLike, /) -> "Tensor": ...
         def __matmul__(self, other: TensorLike, /) -> "Tensor": ...
         def __rmatmul__(self, other: TensorLike, /) -> "Tensor": ...
-        def __pow__(self, exponent: float, /) -> "Tensor": ...
+        def __pow__(self, exponent: "Tensor | FloatArray | float", /) -> "Tensor": ...
+        def __rpow__(self, base: TensorLike, /) -> "Tensor": ...
         def __neg__(self) -> "Tensor": ...
         def __abs__(self) -> "Tensor": ...
         def __getitem__(self, index: Index, /) -> "Tensor": ...
@@ -333,7 +334,8 @@ def as_tensor(value: TensorLike, like: Tensor | FloatArray | None = None) -> Ten
     if isinstance(value, Tensor):
         return value
     if like is not None and (is_plain_number(value) or (isinstance(value, np.ndarray) and value.dtype == np.bool_)):
-        return Tensor(np.asarray(value, dtype=like.dtype))
+        with np.errstate(under="ignore"):
+            return Tensor(np.asarray(value, dtype=like.dtype))
     return Tensor(value)
 
 
@@ -341,15 +343,6 @@ def slot_of(tensor: Tensor) -> Slot:
     """The slot of a tensor that requires a gradient."""
     assert tensor.slot is not None
     return tensor.slot
-
-
-def require_one_dtype(name: str, tensors: Sequence[Tensor]) -> None:
-    """Raise TypeError if the `tensors` that the operation `name` got differ in dtype."""
-    for tensor in tensors:
-        if tensor.dtype != tensors[0].dtype:
-            raise TypeError(
-                f"{name} got {tensors[0].dtype} and {tensor.dtype}: convert one of them, dtypes are not mixed"
-            )
 
 
 def require_rank(name: str, array: Tensor | NDArray[Any], rank: int, axes: str) -> None:
@@ -388,7 +381,3 @@ def _entries(value: Any) -> Iterator[Any]:
             yield from _entries(entry)
         else:
             yield entry
-
-
-def _described(value: object) -> str:
-    return f"{value.shape} {value.dtype}" if isinstance(value, np.ndarray) else repr(type(value).__name__)

@@ -4,7 +4,7 @@ import contextlib
 import inspect
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any, ParamSpec, Self, TypeAlias, TypeVar
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -13,25 +13,18 @@ Change: TypeAlias = tuple[Any, str, Any]
 """An object, the name of an attribute, its value."""
 
 
-class _Entered(threading.local):
-    """The values before each block that this thread is in, the innermost last."""
-
-    def __init__(self) -> None:
-        self.before: list[list[Change]] = []
-
-
 class changed(contextlib.ContextDecorator):
     """Inside the block, or a function so decorated, attributes have other values; afterwards those from before.
 
-    One object may be entered again, also inside its own block, and by several threads.
+    One object may be entered again, inside its own block and by other threads too.
     """
 
     def __init__(self, attributes: Iterable[Change]) -> None:
         self._attributes = [*attributes]
-        self._entered = _Entered()
+        self._before: dict[int, list[list[Change]]] = {}  # of each thread that is inside, the innermost block's last
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:  # type: ignore[override]
-        """`function`, every call of which is such a block."""
+        """`function`, with a block around every call."""
         kinds = inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction
         if any(is_kind(function) for is_kind in kinds):
             raise TypeError(
@@ -40,12 +33,9 @@ class changed(contextlib.ContextDecorator):
             )
         return super().__call__(function)
 
-    def _recreate_cm(self) -> Self:
-        return type(self)(self._attributes)  # a decorated function may call itself
-
     def __enter__(self) -> None:
         before = [(owner, name, getattr(owner, name)) for owner, name, _ in self._attributes]
-        self._entered.before.append(before)
+        self._before.setdefault(threading.get_ident(), []).append(before)
         try:
             _set(self._attributes)
         except BaseException:
@@ -53,7 +43,7 @@ class changed(contextlib.ContextDecorator):
             raise
 
     def __exit__(self, *exception: object) -> None:
-        _set(self._entered.before.pop())
+        _set(self._before[threading.get_ident()].pop())
 
 
 def _set(attributes: list[Change]) -> None:

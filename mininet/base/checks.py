@@ -129,10 +129,10 @@ def alike(name: str, value: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -
 
 
 def path(name: str, value: Any) -> pathlib.Path:
-    """Require a string or a path, and make a Path."""
+    """Require a string or a path, and make a Path; a ``~`` in front is the user's folder."""
     if not isinstance(value, (str, os.PathLike)):
         raise TypeError(f"{name} must be a path, got {shown(value)}")
-    return pathlib.Path(value)
+    return pathlib.Path(os.path.expanduser(value))
 
 
 def shown(value: object) -> str:

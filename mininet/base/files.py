@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from .checks import path as path_of
 from .types import PathLike
 
 
@@ -20,7 +21,7 @@ def written_atomically(path: PathLike) -> Iterator[pathlib.Path]:
     An error or Ctrl-C inside the block removes the temporary file and leaves `path` as it was.  An OSError, as on a
     full disk, names `path`.  The temporary name keeps the ending, which tells matplotlib and NumPy the format.
     """
-    path = pathlib.Path(path)
+    path = path_of("path", path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
     os.close(handle)
     try:

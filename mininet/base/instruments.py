@@ -7,7 +7,7 @@ Open `track_memory` and `profile` blocks listen; without them, nothing happens.
 import contextlib
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,7 @@ lock = threading.RLock()
 may run at any moment, and an array that dies then is both counted and given back."""
 
 
-def _renew_lock() -> None:
-    """Renew the lock in a forked child, where a thread that no longer exists may hold it."""
+def _renew_lock() -> None:  # in a forked child, where a thread that no longer exists may hold it
     global lock
     lock = threading.RLock()
 
@@ -32,7 +31,6 @@ if hasattr(os, "register_at_fork"):
 
 
 def _owner(array: NDArray[Any]) -> NDArray[Any]:
-    """Find the array that owns the memory of `array`."""
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array
@@ -55,41 +53,33 @@ def hold(arrays: Iterable[NDArray[Any]], change: int = 1) -> None:
                     tracker.hold_on_tape(_owner(array), change)
 
 
-def forget(array: NDArray[Any]) -> None:
-    """Report that `array` is no longer held, though it still exists."""
-    forget_owner(id(_owner(array)))
-
-
-def forget_owner(key: int) -> None:
-    """Report that an array is about to go, by the `id` of the owner of its memory."""
+def forget(key: int) -> None:
+    """Report that an array is no longer held, by the `id` of the owner of its memory."""
     for tracker in list(trackers):
         tracker.forget(key)
 
 
 class _Profiles(threading.local):
-    """The open `Profile`s of this thread."""
-
-    def __init__(self) -> None:
-        self.open: list[Any] = []
+    open: tuple[Any, ...] = ()
 
 
 profiles = _Profiles()
+"""The open `Profile`s of each thread."""
+
 _nothing = contextlib.nullcontext()
 
 
 def measured(name: str) -> contextlib.AbstractContextManager[Any]:
     """Make a context whose time counts for `name`."""
-    return _Measured(name) if profiles.open else _nothing
+    return _measured(name, profiles.open) if profiles.open else _nothing
 
 
-class _Measured:
-    def __init__(self, name: str) -> None:
-        self._name, self._profiles = name, list(profiles.open)
-
-    def __enter__(self) -> None:
-        for profile in self._profiles:
-            profile.begin(self._name)
-
-    def __exit__(self, *exception: object) -> None:
-        for profile in self._profiles:
+@contextlib.contextmanager
+def _measured(name: str, listening: tuple[Any, ...]) -> Iterator[None]:
+    for profile in listening:
+        profile.begin(name)
+    try:
+        yield
+    finally:
+        for profile in listening:
             profile.end()

@@ -33,7 +33,7 @@ def raise_if_interrupted() -> None:
 def interruptible_between_operations(function: Callable[P, R]) -> Callable[P, R]:
     """A decorator: inside the function Ctrl-C waits for the next operation.
 
-    It does nothing in other threads, which Ctrl-C never interrupts, or where somebody handles SIGINT in another way.
+    It does nothing in other threads, which Ctrl-C never interrupts, or if the program handles SIGINT in its own way.
     """
 
     @functools.wraps(function)

@@ -1,4 +1,4 @@
-"""Reading .npz files from strangers: whole and plain, or refused.
+"""Writing .npz files, and reading those of strangers: whole and plain, or refused.
 
 NumPy reads too trustingly: a small file can unpack to one that fills the memory, a header can promise an array that is
 not there, and a damaged directory can hide arrays.  So sizes, sums and headers are looked at first; then NumPy reads.
@@ -11,9 +11,11 @@ import struct
 import warnings
 import zipfile
 import zlib
+from collections.abc import Mapping
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .files import open_regular
 from .types import AnyArray, PathLike
@@ -46,6 +48,14 @@ def read_npz(path: PathLike) -> dict[str, AnyArray]:
         except (OSError, ValueError, LookupError, EOFError, RuntimeError, OverflowError, UserWarning, struct.error,
                 zlib.error, zipfile.BadZipFile) as error:  # fmt: skip
             raise ValueError(f"{path} is not a whole .npz file of plain arrays: {error}") from None
+
+
+def write_npz(path: PathLike, arrays: Mapping[str, ArrayLike]) -> None:
+    """Write arrays by name; for ``np.savez``, names such as ``file`` are arguments of its own."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
 
 
 def _check(file: BinaryIO) -> None:

@@ -15,11 +15,7 @@ class NotYet(Exception):
 
 
 def expect(name: str, value: Any, right: Any, within: float = 0.0) -> None:
-    """Print how `value` agrees with `right`, or raise `NotYet`, which shows the first element that differs.
-
-    All elements must be equal, or differ by at most `within`, relative to the largest absolute value in `right`, or
-    absolutely if that is 0.
-    """
+    """Print how `value` agrees with `right`, `within` a share of its largest absolute value, or raise `NotYet`."""
     require(value is not None, f"{name}: nothing was returned")
     try:
         value, right = np.asarray(value), np.asarray(right)
@@ -63,10 +59,7 @@ def is_near(value: Any, mistake: Any, rtol: float = 1e-5, atol: float = 1e-8) ->
 
 
 def check(number: str, *answers: Any) -> None:
-    """Check an exercise, such as "02.1": print what agrees, and a verdict, "right" or "not yet" with the reason.
-
-    `answers` are what the exercise asks for, usually functions.  Raises ValueError if there is no such exercise.
-    """
+    """Check the `answers` to an exercise, as "02.1": print what agrees, and "right", or "not yet" with the reason."""
     exercise = find(number)
     try:
         exercise(*answers)

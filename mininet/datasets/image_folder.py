@@ -47,10 +47,11 @@ class ImageFolder:
 
     Examples
     --------
-    If the data is on your disk::
-
-        images = datasets.ImageFolder("imagenet/train", size=224, shorter=256)
-        batches = datasets.Batches(images, images.labels, batch_size=64)
+    >>> os.makedirs("photos/cat")
+    >>> Image.new("RGB", (40, 30)).save("photos/cat/1.png")
+    >>> images = datasets.ImageFolder("photos", size=24)
+    >>> images.classes, images.labels, images[:].shape
+    (['cat'], array([0]), (1, 24, 24, 3))
     """
 
     def __init__(self, folder: PathLike, size: int, shorter: int | None = None) -> None:

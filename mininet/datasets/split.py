@@ -12,6 +12,12 @@ class Split(NamedTuple):
     """Images for training and for testing.
 
     Images are arrays (n, height, width, channels), float32 from 0 to 1 or uint8 from 0 to 255.  Labels are int64 (n,).
+
+    Examples
+    --------
+    >>> train_images, train_labels, test_images, test_labels = datasets.digits()
+    >>> len(train_images), len(test_images)
+    (1437, 360)
     """
 
     train_images: AnyArray

@@ -18,6 +18,7 @@ class Options:
     epochs: int | None = None  # of each training; the experiment's own number if None
     seeds: int | None = None  # how many; the experiment's own number if None
     weights: str | None = None  # a file of pretrained weights
+    train: bool = True  # whether accuracy runs trainings that are missing
     progress: bool = False
 
 
@@ -41,6 +42,8 @@ class Report:
     claims: Sequence[Claim] = ()
     figures: dict = dataclasses.field(default_factory=dict)  # by the name of the file, without its ending
     animations: dict = dataclasses.field(default_factory=dict)
+    title: str = ""  # of the page, in words; the experiment's name if empty
+    found: str = ""  # the sentence that opens the page
 
     def __str__(self):
         return "\n".join([self.text, *map(str, self.claims)])

@@ -2,6 +2,7 @@
 
 import pathlib
 import platform
+import subprocess
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,10 @@ import numba
 import numpy as np
 
 from ..kernels.threads import usable_cores
+
+_CPUINFO = pathlib.Path("/proc/cpuinfo")
+_COMMANDS = ((["sysctl", "-n", "machdep.cpu.brand_string"], ""), (["lscpu"], "Model name:"))
+"""What names the processor where `_CPUINFO` does not, on macOS and on ARM, and how the line begins."""
 
 
 def describe() -> dict[str, Any]:
@@ -35,9 +40,16 @@ def in_words(machine: Mapping[str, Any]) -> str:
 
 
 def _processor() -> str:
-    cpuinfo = pathlib.Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
+    if _CPUINFO.exists():
+        for line in _CPUINFO.read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
+    for command, mark in _COMMANDS:
+        try:
+            printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        except (OSError, subprocess.CalledProcessError):
+            continue
+        for line in printed.splitlines():
+            if line.startswith(mark) and line != mark:
+                return line.removeprefix(mark).strip()
     return platform.processor() or platform.machine()

@@ -98,10 +98,7 @@ def first_order_limit(field, x0, epsilons=SMALL_EPSILONS):
 
 
 def paths_on_a_line(depth=CROSSING_DEPTH, epsilon=CROSSING_EPSILON, count=7):
-    """Trajectories in the `spring_field` from points between -1.5 and 1.5, in order.
-
-    Returns arrays (depth + 1, count, 1) for the "momentum" and the "residual" network.
-    """
+    """Trajectories (depth + 1, count, 1) of both networks in the `spring_field`, from points between -1.5 and 1.5."""
     x0 = np.linspace(-1.5, 1.5, count)[:, None]
     nets = {"momentum": momentum_net(spring_field, epsilon, depth), "residual": residual_net(spring_field, depth)}
     return {name: net.trajectory(x0) for name, net in nets.items()}

@@ -1,4 +1,4 @@
-"""The paper's experiments by name: each runs, prints what it found, and saves its figures."""
+"""The paper's experiments by name: each runs, saves what it found with its figures, and prints it."""
 
 import datetime
 import inspect
@@ -9,6 +9,7 @@ import time
 from .. import plotting
 from ..base.files import written_atomically
 from . import ode, table_one
+from .accuracy import accuracy, cifar, short_stages
 from .claim import Claim, Options
 from .drift import drift
 from .images import fine_tuning, images
@@ -17,6 +18,7 @@ from .linear_maps import linear_maps
 from .machine import describe, in_words
 from .memory import image_memory, memory
 from .role_of_gamma import role_of_gamma
+from .too_deep import too_deep
 from .toy import animations, crossing, rings
 
 EXPERIMENTS = {
@@ -32,11 +34,13 @@ EXPERIMENTS = {
     "table_one": (table_one,),
     "images": (images,),
     "fine_tuning": (fine_tuning,),
+    "accuracy": (accuracy, short_stages, cifar),
+    "too_deep": (too_deep,),
 }
 """The files of each experiment, in the order of the course."""
 
-WITH_DATA = ("images", "fine_tuning")
-"""Those that need CIFAR-10 or pretrained weights, and an hour: `all` leaves them out."""
+WITH_DATA = ("images", "fine_tuning", "accuracy", "too_deep")
+"""Those that need CIFAR-10, pretrained weights or hours: `all` leaves them out."""
 
 
 def names(chosen: str) -> list[str]:
@@ -45,13 +49,12 @@ def names(chosen: str) -> list[str]:
 
 
 def run(name: str, options: Options) -> list[Claim]:
-    """Run one of `EXPERIMENTS`, print its reports, and save them as a page with its pictures; returns its claims."""
+    """Run one of `EXPERIMENTS`, save its reports as a page with its pictures, and print them; returns its claims."""
     start = time.monotonic()
     modules = EXPERIMENTS[name]
     reports, saved = [], []
     for module in modules:
         reports.append(module.reproduce(options))
-        print(reports[-1], flush=True)
         saved.append([*_save_pictures(reports[-1], options.folder)])
     minutes, seconds = divmod(round(time.monotonic() - start), 60)
     took = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
@@ -59,27 +62,31 @@ def run(name: str, options: Options) -> list[Claim]:
     with written_atomically(path) as temporary:
         temporary.write_text(page(name, options, took, modules, reports, saved), encoding="utf-8")
     files = ", ".join(map(str, (path, *itertools.chain(*saved))))
+    print(*reports, sep="\n")
     print(f"{name} took {took}; saved {files}\n", flush=True)
     return [claim for report in reports for claim in report.claims]
 
 
 def page(name, options, took, modules, reports, saved):
-    """What an experiment found, as Markdown: each file's description, its claims, numbers and pictures."""
-    made = f"`{command(name, options)}`, {took} on {datetime.date.today()} with {in_words(describe())}."
-    parts = [f"# {name}", textwrap.fill(made, 120, break_long_words=False, break_on_hyphens=False)]
+    """What an experiment found, as Markdown: for each file what was found, pictures, a description and numbers."""
+    parts = [f"# {reports[0].title or name}"]
     for module, report, paths in zip(modules, reports, saved, strict=True):
-        parts.append(inspect.cleandoc(module.__doc__))
+        parts += [report.found] * bool(report.found)
         if report.claims:
             parts.append("\n".join(f"- {claim}" for claim in report.claims))
-        parts.append(f"```\n{report.text}\n```")
         parts += [f"![{path.stem}]({path.name})" for path in paths]
+        parts.append(inspect.cleandoc(module.__doc__))
+        parts.append(f"```\n{report.text}\n```")
+    made = f"`{command(name, options)}`, {took} on {datetime.date.today()} with {in_words(describe())}."
+    parts.append(textwrap.fill(made, 120, break_long_words=False, break_on_hyphens=False))
     return "\n\n".join(parts) + "\n"
 
 
 def command(name: str, options: Options) -> str:
     """The command line of an experiment with such options, but for folders."""
     words = ["python -m mininet reproduce", name]
-    words += ["--quick"] * options.quick + ["--weights FILE"] * (options.weights is not None)
+    words += ["--quick"] * options.quick + ["--no-training"] * (not options.train)
+    words += ["--weights FILE"] * (options.weights is not None)
     words += [f"--{key} {value}" for key in ("epochs", "seeds") if (value := getattr(options, key)) is not None]
     return " ".join(words)
 

@@ -99,11 +99,7 @@ def measure(function, x, gamma, depth):
 
 
 def buffer_integers(state):
-    """The buffer integer b of each element of an `ExactState`, with its spilled bits put back below, as float64.
-
-    Up to the first spill this is b of unbounded arithmetic.  Spilled bits no longer take part in multiplications, so
-    not in carries either: the upper bits then differ, but there are as many.
-    """
+    """The buffer integer b of each element of an `ExactState`, with its spilled bits put back below, as float64."""
     integers = state.remainders.words.astype(np.float64)
     for low in reversed(state.remainders.spilled):
         integers = integers * 2**SPILL_BITS + low

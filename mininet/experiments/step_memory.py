@@ -1,5 +1,6 @@
 """What a training step holds in memory, counted so that it is the same on every machine."""
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -15,8 +16,7 @@ from ..memory import MemoryTracker, track_memory
 def held_by(step: Callable[[], object]) -> MemoryTracker:
     """A `MemoryTracker` of calling `step`, as a plain program would run it.
 
-    The reuse of memory is off, as idle memory is not needed.  There is one thread: others let go of an array at a
-    moment that depends on what else the machine is doing.
+    Reuse of memory is off, and there is one thread: others let go of arrays at moments that depend on the machine.
     """
     limit, threads = buffers.get_limit(), get_num_threads()
     buffers.set_limit(0)
@@ -35,11 +35,8 @@ def by_method(
 ) -> dict[str, list[Any]]:
     """`measure(method, depth)` for every method and depth: a list by depth for each method."""
     found: dict[str, list[Any]] = {method: [] for method in methods}
-    with tqdm(total=len(found) * len(depths), desc="memory by depth", disable=not progress) as bar:
-        for method, measured in found.items():
-            for depth in depths:
-                measured.append(measure(method, depth))
-                bar.update()
+    for method, depth in tqdm(list(itertools.product(found, depths)), desc="memory by depth", disable=not progress):
+        found[method].append(measure(method, depth))
     return found
 
 

@@ -13,10 +13,7 @@ WARM_UP_STEPS, STEPS = 2, 5
 def profile_steps(
     depth: int = 10, width: int = 16, batch_size: int = 64, size: int = 32, arithmetic: Arithmetic = "exact"
 ) -> dict[str, Profile]:
-    """Profile `STEPS` training steps of a momentum network on random images, after `WARM_UP_STEPS` others.
-
-    Returns a `Profile` by the way of backpropagation.
-    """
+    """Profile `STEPS` training steps on random images: a `Profile` by the way of backpropagation."""
     random = np.random.default_rng(0)
     images = random.standard_normal((batch_size, size, size, 1), dtype=np.float32)
     labels = random.integers(0, 10, batch_size)

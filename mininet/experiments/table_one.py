@@ -66,10 +66,7 @@ class Costs:
 
 
 def measure_costs(build, depth=40, channels=32, size=16, batch_size=16, steps=5):
-    """The `Costs` of a kind of network, made of functions by `build`, on images of given size.
-
-    A layer of a RevNet computes half of the channels, so it gets twice as many layers.
-    """
+    """The `Costs` of networks made by `build`; a RevNet of half as wide layers gets twice as many."""
     x = np.random.default_rng(0).standard_normal((batch_size, size, size, channels), dtype=np.float32)
     half, whole = (_convolutional(build, layers, channels, size) for layers in (depth // 2, depth))
     kept = [held_by(lambda: _step(net, x)).kept_for_backward for net in (half, whole)]  # noqa: B023
@@ -79,11 +76,6 @@ def measure_costs(build, depth=40, channels=32, size=16, batch_size=16, steps=5)
         _step(whole, x)
         seconds.append(time.perf_counter() - start)
     return Costs(kept[1], (kept[1] - kept[0]) / (depth - depth // 2), 1e3 * statistics.median(seconds))
-
-
-def costs(**settings):
-    """`Costs` by the name of the network; settings as for `measure_costs`."""
-    return {name: measure_costs(build, **settings) for name, build in NETWORKS.items()}
 
 
 def _convolutional(build, layers, channels, size):
@@ -101,9 +93,12 @@ def _convolutional(build, layers, channels, size):
 
 
 def _step(net, x):
+    """The gradients of the sum of what the network returns, by x and its parameters."""
     net.zero_grad()
-    y = net(Tensor(x, requires_grad=True))
+    x = Tensor(x, requires_grad=True)
+    y = net(x)
     y.backward(np.ones(y.shape, y.dtype))
+    return [x.grad, *(parameter.grad for parameter in net.parameters())]
 
 
 def formatted_costs(table):
@@ -133,7 +128,8 @@ def reproduce(options: Options) -> Report:
     having_all = [name for name, column in table.items() if all(dataclasses.astuple(column))]
     claim = Claim("only the Momentum ResNet has all three", ", ".join(having_all), having_all == ["Momentum ResNet"])
     small = {"depth": 4, "channels": 8, "size": 8, "batch_size": 4, "steps": 1} if options.quick else {}
-    return Report(f"{formatted(table)}\n\n{formatted_costs(costs(**small))}", [claim])
+    costs = {name: measure_costs(build, **small) for name, build in NETWORKS.items()}
+    return Report(f"{formatted(table)}\n\n{formatted_costs(costs)}", [claim])
 
 
 class CountedFunction(Module):
@@ -182,16 +178,7 @@ def _has_the_gradients_of_stored(build, functions):
     stored = build(functions)
     stored.backprop = "stored"
     try:
-        ours, theirs = _gradients(build(functions)), _gradients(stored)
+        ours, theirs = (_step(net, _inputs()) for net in (build(functions), stored))
     except RuntimeError:
         return False
     return all(np.allclose(a, b, rtol=1e-9, atol=1e-9) for a, b in zip(ours, theirs, strict=True))
-
-
-def _gradients(net):
-    net.zero_grad()
-    x = Tensor(_inputs(), requires_grad=True)
-    net(x).backward(np.ones(x.shape))
-    gradients = [x.grad, *(parameter.grad for parameter in net.parameters())]
-    net.zero_grad()
-    return gradients

@@ -1,9 +1,8 @@
 """A grader for your own implementation of a momentum block, in floats and in exact arithmetic.
 
-Run ``python -m mininet grade PATH``, ``pytest --implementation PATH``, or here ``grade(path or object)``.  `contract`
-says what functions it needs, and `template` is a file to begin with.  `float_promises` and `exact_promises` say what is
-tried, on the examples in `cases`; `diagnosis` looks for the likely cause of a mistake among `mistakes` and
-`exact_mistakes`.  `own` is mininet's own network as an implementation.
+Run ``python -m mininet grade PATH``, ``pytest --implementation PATH``, or here ``grade(path or object)``.  `template`
+is a file to begin with, and says what each function must do.  `float_promises` and `exact_promises` say what is tried,
+on the examples in `cases`; `diagnosis` looks for the likely cause of a mistake among `mistakes`.
 """
 
 from .contract import CannotLoad, load

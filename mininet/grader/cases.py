@@ -12,6 +12,7 @@ from . import reference
 from .layers import Centred, Dense, Layer, Scale, Watch
 
 
+@dataclasses.dataclass(frozen=True)
 class Example:
     """What examples in floats and in integers share: functions, x_0, v_0, and dx = dL/dx_N."""
 
@@ -42,15 +43,11 @@ class Example:
         return f"{layers}, gamma = {gamma}, x_0 {shown(self.x)}, v_0 {shown(self.v)}"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Case(Example):
     """An example in floats."""
 
-    functions: Sequence[Layer]
     gamma: float
-    x: AnyArray
-    v: AnyArray
-    dx: AnyArray
 
     @property
     def arguments(self) -> tuple[Sequence[Layer], float, AnyArray, AnyArray]:
@@ -84,12 +81,8 @@ class Case(Example):
 class ExactCase(Example):
     """An example with gamma = n/d, and x_0 and v_0 in units of 2^-40."""
 
-    functions: Sequence[Layer]
     n: int
     d: int
-    x: IntegerArray
-    v: IntegerArray
-    dx: AnyArray
 
     @property
     def bits_lost(self) -> float:
@@ -99,7 +92,7 @@ class ExactCase(Example):
     def in_floats(self) -> Case:
         """Make a `Case` of it."""
         unit = reference.UNIT
-        return Case(self.functions, self.n / self.d, self.x * unit, self.v * unit, self.dx)
+        return Case(self.functions, self.x * unit, self.v * unit, self.dx, gamma=self.n / self.d)
 
     def only(self, index: int) -> "ExactCase":
         """Keep one element of x and v, where the functions act on each element alone."""
@@ -136,7 +129,7 @@ def small_cases() -> list[Case]:
     slopes = (-0.5, 0.25, 0.75)
 
     def case(depth: int, v: float) -> Case:
-        return Case([Scale(a) for a in slopes[:depth]], 0.9, np.ones(1), np.array([v]), np.array([2.0]))
+        return Case([Scale(a) for a in slopes[:depth]], np.ones(1), np.array([v]), np.array([2.0]), gamma=0.9)
 
     return [case(1, 0.0), case(1, 0.25), case(2, 0.25), case(3, 0.25), case(0, 0.25)]
 
@@ -145,7 +138,7 @@ def case_of_shape(*shape: int, depth: int = 3, gamma: float = 0.9, dtype: DTypeL
     """Draw a case of `Dense` functions."""
     random = np.random.default_rng(0)
     functions = [Dense.random(shape[-1], random, dtype) for _ in range(depth)]
-    return Case(functions, gamma, *(random.standard_normal(shape).astype(dtype) for _ in range(3)))
+    return Case(functions, *(random.standard_normal(shape).astype(dtype) for _ in range(3)), gamma=gamma)
 
 
 def large_cases() -> list[Case]:
@@ -162,7 +155,7 @@ DEEP_SLOPE = -0.5
 
 def deep_case() -> Case:
     """Many layers that drift little, as gamma = 0.999."""
-    return Case([Scale(DEEP_SLOPE) for _ in range(1000)], 0.999, np.ones(1), np.array([0.25]), np.array([2.0]))
+    return Case([Scale(DEEP_SLOPE) for _ in range(1000)], np.ones(1), np.array([0.25]), np.array([2.0]), gamma=0.999)
 
 
 def tied_cases() -> list[Case]:
@@ -178,13 +171,13 @@ def case_with_statistics() -> Case:
     """Functions with a running mean."""
     random = np.random.default_rng(0)
     functions = [Centred(random.uniform(-1, 1, 4)) for _ in range(3)]
-    return Case(functions, 0.9, *(random.standard_normal((5, 4)) for _ in range(3)))
+    return Case(functions, *(random.standard_normal((5, 4)) for _ in range(3)), gamma=0.9)
 
 
 def memory_case(depth: int) -> Case:
     """A large x, and functions with few parameters."""
     random = np.random.default_rng(0)
-    return Case([Scale(-0.5) for _ in range(depth)], 0.99, *(random.standard_normal((64, 64)) for _ in range(3)))
+    return Case([Scale(-0.5) for _ in range(depth)], *(random.standard_normal((64, 64)) for _ in range(3)), gamma=0.99)
 
 
 def rounding(case: Case, back: bool = True) -> float:
@@ -236,7 +229,7 @@ def small_exact_cases() -> list[ExactCase]:
         return np.rint(x / reference.UNIT).astype(np.int64)
 
     return [
-        ExactCase(case.functions, 9, 10, in_units(case.x), in_units(case.v), case.dx)
+        ExactCase(case.functions, in_units(case.x), in_units(case.v), case.dx, 9, 10)
         for case in (smallest, bent, *others)
     ]
 
@@ -250,7 +243,7 @@ def product_cases() -> list[ExactCase]:
     """Functions that are 0, so that x and v, a few units of either sign, are only multiplied and added."""
     v = np.array(sorted(range(-12, 13), key=lambda each: (abs(each), -each)))
     return [
-        ExactCase([Scale(0.0) for _ in range(depth)], n, d, np.full_like(v, 5), v, np.ones(len(v)))
+        ExactCase([Scale(0.0) for _ in range(depth)], np.full_like(v, 5), v, np.ones(len(v)), n, d)
         for depth in (1, 2)
         for n, d in (*FRACTIONS, (3, 7))
     ]
@@ -264,14 +257,14 @@ def deep_exact_case(
     random = np.random.default_rng(depth)
     functions = [make(shape[-1], random) for _ in range(depth)]
     x, v = (random.integers(-(2**42), 2**42, shape) for _ in range(2))
-    return ExactCase(functions, n, d, x, v, random.standard_normal(shape))
+    return ExactCase(functions, x, v, random.standard_normal(shape), n, d)
 
 
 def large_exact_case() -> ExactCase:
     """Numbers so large that (1 - n/d) f(x) 2^40 needs all digits of a float and depends on how it is computed."""
     random = np.random.default_rng(0)
     x, v = (random.integers(-(2**52), 2**52, (2, 3)) for _ in range(2))
-    return ExactCase([Scale(-1.0) for _ in range(10)], 9, 10, x, v, np.ones((2, 3)))
+    return ExactCase([Scale(-1.0) for _ in range(10)], x, v, np.ones((2, 3)), 9, 10)
 
 
 def uneven_exact_case() -> ExactCase:

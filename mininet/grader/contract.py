@@ -1,28 +1,7 @@
 """What an implementation consists of, how it is loaded, and how its functions are called.
 
-An implementation is a file, a module or any object with these functions.  In floats:
-
-    forward(functions, gamma, x, v) -> (x, v)                           x_N and v_N, from x_0 and v_0
-    invert(functions, gamma, x, v) -> (x, v)                            x_0 and v_0, from x_N and v_N
-    backward(functions, gamma, x, v, dx) -> (dx, dv, gradients)         from x_N, v_N and dL/dx_N (dL/dv_N is 0):
-                                                                        dL/dx_0, dL/dv_0, parameter gradients
-
-and, for exact arithmetic, with int64 arrays in units of 2^-40 and gamma = n/d:
-
-    forward_exact(functions, n, d, x, v) -> state                       state[0], state[1] are x_N and v_N;
-                                                                        the rest is the side information
-    invert_exact(functions, n, d, state) -> (x, v)                      may use the state up
-    backward_exact(functions, n, d, state, dx) -> (dx, dv, gradients)   gradients are floats; may use the state up
-
-`functions` is the list f_0, ..., f_{N-1} of `mininet.grader.layers.Layer`; N may be 0.  ``f(x)`` is the value,
-``f.vjp(x)`` is ``(value, pullback)``, and ``pullback(s)`` is ``(by_x, by_parameters)``.  All evaluations in invert and
-backward repeat earlier ones: they ask with ``replay=True``, so that running statistics stay.  In exact arithmetic f is
-evaluated at floats, ``x * 2.0**-40``.
-
-`gradients` is a list with an entry for each layer, f_0's first: a list with one array for each parameter.  A function
-shared by several layers has several entries, whose sum is its gradient.
-
-Arrays may have any shape, even of size 0.  Results keep shape and dtype, and arguments must not be overwritten.
+An implementation is a file, a module or any object with some of the functions in `ARGUMENTS`; `template` says what each
+of them is given and must return.  `functions` are `mininet.grader.layers.Layer`s.
 """
 
 import collections.abc
@@ -42,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from ..base.checks import path as path_of
 from ..base.types import AnyArray
 from .cases import Case, ExactCase, Example, number, small_cases, small_exact_cases
 from .reference import Gradients, Pair
@@ -76,15 +56,15 @@ class Broken(Exception):
 
 
 def load(source: Any) -> "Implementation":
-    """Load an `Implementation` from a path, a mapping of names to functions, a module or any object with the functions.
+    """Load an `Implementation` from a path, mapping, module or object; `CannotLoad` if it defines no function.
 
-    Raises
-    ------
-    CannotLoad
-        If the file cannot be read or run, or defines none of the functions.
+    Examples
+    --------
+    >>> load({"forward": lambda functions, gamma, x, v: (x, v)}).name
+    'your functions'
     """
     if isinstance(source, (str, os.PathLike)):
-        path = pathlib.Path(source)
+        path = path_of("implementation", source)
         source, name = _module(path), path.name
     else:
         if isinstance(source, collections.abc.Mapping):
@@ -97,7 +77,7 @@ def load(source: Any) -> "Implementation":
 
 def _module(path: pathlib.Path) -> types.ModuleType:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # Notepad puts a mark in front
     except OSError as error:
         raise CannotLoad(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -184,11 +164,7 @@ class Implementation:
 
     def invert_exact(self, case: ExactCase, state: Any, **options: Any) -> Pair:
         """Recover x_0 and v_0."""
-        x, v = self._pair("invert_exact", case, self.call("invert_exact", case, state, **options))
-        for name, array in (("x", x), ("v", v)):
-            if array.dtype.kind != "i":
-                raise Broken(case, f"invert_exact must return {name} as integers, came {_kind(array)}")
-        return x, v
+        return self._pair("invert_exact", case, self.call("invert_exact", case, state, **options))
 
     def backward_exact(self, case: ExactCase, state: Any, **options: Any) -> Gradients:
         """Compute (dL/dx_0, dL/dv_0, gradients)."""
@@ -266,8 +242,9 @@ class Implementation:
 
     def _array(self, name: str, case: Example, what: str, value: Any, like: AnyArray) -> AnyArray:
         array = np.asarray(value) if isinstance(value, (np.ndarray, np.generic)) else None
-        if array is None or array.dtype.kind not in "if" or array.shape != like.shape:
-            raise Broken(case, f"{name} must return {what} as an array of shape {like.shape}, came {_kind(value)}")
+        kinds, of = ("i", " of integers") if name == "invert_exact" else ("if", "")
+        if array is None or array.dtype.kind not in kinds or array.shape != like.shape:
+            raise Broken(case, f"{name} must return {what} as an array{of} of shape {like.shape}, came {_kind(value)}")
         return array
 
 

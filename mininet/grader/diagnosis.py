@@ -13,9 +13,8 @@ from ..base.types import AnyArray
 from . import reference
 from .cases import Case, ExactCase, number, product_cases, small_cases, small_exact_cases
 from .contract import Broken, Implementation, NotWritten
-from .exact_mistakes import INTEGER_DIVISION, NOT_IN_UNITS, exact_mistakes
 from .layers import Watch
-from .mistakes import FORWARD, INVERT, backward_mistakes
+from .mistakes import FORWARD, INTEGER_DIVISION, INVERT, NOT_IN_UNITS, backward_mistakes, exact_mistakes
 from .reference import Gradients, Pair
 
 C = TypeVar("C", Case, ExactCase)
@@ -108,7 +107,7 @@ def _seen_elsewhere(implementation: Implementation) -> str | None:
     with contextlib.suppress(Broken, NotWritten):
         implementation.forward_exact(case.watched(watch))
     right = case.x * reference.UNIT
-    for point in watch.points(case.functions[0], "value", "vjp"):
+    for point in watch.points[case.functions[0]]:
         if point.shape == right.shape and point != right:
             return f"f_0 was evaluated at {number(point[0])}, and must see x * 2.0**-40, here {number(right[0])}"
     return None

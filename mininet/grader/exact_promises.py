@@ -10,7 +10,7 @@ import numpy as np
 from . import cases, diagnosis, promises, reference
 from .cases import ExactCase
 from .contract import Broken, Implementation
-from .layers import Scale, Stored, Watch
+from .layers import Scale, Watch
 from .promises import Promise, promise, require_close, with_gradient
 from .reference import Gradients, Pair
 
@@ -109,10 +109,8 @@ def _lost(case: ExactCase, came: Pair) -> str | None:
 
 
 def _why_only_with_functions(implementation: Implementation, case: ExactCase) -> str:
-    point = _moved_point(case, lambda case: _there_and_back(implementation, case))
-    if point is not None:
-        return point
-    return f"with f = 0 everything comes back, so the products are right: {SUBTRACTED}"
+    point = _moved_point(case, functools.partial(_there_and_back, implementation))
+    return point or f"with f = 0 everything comes back, so the products are right: {SUBTRACTED}"
 
 
 def _why_only_deep(case: ExactCase) -> str:
@@ -130,7 +128,7 @@ def _moved_point(case: ExactCase, run: Callable[[ExactCase], Any]) -> str | None
     watch = Watch(keeps_points=True)
     run(case.watched(watch))
     for n, f in reversed(list(enumerate(case.functions))):
-        points = watch.points(f, "value", "vjp")
+        points = watch.points[f]
         for point in points[1:]:
             if point.shape == points[0].shape and not np.array_equal(point, points[0]):
                 there, back = (float(each[point != points[0]][0]) for each in (points[0], point))
@@ -168,10 +166,10 @@ def _exact_gradients_are_the_same_bits(implementation: Implementation) -> None:
             case = cases.deep_exact_case(depth, n, d)
             watch = Watch(keeps_points=True)
             state = implementation.forward_exact(case.watched(watch))
-            points = [watch.points(f, "value", "vjp")[:1] for f in case.functions]
+            points = [watch.points[f][:1] for f in case.functions]
             if not all(points):
                 raise Broken(case, "forward_exact did not evaluate all functions")
-            stored = [Stored(f, point) for f, (point,) in zip(case.functions, points, strict=True)]
+            stored = [f.stored_at(point) for f, (point,) in zip(case.functions, points, strict=True)]
             ours = implementation.backward_exact(case, state)
             theirs = implementation.backward_exact(dataclasses.replace(case, functions=stored), state)
             for one, other in zip(diagnosis.flattened(ours), diagnosis.flattened(theirs), strict=True):

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -124,7 +125,7 @@ def _tied_functions_add_up(implementation: Implementation) -> None:
 
 def _why_tied(implementation: Implementation) -> str | None:
     """Find the part of the sum that came on all cases."""
-    parts = {
+    parts: dict[str, Callable[[list[AnyArray]], Any]] = {
         "only the first layer's part is there: gradients were overwritten, and each layer needs an entry of its own": (
             lambda entries: entries[0]
         ),
@@ -137,18 +138,15 @@ def _why_tied(implementation: Implementation) -> str | None:
             lambda entries: len(entries) * sum(entries)
         ),
     }
+    found = [(case, case.gradients[2], _train(implementation, case)[2]) for case in cases.tied_cases()]
     for cause, part in parts.items():
-        if all(_fits(implementation, case, part) for case in cases.tied_cases()):
+        if all(
+            diagnosis.agree(sum(came[n][k] for n in layers), part([right[n][k] for n in layers]))
+            for case, right, came in found
+            for layers, k in promises.shared_parameters(case)
+        ):
             return cause
     return diagnosis.of_backward(implementation)
-
-
-def _fits(implementation: Implementation, case: Case, part: Callable[[list[AnyArray]], AnyArray]) -> bool:
-    right, came = case.gradients[2], _train(implementation, case)[2]
-    return all(
-        diagnosis.agree(sum(came[n][k] for n in layers), part([right[n][k] for n in layers]))
-        for layers, k in promises.shared_parameters(case)
-    )
 
 
 @promise(PROMISES, "float32", "float32 stays float32, in results and in what functions are evaluated at")

@@ -1,5 +1,7 @@
 """The residual functions that implementations are given: small, in NumPy, and noting how they are used."""
 
+import collections
+import copy
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, Self, TypeAlias
@@ -14,48 +16,23 @@ Pull: TypeAlias = Callable[[AnyArray], tuple[AnyArray, list[AnyArray]]]
 
 
 class Watch:
-    """Notes how some layers are used.
-
-    Attributes
-    ----------
-    calls : list of (layer, str, ndarray)
-        Each evaluation, "value" or "vjp", and where it was; empty unless `keeps_points`.
-    dtypes : set of dtype
-        Those of the arrays at which layers were evaluated.
-    most_alive : int
-        The largest number of pullbacks that existed at once.
-    """
+    """Notes how some layers are used."""
 
     def __init__(self, keeps_points: bool = False) -> None:
         self.keeps_points = keeps_points
-        self.calls: list[tuple[Layer, str, AnyArray]] = []
-        self.dtypes: set[np.dtype[Any]] = set()
-        self.most_alive = 0
+        self.points: dict[Layer, list[AnyArray]] = collections.defaultdict(list)  # where they were evaluated, if kept
+        self.dtypes: set[np.dtype[Any]] = set()  # of all points
+        self.most_alive = 0  # the largest number of pullbacks that existed at once
         self._alive: weakref.WeakSet[Pull] = weakref.WeakSet()
-
-    def note_evaluation(self, layer: "Layer", kind: str, x: AnyArray) -> None:
-        """Note an evaluation."""
-        self.dtypes.add(x.dtype)
-        if self.keeps_points:
-            self.calls.append((layer, kind, x))
 
     def note_pullback(self, pullback: Pull) -> None:
         """Note a new pullback."""
         self._alive.add(pullback)
         self.most_alive = max(self.most_alive, len(self._alive))
 
-    def points(self, layer: "Layer", *kinds: str) -> list[AnyArray]:
-        """List the points at which the layer was evaluated, in order."""
-        return [x for each, kind, x in self.calls if each is layer and kind in kinds]
-
 
 class Layer:
-    """A residual function f.
-
-    ``f(x)`` is its value, an array like x.  ``f.vjp(x)`` is ``(value, pullback)``.  With s = dL/df(x), ``pullback(s)``
-    is ``(by_x, by_parameters)``: (df/dx)^T s, and a list with (df/dtheta)^T s for each parameter.  ``replay=True``
-    repeats an earlier evaluation, so running statistics stay as they are; `moves` counts how often they have moved.
-    """
+    """A residual function f, to be called as `template` says; `moves` counts how often its statistics have moved."""
 
     def __init__(self, *parameters: AnyArray) -> None:
         self.parameters = list(parameters)
@@ -64,11 +41,11 @@ class Layer:
 
     def __call__(self, x: AnyArray, replay: bool = False) -> AnyArray:
         """Evaluate f."""
-        return self._evaluate_noted("value", x, replay)[0]
+        return self._evaluate_noted(x, replay)[0]
 
     def vjp(self, x: AnyArray, replay: bool = False) -> tuple[AnyArray, Pull]:
         """Evaluate f, and return the function that pulls gradients back, too."""
-        value, pull = self._evaluate_noted("vjp", x, replay)
+        value, pull = self._evaluate_noted(x, replay)
 
         def pullback(s: AnyArray) -> tuple[AnyArray, list[AnyArray]]:
             return pull(np.asarray(s))
@@ -76,9 +53,11 @@ class Layer:
         self.watch.note_pullback(pullback)
         return value, pullback
 
-    def _evaluate_noted(self, kind: str, x: AnyArray, replay: bool) -> tuple[AnyArray, Pull]:
+    def _evaluate_noted(self, x: AnyArray, replay: bool) -> tuple[AnyArray, Pull]:
         x = np.array(x)  # the caller may overwrite its own array
-        self.watch.note_evaluation(self, kind, x)
+        self.watch.dtypes.add(x.dtype)
+        if self.watch.keeps_points:
+            self.watch.points[self].append(x)
         if not replay:
             self._move_statistics(x)
         return self.evaluate(x)
@@ -94,6 +73,12 @@ class Layer:
     def moved(self, direction: Sequence[AnyArray], distance: float) -> Self:
         """Copy the function, its parameters moved by distance * direction, a list of arrays."""
         return type(self)(*(theta + distance * by for theta, by in zip(self.parameters, direction, strict=True)))
+
+    def stored_at(self, point: AnyArray) -> Self:
+        """Copy the function; the copy answers every x with the evaluation at `point`."""
+        stored, result = copy.copy(self), self.evaluate(point)
+        stored.evaluate = lambda x: result  # type: ignore[method-assign]
+        return stored
 
     def _move_statistics(self, x: AnyArray) -> None:
         """Move nothing, as most layers have no statistics."""
@@ -166,18 +151,3 @@ class Centred(Layer):
     def _move_statistics(self, x: AnyArray) -> None:
         self.running_mean = 0.9 * self.running_mean + 0.1 * x.mean(axis=0)
         self.moves += 1
-
-
-class Stored(Layer):
-    """A layer that answers every x with its stored evaluation at `point`."""
-
-    def __init__(self, layer: Layer, point: AnyArray) -> None:
-        super().__init__(*layer.parameters)
-        self._layer, self._stored = layer, layer.evaluate(point)
-
-    def __str__(self) -> str:
-        return str(self._layer)
-
-    def evaluate(self, x: AnyArray) -> tuple[AnyArray, Pull]:
-        """Return the stored value and pullback."""
-        return self._stored

@@ -1,16 +1,16 @@
-"""Known mistakes in floats: the reference's loops with a wrong step, or with something wrong before or after them.
-
-The key of each is the likely cause, in the words of the report.
-"""
+"""Known mistakes: the reference's loops with a wrong step, or with something wrong before or after, by the cause."""
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
-from ..base.types import AnyArray
+import numpy as np
+
+from ..base.types import AnyArray, IntegerArray
 from . import reference
+from .cases import ExactCase
 from .layers import Layer, Pull
-from .reference import Adjoint, Function, Gradients, Pair, Step, Undo, Undone, run, run_back
+from .reference import Adjoint, Function, Gradients, Multiply, Pair, Step, Undo, Undone, run, run_back
 
 Formula: TypeAlias = Callable[[AnyArray, AnyArray, float], AnyArray]
 Factor: TypeAlias = Callable[[float], float]
@@ -18,6 +18,7 @@ Pulled: TypeAlias = tuple[AnyArray, AnyArray, list[AnyArray]]
 Passing: TypeAlias = Callable[[Sequence[Layer], float, AnyArray, AnyArray], Sequence[AnyArray]]
 """A forward pass, or the way back."""
 Backward: TypeAlias = Callable[[Sequence[Layer], float, AnyArray, AnyArray, AnyArray], Gradients]
+Rest: TypeAlias = Callable[[IntegerArray, int], IntegerArray]
 Finish: TypeAlias = Callable[[float, AnyArray, AnyArray, list[list[AnyArray]]], Gradients]
 
 # Forward
@@ -154,12 +155,7 @@ def _adjoint(
     pulled: Formula = lambda p, q, g: (1 - g) * (p + q), q: Formula = lambda p, q, g: g * (p + q),
     p: Formula = lambda p, q, g: p, residual: Factor = lambda g: 1.0, parameters: Factor = lambda g: 1.0,
 ) -> Adjoint:  # fmt: skip
-    """Make the adjoint of a layer, right except for what is given: formulas of the old p, the old q and gamma.
-
-    pulled : what f is pulled back from
-    q, p : the new q, and what the pulled gradient is added to
-    residual, parameters : factors of the pulled gradients
-    """
+    """Make the adjoint of a layer, right except for the given formulas of the old p, the old q and gamma."""
 
     def adjoint(pullback: Pull, g: float, old_p: AnyArray, old_q: AnyArray) -> Pulled:
         by_x, by_parameters = pullback(pulled(old_p, old_q, g))
@@ -272,3 +268,88 @@ def backpropagating(
         return finish(g, *results) if finish else results
 
     return backward
+
+
+# Exact arithmetic: products of integers that cannot be undone, or are undone wrongly
+
+NOT_IN_UNITS = (
+    "(1 - gamma) f(x) must be multiplied by 2^40 before it is rounded and added to v",
+    running(with_velocity(lambda v, f, g: g * v + (1 - g) * f * reference.UNIT)),
+)
+
+INTEGER_DIVISION = (
+    "gamma is taken as 0: n // d is an integer division",
+    backpropagating(adjoint=lambda pullback, g, p, q: reference.adjoint(pullback, 0, p, q)),
+)
+
+
+def _truncated(v: IntegerArray, d: int) -> IntegerArray:
+    return np.trunc(v / d).astype(np.int64)
+
+
+def _product(quotient: Rest = np.floor_divide, remainder: Rest = np.mod, taken_out: Rest = np.mod) -> Multiply:
+    def multiply(v: IntegerArray, b: IntegerArray, n: int, d: int) -> Pair:
+        b, v = b * d + remainder(v, d), quotient(v, d)
+        return v * n + taken_out(b, n), b // n
+
+    return multiply
+
+
+def _exchanged(multiply: Multiply) -> Multiply:
+    return lambda v, b, n, d: multiply(v, b, d, n)
+
+
+def _without_buffer(round_: Callable[[IntegerArray, int, int], IntegerArray]) -> Multiply:
+    return lambda v, b, n, d: (round_(v, n, d), b)
+
+
+TRUNCATED = "the division truncates, towards zero, and must round down (floor): for negative v "
+PRODUCTS: dict[str, Multiply] = {
+    TRUNCATED + "quotient and remainder do not belong together": _product(_truncated, np.mod),
+    TRUNCATED + "the remainder, of |v|, has lost its sign": _product(_truncated, lambda v, d: np.abs(v) % d),
+    TRUNCATED + "the remainder is negative (as in C, or np.fmod), and must lie from 0 to d - 1": _product(
+        remainder=np.fmod
+    ),
+    TRUNCATED + "the buffer becomes negative": _product(_truncated, np.fmod),
+    "the remainder of the division by d is dropped: nothing can bring it back": _without_buffer(
+        lambda v, n, d: v * n // d
+    ),
+    "the remainder of the division by d is dropped: v // d * n": _without_buffer(lambda v, n, d: v // d * n),
+    "v is rounded to the nearest unit: what rounding takes is lost, and must be kept in a buffer": _without_buffer(
+        lambda v, n, d: np.rint(v * n / d).astype(np.int64)
+    ),
+    "v is cut to an integer: what that takes is lost, and must be kept in a buffer": _without_buffer(
+        lambda v, n, d: (v * n / d).astype(np.int64)
+    ),
+}
+
+
+def exact_mistakes() -> Iterator[tuple[str, Callable[[ExactCase], Pair]]]:
+    """Yield (cause, function that runs a case there and back)."""
+    right, undo = reference.multiply, _exchanged(reference.multiply)
+    for cause, multiply in PRODUCTS.items():
+        yield cause, _there_and_back(multiply, _exchanged(multiply))
+    for cause, multiply in PRODUCTS.items():
+        yield f"going forward, {cause}", _there_and_back(multiply, undo)
+        yield f"going back, {cause}", _there_and_back(right, _exchanged(multiply))
+    yield (
+        "the buffer does not reach invert_exact, which begins with 0: it belongs to the state",
+        _there_and_back(right, undo, keeps_buffer=False),
+    )
+    yield "going back, n and d must change places", _there_and_back(right, right)
+    yield (
+        "going forward, what the division of the buffer by n leaves is lost: b mod n must be added to v",
+        _there_and_back(_product(taken_out=lambda b, n: 0 * b), undo),
+    )
+    yield (
+        "going back, what the division of v by n leaves is lost: v mod n must be added to the buffer",
+        _there_and_back(right, _exchanged(_product(remainder=lambda v, d: 0 * v))),
+    )
+
+
+def _there_and_back(multiply: Multiply, undo: Multiply, keeps_buffer: bool = True) -> Callable[[ExactCase], Pair]:
+    def run(case: ExactCase) -> Pair:
+        x, v, b = reference.run_exact(case.functions, case.n, case.d, case.x, case.v, multiply)
+        return reference.run_back_exact(case.functions, case.n, case.d, x, v, b if keeps_buffer else 0 * b, undo)
+
+    return run

@@ -1,8 +1,7 @@
 """What the promises are made of: comparing results, watching statistics and inputs, measuring memory.
 
-A promise is a function that tries an implementation on one example after another, from the smallest on.  At the first
-failure it raises `Broken` with the example, what came, and the likely cause.  The promises themselves stand in
-`float_promises` and `exact_promises`, in the order in which to fix them: later ones rest on earlier ones.
+A promise is a function that tries an implementation on one example after another, from the smallest on, and raises
+`Broken` at the first failure.  They stand in `float_promises` and `exact_promises`, in the order in which to fix them.
 """
 
 import tracemalloc
@@ -136,11 +135,7 @@ FEW, MANY = 10, 100  # depths at which memory is compared
 def require_constant_memory(
     make_case: Callable[[int], E], passes: Mapping[str, Callable[[E], Callable[[], Any]]], per_layer: float = 0
 ) -> None:
-    """Raise `Broken` if the peak of a pass grows with depth.
-
-    Each pass prepares the call that is measured.  The peak may grow by `per_layer` bytes per layer, and by 2 KiB more
-    for small objects.
-    """
+    """Raise `Broken` if the peak of what a pass prepares grows by more than `per_layer` bytes and 2 KiB for a layer."""
     for name, prepare in passes.items():
         peaks, watches = [], []
         for depth in (2, FEW, MANY):  # the first takes up what is allocated only once

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..base.checks import path as path_of
 from ..base.files import written_atomically
 from ..base.types import PathLike
 from . import exact_promises, float_promises, template
@@ -27,16 +28,17 @@ KEPT, BROKEN, TO_DO = "kept", "BROKEN", "to do"
 class Outcome(NamedTuple):
     """What became of one promise.
 
-    `status` is `KEPT`, `BROKEN` or `TO_DO`.  If the promise is broken, `example` is the smallest example that fails,
-    `came` is what came there, and `cause` is what is likely to be wrong.  If there is nothing to grade yet, `came` says
-    what is missing.
+    Examples
+    --------
+    >>> print(Outcome(PROMISES[0], "to do", came="forward is not there"))
+    to do   forward: forward is not there
     """
 
     promise: Promise
-    status: str
-    example: str | None = None
-    came: str | None = None
-    cause: str | None = None
+    status: str  # `KEPT`, `BROKEN` or `TO_DO`
+    example: str | None = None  # the smallest that fails
+    came: str | None = None  # what came there, or what is missing
+    cause: str | None = None  # what is likely to be wrong
 
     def __str__(self) -> str:
         sentence = self.promise.sentence if self.status == BROKEN else self.came or self.promise.sentence
@@ -57,7 +59,13 @@ def _indented(text: str, first: int = 8) -> list[str]:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """The outcomes of all promises that were tried on the implementation of this name."""
+    """The outcomes of all promises that were tried on the implementation of this name.
+
+    Examples
+    --------
+    >>> Report("mine.py", [Outcome(PROMISES[0], "kept"), Outcome(PROMISES[1], "to do")]).summary
+    'mine.py: 1 of 2 promises kept, 1 to do'
+    """
 
     name: str
     outcomes: list[Outcome]
@@ -125,7 +133,13 @@ def try_promise(promise: Promise, implementation: Implementation) -> Outcome:
 
 
 def promises_for(implementation: Implementation, exact: bool | None = None) -> list[Promise]:
-    """Choose what to try: floats, and exact arithmetic if `exact`, which by default means if it has been begun."""
+    """Choose what to try: floats, and exact arithmetic if `exact`, which by default means if it has been begun.
+
+    Examples
+    --------
+    >>> len(promises_for(load({"forward": lambda functions, gamma, x, v: (x, v)})))
+    11
+    """
     if exact is None and implementation.has_begun(EXACT):
         return PROMISES if implementation.has_begun(FLOAT) else exact_promises.PROMISES
     return PROMISES if exact else float_promises.PROMISES
@@ -137,7 +151,7 @@ def grade(implementation: Any, exact: bool | None = None) -> Report:
     Parameters
     ----------
     implementation : path, mapping, module or object
-        It has the functions that `mininet.grader.contract` describes.
+        It has the functions that `mininet.grader.template` describes.
     exact : bool, optional
         Whether to grade the functions of exact arithmetic; by default, if one of them has been begun.
 
@@ -170,7 +184,15 @@ def grade(implementation: Any, exact: bool | None = None) -> Report:
 
 
 def write_template(path: PathLike) -> None:
-    """Write a file of stubs to begin with; raises FileExistsError rather than overwrite one."""
+    """Write a file of stubs to begin with; raises FileExistsError rather than overwrite one.
+
+    Examples
+    --------
+    >>> write_template("mine.py")
+    >>> load("mine.py").name
+    'mine.py'
+    """
+    path = path_of("path", path)
     text = pathlib.Path(template.__file__).read_text(encoding="utf-8")
     if os.path.lexists(path):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))

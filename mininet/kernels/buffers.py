@@ -4,10 +4,9 @@ Fresh memory from the operating system is slow: at the first write, it fills eac
 needs the same few arrays in every layer, so it can avoid this.  `empty` hands out a block of memory that an earlier
 array left behind, if one of the right size is idle.
 
-The block is lent to the array that `empty` returns.  It comes back when this array and all its views are gone.  NumPy's
-reference counting decides when that is, so a block never belongs to two arrays at once.  At most `get_limit` bytes stay
-idle; beyond that, the sizes not asked for the longest go back to the operating system.  `track_memory` counts a block
-in use as the array it is lent to, and an idle one as "idle buffers".
+The block is lent to that array.  It comes back when the array and all its views are gone, so it never belongs to two
+arrays at once.  At most `get_limit` bytes stay idle; beyond that, the sizes not asked for the longest go back to the
+operating system.  `track_memory` counts a block in use as the array it is lent to, and an idle one as "idle buffers".
 """
 
 import collections
@@ -28,9 +27,7 @@ ALIGNMENT = 64
 SMALLEST = 2**15
 """Smaller arrays are not worth the trouble: the C library reuses their memory itself."""
 
-DEFAULT_LIMIT = 2**28
-
-_limit = DEFAULT_LIMIT
+_limit = 2**28
 _idle: "collections.OrderedDict[int, list[_Block]]" = collections.OrderedDict()
 """Blocks by size; the sizes asked for most recently come last."""
 
@@ -40,14 +37,12 @@ def empty(shape: int | tuple[int, ...] | list[int], dtype: DTypeLike, kind: str 
 
     `track_memory` counts it as `kind`, one of `mininet.memory.KINDS`.
     """
-    dtype = np.dtype(dtype)
-    shape = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    dtype, shape = np.dtype(dtype), tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     nbytes = dtype.itemsize * math.prod(shape)
     if nbytes < SMALLEST:
         array = np.empty(shape, dtype)
     else:
-        is_reused = _limit > 0
-        loan = _Loan(_take(nbytes) if is_reused else _Block(nbytes), is_reused)
+        loan = _Loan(_take(nbytes))
         owner = np.asarray(loan)
         loan.owner = id(owner)
         array = owner.view(dtype).reshape(shape)
@@ -75,12 +70,24 @@ def copy(array: AnyArray) -> AnyArray:
 
 
 def get_limit() -> int:
-    """Return how many bytes may stay idle."""
+    """Return how many bytes may stay idle.
+
+    Examples
+    --------
+    >>> set_limit(2**20)
+    >>> get_limit()
+    1048576
+    """
     return _limit
 
 
 def set_limit(nbytes: int) -> None:
-    """Let at most `nbytes` stay idle, initially 2^28 (256 MiB); 0 turns reuse off."""
+    """Let at most `nbytes` stay idle, initially 2^28 (256 MiB); 0 turns reuse off.
+
+    Examples
+    --------
+    >>> set_limit(0)
+    """
     global _limit
     _limit = integer("nbytes", nbytes, 0)
     _shrink()
@@ -94,9 +101,9 @@ def idle_bytes() -> int:
 
 def clear() -> None:
     """Return all idle memory to the operating system."""
-    limit = get_limit()
+    before = get_limit()
     set_limit(0)
-    set_limit(limit)
+    set_limit(before)
 
 
 class _Block:
@@ -113,22 +120,21 @@ class _Block:
 class _Loan:
     """The base of an array from `empty`: once the array and its views are gone, nothing refers to the loan."""
 
-    _returns = False  # in case `__init__` is interrupted before its first line
+    _block: _Block | None = None  # in case `__init__` is interrupted before its first line
 
-    def __init__(self, block: _Block, returns: bool) -> None:
-        self._block, self._returns = block, returns
+    def __init__(self, block: _Block) -> None:
+        self._block = block
         self.owner = 0  # the `id` of no array
         self.__array_interface__ = block.interface
 
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
-        if self._returns and not is_finalizing():
+        if self._block is not None and not is_finalizing():
             # NumPy 2.5 drops the loan before it reports that the array is gone
-            instruments.forget_owner(self.owner)
+            instruments.forget(self.owner)
             _put(self._block)
 
 
 def _take(nbytes: int) -> _Block:
-    """Take an idle block of `nbytes`, or make one."""
     # an array may die meanwhile, in this thread too, which may hold the lock twice: blocks come back at any line
     with instruments.lock:
         blocks = _idle.get(nbytes)
@@ -138,12 +144,11 @@ def _take(nbytes: int) -> _Block:
         block = blocks.pop()
         if not blocks:
             _idle.pop(nbytes, None)
-    instruments.forget(block.raw)
+    instruments.forget(id(block.raw))
     return block
 
 
 def _put(block: _Block) -> None:
-    """Keep `block` as idle."""
     instruments.note(block.raw, "idle buffers")
     with instruments.lock:
         _idle.setdefault(block.nbytes, []).append(block)

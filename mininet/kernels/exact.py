@@ -22,17 +22,16 @@ divided as integers.
 
 import fractions
 import functools
-from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..base.checks import alike, float_array, is_real
-from ..base.types import AnyArray, FloatArray, IntegerArray
+from ..base.types import FloatArray, IntegerArray
 from . import buffers, jit
 from .prefetch import prefetch
-from .threads import for_each_share
+from .threads import share_elements
 
 kernel = functools.partial(jit.kernel, contract=True)  # what is multiplied and then added to are integers below 2^53
 
@@ -46,13 +45,10 @@ fits into 64 bits, so an overflow is always seen before it can wrap."""
 LARGEST = LIMIT / 2**FRACTION_BITS
 
 MAX_DENOMINATOR = 2**20
-ELEMENTS_WORTH_SHARING = 2**17
-
 BLOCK, AHEAD = 64, 512
-"""While a block of elements is computed, the one so many elements further on is asked for from memory."""
+"""While a block of `BLOCK` elements is computed, the one `AHEAD` elements further on is asked for from memory."""
 
-_UNITS_PER_ONE = 2.0**FRACTION_BITS
-_UNIT = 2.0**-FRACTION_BITS
+_UNITS_PER_ONE, _UNIT = 2.0**FRACTION_BITS, 2.0**-FRACTION_BITS
 
 
 @functools.lru_cache(maxsize=64)
@@ -94,7 +90,7 @@ Ratio: TypeAlias = tuple[int, int, float, float, int]
 
 
 class Ratios(NamedTuple):
-    """A fraction gamma as the kernels need it."""
+    """A fraction gamma as the kernels need it; for gamma = 0, whose product cannot be undone, they multiply by 1."""
 
     gamma: fractions.Fraction
     multiply: Ratio
@@ -102,10 +98,15 @@ class Ratios(NamedTuple):
     scale: float
     """(1 - gamma) 2^40, correctly rounded."""
 
+    def require_invertible(self) -> None:
+        """Raise ValueError for gamma = 0."""
+        if not self.gamma:
+            raise ValueError("gamma must be above 0 to invert, got 0")
+
 
 @functools.lru_cache(maxsize=64)
 def ratios(gamma: fractions.Fraction) -> Ratios:
-    """The `Ratios` of a fraction; for gamma = 0, whose product cannot be undone, multiplication by 1."""
+    """The `Ratios` of a fraction."""
     n, d = (gamma.numerator, gamma.denominator) if gamma else (1, 1)
     return Ratios(gamma, _ratio(n, d), _ratio(d, n), float((1 - gamma) * 2**FRACTION_BITS))
 
@@ -123,20 +124,13 @@ def _ratio(factor: int, divisor: int) -> Ratio:
 def to_units(name: str, values: FloatArray) -> NDArray[np.int64]:
     """`values`, floats, rounded to units, as int64; errors call them `name`.
 
-    Raises
-    ------
-    ValueError
-        For NaN or infinity.
-    OverflowError
-        Beyond `LARGEST`.
+    ValueError for NaN or infinity, OverflowError beyond `LARGEST`.
 
-    Examples
-    --------
     >>> to_units("x", np.array([0.5, -1.0]))
     array([  549755813888, -1099511627776])
     """
     units, is_bad = buffers.empty(float_array(name, values).shape, np.int64), np.zeros(1, np.int64)
-    _share(_to_units, *_flat(values, units), is_bad)
+    share_elements(_to_units, values, units, is_bad)
     if is_bad[0] and not np.isfinite(values).all():
         raise ValueError(f"{name} must be finite in exact arithmetic, got NaN or infinity")
     if is_bad[0]:
@@ -147,9 +141,9 @@ def to_units(name: str, values: FloatArray) -> NDArray[np.int64]:
 
 
 def to_floats(integers: IntegerArray, dtype: np.dtype[Any]) -> FloatArray:
-    """The floats nearest to integers in units (via float64, so float32 is rounded twice, always the same way)."""
+    """The floats nearest to integers in units, via float64."""
     out = buffers.empty(integers.shape, dtype)
-    _share(_to_floats, *_flat(integers, out))
+    share_elements(_to_floats, integers, out)
     return out
 
 
@@ -158,18 +152,13 @@ def step(
 ) -> FloatArray:
     """One layer forward: overwrites `x`, `v` (int64) and `b` (uint32), given `f` (floats); returns x as floats.
 
-    Raises
-    ------
-    FloatingPointError
-        If f has a NaN; the arrays are then useless, as after the next one.
-    OverflowError
-        If f is infinite, or x or v leave the range.
+    After FloatingPointError, if f has a NaN, or OverflowError, if x, v or f leave the range, the arrays are useless.
     """
     values, is_bad = buffers.empty(x.shape, dtype), np.zeros(1, np.int64)
     f = alike("residual", f, x.shape, dtype)
     if not ratios.gamma:
         v.fill(0)
-    _share(_step, *_flat(x, v, b, f, values), ratios.multiply, ratios.scale, is_bad)
+    share_elements(_step, x, v, b, f, values, ratios.multiply, ratios.scale, is_bad)
     _require_in_range(is_bad, f, "x, v")
     return values
 
@@ -177,56 +166,36 @@ def step(
 def undo_position(x: IntegerArray, v: IntegerArray, dtype: np.dtype[Any]) -> FloatArray:
     """First half of the inverse: `x` is overwritten with the position before the step, and returned as floats too."""
     values = buffers.empty(x.shape, dtype)
-    _share(_undo_position, *_flat(x, v, values))
+    share_elements(_undo_position, x, v, values)
     return values
 
 
 def undo_velocity(v: IntegerArray, b: IntegerArray, f: FloatArray, ratios: Ratios, dtype: np.dtype[Any]) -> None:
     """Second half of the inverse: overwrites `v` and `b`; `f` is evaluated at the x that `undo_position` gave back."""
-    _require_invertible(ratios)
-    f = alike("residual", f, v.shape, dtype)
-    _share(_undo_velocity, *_flat(v, b, f), ratios.undo, ratios.scale)
+    ratios.require_invertible()
+    share_elements(_undo_velocity, v, b, alike("residual", f, v.shape, dtype), ratios.undo, ratios.scale)
 
 
 def undo_velocity_and_position(
     x: IntegerArray, v: IntegerArray, b: IntegerArray, f: FloatArray, ratios: Ratios, dtype: np.dtype[Any]
 ) -> FloatArray:
     """`undo_velocity`, and then `undo_position` of the layer before, in one pass over memory."""
-    values = buffers.empty(x.shape, dtype)
-    _require_invertible(ratios)
-    f = alike("residual", f, x.shape, dtype)
-    _share(_undo_both, *_flat(x, v, b, f, values), ratios.undo, ratios.scale)
+    ratios.require_invertible()
+    values, f = buffers.empty(x.shape, dtype), alike("residual", f, x.shape, dtype)
+    share_elements(_undo_both, x, v, b, f, values, ratios.undo, ratios.scale)
     return values
 
 
 def add(x: IntegerArray, f: FloatArray, sign: int = 1) -> FloatArray:
     """Add `f` (floats), rounded to units, to `x` (int64), which is overwritten and returned as floats.
 
-    With sign -1 it is subtracted, which undoes that; x is then not checked, since it was within the range before.
-
-    Raises
-    ------
-    FloatingPointError, OverflowError
-        As in `step`.
+    Errors are those of `step`.  With sign -1 it is subtracted, which leads back to an x within the range.
     """
     values, is_bad = buffers.empty(x.shape, f.dtype), np.zeros(1, np.int64)
-    _share(_add, *_flat(x, alike("residual", f, x.shape, f.dtype), values), sign * _UNITS_PER_ONE, is_bad)
+    share_elements(_add, x, alike("residual", f, x.shape, f.dtype), values, sign * _UNITS_PER_ONE, is_bad)
     if sign > 0:
         _require_in_range(is_bad, f, "x")
     return values
-
-
-def _share(kernel: Callable[..., None], *arguments: Any) -> None:
-    for_each_share(kernel, arguments[0].size, ELEMENTS_WORTH_SHARING, *arguments)
-
-
-def _flat(*arrays: AnyArray) -> list[AnyArray]:
-    return [np.ascontiguousarray(array).reshape(-1) for array in arrays]
-
-
-def _require_invertible(ratios: Ratios) -> None:
-    if not ratios.gamma:
-        raise ValueError("gamma must be above 0 to invert, got 0")
 
 
 def _require_in_range(is_bad: IntegerArray, f: FloatArray, what: str) -> None:
@@ -361,24 +330,3 @@ def _prefetch_block(x, v, b, f, values, start):
     prefetch(b, start, BLOCK)
     prefetch(f, start, BLOCK)
     prefetch(values, start, BLOCK)
-
-
-def step_reference(x: int, v: int, b: int, f: float, gamma: fractions.Fraction) -> tuple[int, int, int]:
-    """(x, v, b) after one layer for single Python integers, which cannot overflow."""
-    n, d = gamma.numerator, gamma.denominator
-    b, v = b * d + v % d, v // d
-    b, v = b // n, v * n + b % n
-    v += round(float(f) * ratios(gamma).scale)
-    return x + v, v, b
-
-
-def inverse_step_reference(
-    x: int, v: int, b: int, function: Callable[[int], float], gamma: fractions.Fraction
-) -> tuple[int, int, int]:
-    """(x, v, b) before the layer; `function` maps a position in units to the residual function's value."""
-    n, d = gamma.numerator, gamma.denominator
-    x -= v
-    v -= round(float(function(x)) * ratios(gamma).scale)
-    b, v = b * n + v % n, v // n
-    b, v = b // d, v * d + b % d
-    return x, v, b

@@ -7,11 +7,10 @@ inverse, in two halves, because f must be evaluated at the x in between:
 adjoint, with p = dL/dx, q = dL/dv:   s = p + q      dL/df = (1 - gamma) s   q = gamma s
                                       and then, by the caller, p = p + (df/dx)^T dL/df
 
-All arrays have one dtype and one shape, and are C-contiguous; the first ones are overwritten.  `keep` and `take` are
-gamma and 1 - gamma as `coefficients` gives them.
+All arrays have one dtype and one shape; those that are overwritten are C-contiguous.  `keep` and `take` are gamma and
+1 - gamma as `coefficients` gives them.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,7 @@ from ..base.checks import alike, number
 from ..base.types import FloatArray
 from . import buffers
 from .jit import kernel
-from .threads import for_each_share
-
-ELEMENTS_WORTH_SHARING = 2**17
+from .threads import share_elements
 
 
 def coefficients(gamma: float, dtype: np.dtype[Any]) -> tuple[np.floating[Any], np.floating[Any]]:
@@ -35,37 +32,31 @@ def coefficients(gamma: float, dtype: np.dtype[Any]) -> tuple[np.floating[Any], 
 
 def step(x: FloatArray, v: FloatArray, f: FloatArray, keep: np.floating[Any], take: np.floating[Any]) -> None:
     """One layer forward: `v`, then `x`, are overwritten; `f` is the residual function's value at the old `x`."""
-    f = np.ascontiguousarray(alike("residual", f, x.shape, x.dtype))
-    _share(_step, x.reshape(-1), v.reshape(-1), f.reshape(-1), keep, take)
+    share_elements(_step, x, v, alike("residual", f, x.shape, x.dtype), keep, take)
 
 
 def undo_position(x: FloatArray, v: FloatArray) -> None:
     """First half of the inverse: `x` is overwritten with the position before the step."""
-    _share(_undo_position, x.reshape(-1), v.reshape(-1))
+    share_elements(_undo_position, x, v)
 
 
 def undo_velocity(v: FloatArray, f: FloatArray, keep: np.floating[Any], take: np.floating[Any]) -> None:
     """Second half of the inverse: `v` is overwritten; `f` is evaluated at the x that `undo_position` gave back."""
     if keep == 0:
         raise ValueError("gamma must be above 0 to invert, got 0")
-    f = np.ascontiguousarray(alike("residual", f, v.shape, v.dtype))
-    _share(_undo_velocity, v.reshape(-1), f.reshape(-1), keep, take)
+    share_elements(_undo_velocity, v, alike("residual", f, v.shape, v.dtype), keep, take)
 
 
 def adjoint_step(p: FloatArray, q: FloatArray, keep: np.floating[Any], take: np.floating[Any]) -> FloatArray:
-    """The backward pass of `step` but for f: overwrites `q` = dL/dv and returns dL/df; `p` = dL/dx stays as it is."""
+    """The backward pass of `step` except f: overwrites `q` = dL/dv and returns dL/df; `p` = dL/dx stays as it is."""
     by_residual = buffers.empty(p.shape, p.dtype)
-    _share(_adjoint_step, p.reshape(-1), q.reshape(-1), by_residual.reshape(-1), keep, take)
+    share_elements(_adjoint_step, p, q, by_residual, keep, take)
     return by_residual
 
 
 def add(total: FloatArray, array: FloatArray) -> None:
     """`total` += `array`."""
-    _share(_add, total.reshape(-1), np.ascontiguousarray(array).reshape(-1))
-
-
-def _share(kernel: Callable[..., None], *arguments: Any) -> None:
-    for_each_share(kernel, arguments[0].size, ELEMENTS_WORTH_SHARING, *arguments)
+    share_elements(_add, total, array)
 
 
 @kernel
@@ -104,22 +95,3 @@ def _add(total, array, first, last):
     total, array = total[first:last], array[first:last]
     for i in range(len(total)):
         total[i] += array[i]
-
-
-def step_reference(x: FloatArray, v: FloatArray, f: FloatArray, gamma: float) -> tuple[FloatArray, FloatArray]:
-    """(x, v) after one layer, as in the paper."""
-    v = gamma * v + (1 - gamma) * f
-    return x + v, v
-
-
-def inverse_step_reference(
-    x: FloatArray, v: FloatArray, function: Callable[[FloatArray], FloatArray], gamma: float
-) -> tuple[FloatArray, FloatArray]:
-    """(x, v) before the layer with residual function `function`."""
-    x = x - v
-    return x, (v - (1 - gamma) * function(x)) / gamma
-
-
-def adjoint_step_reference(p: FloatArray, q: FloatArray, gamma: float) -> tuple[FloatArray, FloatArray]:
-    """(dL/df, new q)."""
-    return (1 - gamma) * (p + q), gamma * (p + q)

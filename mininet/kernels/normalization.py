@@ -182,32 +182,3 @@ def _input_gradient(x, gradient, mean, scale, bias, along_x, shift, relu, dx):
             passes = not relu or deviation * scale[c] + bias[c] > 0
             g = gradient[i, c] if passes else np.float32(0)
             dx[i, c] = scale[c] * (g - shift[c] - deviation * along_x[c])
-
-
-def batch_norm_reference(x: FloatArray, weight: FloatArray, bias: FloatArray, eps: float) -> FloatArray:
-    """Normalise x (m, c) as in training, straight from the definition."""
-    out = np.empty_like(x)
-    for c in range(x.shape[1]):
-        mean = sum(x[:, c]) / len(x)
-        variance = sum((x[:, c] - mean) ** 2) / len(x)
-        out[:, c] = (x[:, c] - mean) / np.sqrt(variance + eps) * weight[c] + bias[c]
-    return out
-
-
-def batch_norm_gradients_reference(
-    x: FloatArray, weight: FloatArray, gradient: FloatArray, eps: float
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Compute (dL/dx, dL/dweight, dL/dbias) with the Jacobian of the definition, dxhat_i/dx_j, written out."""
-    m = len(x)
-    dx, dweight, dbias = np.zeros_like(x), np.zeros_like(weight), np.zeros_like(weight)
-    for c in range(x.shape[1]):
-        mean = sum(x[:, c]) / m
-        deviation = np.sqrt(sum((x[:, c] - mean) ** 2) / m + eps)
-        normalized = (x[:, c] - mean) / deviation
-        for i in range(m):
-            dweight[c] += gradient[i, c] * normalized[i]
-            dbias[c] += gradient[i, c]
-            for j in range(m):
-                jacobian = ((i == j) - 1 / m - normalized[i] * normalized[j] / m) / deviation
-                dx[j, c] += gradient[i, c] * weight[c] * jacobian
-    return dx, dweight, dbias

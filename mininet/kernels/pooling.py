@@ -2,7 +2,6 @@
 average, whose divisor is the whole window.  Long sums of an average are taken in float64."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -129,16 +128,3 @@ def _average_pool_gradient(gradient, dx, share, height, width, stride_y, stride_
                         if 0 <= y < dx.shape[1] and 0 <= left < dx.shape[2]:
                             for c in range(gradient.shape[3]):
                                 dx[n, y, left, c] += gradient[n, oy, ox, c] * share
-
-
-def pool_reference(
-    x: FloatArray, size: Window, stride: Window, padding: Window, reduce: Callable[[FloatArray], Any], outside: float
-) -> FloatArray:
-    """Apply `reduce` (np.max or np.mean) to every window of x, padded with `outside` (-inf or 0)."""
-    widths = ((0, 0), (padding[0],) * 2, (padding[1],) * 2, (0, 0))
-    padded = np.pad(x, widths, constant_values=outside)
-    out = np.empty(_pooled_shape(x.shape, size, stride, padding), dtype=x.dtype)
-    for n, oy, ox, c in np.ndindex(out.shape):
-        top, left = oy * stride[0], ox * stride[1]
-        out[n, oy, ox, c] = reduce(padded[n, top : top + size[0], left : left + size[1], c])
-    return out

@@ -4,6 +4,7 @@ How large a word can have become depends on gamma = n/d and the number of steps 
 of the data says before which steps the low 8 bits of every word must be spilled to a stack to make room.
 """
 
+import copy
 import fractions
 import functools
 import threading
@@ -13,11 +14,10 @@ import numpy as np
 from ..base.types import IntegerArray
 from . import buffers
 from .jit import kernel
-from .threads import for_each_share
+from .threads import share_elements
 
 WORD_BITS = 32
 SPILL_BITS = 8
-ELEMENTS_WORTH_SHARING = 2**17
 
 _LOW_BITS = 2**SPILL_BITS - 1
 
@@ -58,9 +58,8 @@ class Remainders:
 
     def copy(self) -> "Remainders":
         """Independent words; what is on the stack never changes, and is shared."""
-        other = object.__new__(Remainders)
-        other._schedule, other.words = self._schedule, self.words.copy()
-        other.spilled = None if self.spilled is None else list(self.spilled)
+        other = copy.copy(self)
+        other.words, other.spilled = self.words.copy(), None if self.spilled is None else list(self.spilled)
         return other
 
 
@@ -97,7 +96,7 @@ class SpillSchedule:
 
 @functools.lru_cache(maxsize=64)
 def spill_schedule(gamma: object) -> SpillSchedule:
-    """The `SpillSchedule` of a fraction 0 < gamma < 1, shared by all who ask for it."""
+    """The `SpillSchedule` of a fraction 0 < gamma < 1, one for all."""
     if not isinstance(gamma, fractions.Fraction) or not 0 < gamma < 1:
         raise ValueError(f"gamma must be a fraction above 0 and below 1, as as_fraction gives it, got {gamma!r}")
     return SpillSchedule(gamma)
@@ -106,13 +105,13 @@ def spill_schedule(gamma: object) -> SpillSchedule:
 def spill(b: IntegerArray) -> IntegerArray:
     """Take the low 8 bits off every word; returns them as uint8."""
     low = buffers.empty(b.shape, np.uint8, "side information")
-    for_each_share(_spill, b.size, ELEMENTS_WORTH_SHARING, b.reshape(-1), low.reshape(-1))
+    share_elements(_spill, b, low)
     return low
 
 
 def unspill(b: IntegerArray, low: IntegerArray) -> None:
     """Put spilled bits back below every word."""
-    for_each_share(_unspill, b.size, ELEMENTS_WORTH_SHARING, b.reshape(-1), low.reshape(-1))
+    share_elements(_unspill, b, low)
 
 
 @kernel

@@ -14,7 +14,7 @@ from ..base.types import FloatArray
 from . import buffers
 
 BLOCK = 128
-"""So many numbers, and fewer, are added by NumPy alone."""
+"""Up to this many numbers are added by NumPy alone."""
 
 
 def sum_over(array: FloatArray, axes: Sequence[int], keepdims: bool = False) -> FloatArray:
@@ -43,7 +43,7 @@ def _sum_along(array: FloatArray, axis: int) -> FloatArray:
         return np.asarray(array.sum(axis=axis, keepdims=True))
     before, rows = (slice(None),) * axis, length // BLOCK
     front, rest = array[(*before, slice(BLOCK * rows))], array[(*before, slice(BLOCK * rows, None))]
-    # a block takes every so-maniest row, so that what is added at a time lies side by side and is long
+    # a block takes rows at equal distances, so that what is added at a time lies side by side and is long
     blocks = front.reshape(*array.shape[:axis], BLOCK, rows, *array.shape[axis + 1 :])
     total = _sum_along(blocks.sum(axis=axis), axis)
     total += rest.sum(axis=axis, keepdims=True)

@@ -3,7 +3,8 @@
 Numba's thread pools and the BLAS library's fight when they take turns: the workers of one spin on the cores that the
 other needs.  So mininet has a single pool of plain Python threads.  Each gets a share of the work that runs without
 Python's lock: compiled kernels and matrix products.  Importing mininet therefore limits the process's BLAS library to
-one thread.
+one thread.  That of NumPy on macOS, Accelerate, cannot be limited once it is loaded: there `mininet/__init__.py` sets a
+variable, which helps if mininet is imported before NumPy.
 
 A share is a single call, because a thread that returns to Python may have to wait for the lock, for as long as many
 kernels run.  Results do not depend on how work is shared out: every item is computed the same way in any share, and
@@ -18,6 +19,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import threadpoolctl
 
 from ..base.checks import integer
@@ -30,15 +32,11 @@ _inside_share = threading.local()
 
 def usable_cores() -> int:
     """Count the cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _initial_count() -> int:
-    text = os.environ.get("MININET_NUM_THREADS", "")
-    if not text:
-        return usable_cores()
+    text = os.environ.get("MININET_NUM_THREADS") or str(usable_cores())
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(f"MININET_NUM_THREADS must be an integer of at least 1, got {text!r}")
     return int(text)
@@ -64,6 +62,12 @@ def set_num_threads(count: int) -> None:
 
     The initial number is the environment variable ``MININET_NUM_THREADS``, or else the number of cores this process may
     use.
+
+    Examples
+    --------
+    >>> set_num_threads(2)
+    >>> get_num_threads()
+    2
     """
     global _count, _pool
     count = integer("count", count, 1)
@@ -83,43 +87,15 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_pool)
 
 
-class _Worker:
-    """A thread that waits for work; an executor of the standard library takes ten times as long to hand it over."""
-
-    def __init__(self) -> None:
-        self._waiting: queue.SimpleQueue[_Share | None] = queue.SimpleQueue()
-        self._called = Flag()
-        threading.Thread(target=self._serve, name="mininet", daemon=True).start()
-
-    def _serve(self) -> None:
-        ended = Flag()
-        while True:
-            self._called.watch(raised_from_python=True, raising=ended)
-            share = self._waiting.get()
-            self._called.lower()
-            if share is None:
-                return
-            if share.taken_by("worker") == "worker":
-                share.try_to_do()
-                ended = share.end()
-            del share  # keep no arrays alive while waiting
-
-    def hand_over(self, share: "_Share | None") -> None:
-        """Offer `share` to this thread, unless someone else takes it first; None ends the thread after that."""
-        self._waiting.put(share)
-        self._called.raise_()
-
-
 class _Share:
-    """A share of the work, taken by the caller or a worker."""
+    """A share of the work, done by the caller or by the worker that it was handed to, whichever takes it first."""
 
     def __init__(self, work: Callable[..., object], first: int, last: int) -> None:
         self._work, self._range = work, (first, last)
         self._taken: dict[str, str] = {}
-        self._ended = Flag()
-        self._lock = threading.Lock()
-        self._lock.acquire()
         self.error: BaseException | None = None
+        self.ended, self.lock = Flag(), threading.Lock()
+        self.lock.acquire()
 
     def taken_by(self, who: str) -> str:
         """Take it for `who`, "caller" or "worker", unless it is taken; return who has it."""
@@ -135,22 +111,41 @@ class _Share:
         finally:
             _inside_share.yes = False
 
-    def try_to_do(self) -> None:
-        """Do it, and keep an error for the caller of `for_each_share`."""
-        try:
-            self.do()
-        except BaseException as error:
-            self.error = error
-
-    def end(self) -> Flag:
-        """Say that the worker has done it; return a flag to raise as soon as Python's lock is free."""
-        self._lock.release()
-        return self._ended
-
     def wait(self) -> None:
         """Wait for the worker."""
-        self._ended.watch(raised_from_python=False)
-        self._lock.acquire()
+        self.ended.watch(raised_from_python=False)
+        self.lock.acquire()
+
+
+class _Worker:
+    """A thread that waits for work; an executor of the standard library takes ten times as long to hand it over."""
+
+    def __init__(self) -> None:
+        self._waiting: queue.SimpleQueue[_Share | None] = queue.SimpleQueue()
+        self._called = Flag()
+        threading.Thread(target=self._serve, name="mininet", daemon=True).start()
+
+    def _serve(self) -> None:
+        ended = Flag()
+        while True:
+            self._called.watch(raised_from_python=True, raising=ended)  # raised once Python's lock is free
+            share = self._waiting.get()
+            self._called.lower()
+            if share is None:
+                return
+            if share.taken_by("worker") == "worker":
+                try:
+                    share.do()
+                except BaseException as error:  # for the caller of `for_each_share`
+                    share.error = error
+                share.lock.release()
+                ended = share.ended
+            del share  # keep no arrays alive while waiting
+
+    def hand_over(self, share: _Share | None) -> None:
+        """Offer `share` to this thread; None ends the thread after that."""
+        self._waiting.put(share)
+        self._called.raise_()
 
 
 def _hand_over(shares: Sequence[_Share]) -> None:
@@ -168,16 +163,9 @@ def for_each_share(work: Callable[..., object], total: int, least: int = 1, *arg
 
     They run at the same time.  The call returns when all have ended, even after an error or Ctrl-C.
 
-    Parameters
-    ----------
-    work : callable
-        Writes to places that no other share touches, and computes each item in a way that does not depend on where a
-        share begins or ends.
-    total : int
-        The number of items.
-    least : int
-        The fewest items in a share, unless there are fewer.  Handing a share over takes about 15 microseconds, or 100
-        if the thread must be woken up, so a share should be as much work.
+    work : writes where no other share does, and computes each item alike wherever a share begins or ends
+    least : the fewest items in a share.  Handing one over takes about 15 microseconds, or 100 if the thread must be
+        woken up, so a share should be as much work.
     """
     count = max(1, min(_count, total // max(1, least)))
     if count == 1 or getattr(_inside_share, "yes", False):
@@ -198,6 +186,15 @@ def for_each_share(work: Callable[..., object], total: int, least: int = 1, *arg
     for share in shares:
         if share.error is not None:
             raise share.error
+
+
+def share_elements(kernel: Callable[..., object], *arguments: Any) -> None:
+    """Call `kernel` for ranges of elements of the arrays among `arguments`; it gets them flat."""
+    flat = [np.ascontiguousarray(each).reshape(-1) if isinstance(each, np.ndarray) else each for each in arguments]
+    for_each_share(kernel, flat[0].size, ELEMENTS_WORTH_SHARING, *flat)
+
+
+ELEMENTS_WORTH_SHARING = 2**17
 
 
 def items_worth_sharing(operations: int) -> int:

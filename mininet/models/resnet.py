@@ -249,7 +249,13 @@ class CifarResNet(_ResNet):
 
 
 def resnet20(classes: int = 10, shortcut: Shortcut = "A", width: int = 16) -> CifarResNet:
-    """Make a ResNet-20 for CIFAR: 269,722 parameters with option A shortcuts; see `CifarResNet`."""
+    """Make a ResNet-20 for CIFAR: 269,722 parameters with option A shortcuts; see `CifarResNet`.
+
+    Examples
+    --------
+    >>> models.resnet20()(np.ones((2, 32, 32, 3), np.float32)).shape
+    (2, 10)
+    """
     return CifarResNet(3, classes, shortcut, width)
 
 
@@ -274,7 +280,13 @@ def resnet110(classes: int = 10, shortcut: Shortcut = "A", width: int = 16) -> C
 
 
 def resnet18(classes: int = 1000) -> ImageNetResNet:
-    """Make a ResNet-18 for ImageNet: 11,689,512 parameters; see `ImageNetResNet`."""
+    """Make a ResNet-18 for ImageNet: 11,689,512 parameters; see `ImageNetResNet`.
+
+    Examples
+    --------
+    >>> models.resnet18(classes=10).fc
+    Linear(512, 10, bias=True)
+    """
     return ImageNetResNet(BasicBlock, (2, 2, 2, 2), classes)
 
 

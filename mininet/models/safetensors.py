@@ -18,9 +18,14 @@ from ..base.types import AnyArray, PathLike
 
 _MOST_AXES = 32
 _DTYPES = {
-    "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1",
-    "BOOL": "?",
+    "F64": "<f8", "F32": "<f4", "F16": "<f2", "C64": "<c8", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
+    "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?",
 }  # fmt: skip
+_BITS = {
+    "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8, "F6_E2M3": 6, "F6_E3M2": 6, "F4": 4,
+}  # fmt: skip
+"""Of the kinds of numbers that NumPy does not have."""
+
 Place: TypeAlias = tuple[str, list[int], tuple[int, int]]
 """The code of an array's dtype, its shape, and (its first byte, the one after its last)."""
 
@@ -49,7 +54,7 @@ def save(arrays: Mapping[str, ArrayLike], path: PathLike) -> None:
 
 
 def load(path: PathLike) -> dict[str, AnyArray]:
-    """Read arrays by name; numbers in bfloat16 become float32.
+    """Read arrays by name; numbers in bfloat16 become float32, those of narrower floats stay bytes, in one row.
 
     Raises
     ------
@@ -103,7 +108,7 @@ def _place(name: str, entry: Any) -> Place:
         code, shape, (first, last) = entry["dtype"], entry["shape"], entry["data_offsets"]
     except (KeyError, TypeError, ValueError):
         raise ValueError(f"the entry {name!r} lacks a dtype, a shape or two data_offsets") from None
-    if not isinstance(code, str) or (code not in _DTYPES and code != "BF16"):
+    if not isinstance(code, str) or code not in {*_DTYPES, *_BITS, "BF16"}:
         raise ValueError(f"{name!r} has the dtype {code!r}")
     numbers = [first, last, *shape] if isinstance(shape, list) else [None]
     if not all(type(number) is int and number >= 0 for number in numbers):
@@ -113,14 +118,17 @@ def _place(name: str, entry: Any) -> Place:
 
 def _array(name: str, code: str, shape: list[int], data: memoryview) -> AnyArray:
     """Make a new array of exactly the bytes in `data`."""
-    what, dtype = repr(name), np.dtype("<u2" if code == "BF16" else _DTYPES[code])
+    what, dtype = repr(name), np.dtype("<u2" if code == "BF16" else _DTYPES.get(code, [(code, "V1")]))
     if len(shape) > _MOST_AXES or not all(type(size) is int and size >= 0 for size in shape):
         raise ValueError(f"{what} has the shape {shape}")
-    if math.prod(shape) * dtype.itemsize != len(data):
+    if math.prod(shape) * _BITS.get(code, 8 * dtype.itemsize) != 8 * len(data):
         raise ValueError(f"{what}, {dtype} of shape {shape}, has {len(data)} bytes")
     if dtype.kind == "b" and np.frombuffer(data, np.uint8).max(initial=0) > 1:
         raise ValueError(f"{what} has truth values other than 0 and 1")
-    array = np.frombuffer(data, dtype).reshape(shape)
+    array = np.frombuffer(data, dtype)
+    if code in _BITS:
+        return array.copy()
+    array = array.reshape(shape)
     if code == "BF16":
         return (array.astype(np.uint32) << 16).view(np.float32)
     return array.astype(dtype.newbyteorder("="))

@@ -6,9 +6,8 @@ Where images are flattened, PyTorch's columns are in the order (c, h, w) and our
 `Flatten` is permuted, with the channels of the last convolution or norm before it (or one, if there is none).
 """
 
-import pathlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from ..base.checks import array as array_of
 from ..base.checks import instance
 from ..base.checks import path as path_of
 from ..base.files import written_atomically
-from ..base.npz import read_npz
+from ..base.npz import read_npz, write_npz
 from ..base.types import AnyArray, FloatArray, PathLike
 from . import safetensors
 
@@ -31,20 +30,21 @@ _COUNTER = ".num_batches_tracked"
 def pytorch_state_dict(net: nn.Module) -> dict[str, FloatArray]:
     """Copy the state of `net`, with the names and in the layout of PyTorch.
 
-    ``torch.from_numpy`` makes tensors of these contiguous arrays for ``load_state_dict`` of a PyTorch network.
+    ``torch.from_numpy`` makes tensors of these contiguous arrays for ``load_state_dict`` of a PyTorch network.  What
+    modules share is one array under all its names.
 
     Examples
     --------
     >>> models.pytorch_state_dict(nn.Linear(8, 3))["weight"].shape
     (3, 8)
     """
-    transposed, flattened = _transposed(instance("net", net, nn.Module)), _flattened(net)
-    state = {
-        name: np.array(array.transpose(transposed[name]) if name in transposed else array, order="C")
-        for name, array in net.state_dict().items()
-    }
-    for name, channels in flattened.items():
-        state[name] = _reordered(state[name], -1, channels)
+    state: dict[str, FloatArray] = {}
+    copies: dict[Any, FloatArray] = {}
+    for name, entry in _entries(instance("net", net, nn.Module)).items():
+        key = entry.what, entry.axes, entry.channels
+        if key not in copies:
+            copies[key] = np.array(entry.to_pytorch(entry.array), order="C")
+        state[name] = copies[key]
     return state
 
 
@@ -52,6 +52,11 @@ def save_pytorch_state_dict(net: nn.Module, path: PathLike) -> None:
     """Write `pytorch_state_dict` to a file, as a whole or not at all.
 
     `path` ends in ``.npz``, for ``np.load``, or ``.safetensors``, for ``safetensors.torch.load_file``.
+
+    Examples
+    --------
+    >>> models.save_pytorch_state_dict(nn.Linear(8, 3), "linear.npz")
+    >>> models.load_pytorch_state_dict(nn.Linear(8, 3), "linear.npz")
     """
     path = path_of("path", path)
     if path.suffix not in (".npz", ".safetensors"):
@@ -59,78 +64,135 @@ def save_pytorch_state_dict(net: nn.Module, path: PathLike) -> None:
     state: dict[str, Any] = pytorch_state_dict(net)
     with written_atomically(path) as temporary:
         if path.suffix == ".npz":
-            np.savez(temporary, **state)
+            write_npz(temporary, state)
         else:
             safetensors.save(state, temporary)
 
 
-def load_pytorch_state_dict(net: nn.Module, source: Mapping[str, Any] | PathLike) -> None:
+def load_pytorch_state_dict(net: nn.Module, source: Mapping[str, Any] | PathLike, prefix: str = "") -> None:
     """Copy a PyTorch state dict into `net`.
 
-    `source` is a state dict, which may hold PyTorch's tensors, or the path of an ``.npz`` or ``.safetensors`` file with
-    one.  Pickled files (``.pt``, ``.pth``) are refused, because loading one runs whatever code it holds: convert them
-    where you trust them.
+    Parameters
+    ----------
+    net : Module
+        Of what is shared in it, the state dict may have every name or only some.
+    source : mapping or path
+        A state dict, which may hold PyTorch's tensors, or the path of an ``.npz`` or ``.safetensors`` file with one.
+        Pickled files (``.pt``, ``.pth``) are refused, because loading one runs whatever code it holds: convert them
+        where you trust them.
+    prefix : str
+        What the names in `source` have in front, such as "module."; names without it are left out.
 
     Raises
     ------
     ValueError
-        Listing every missing, unexpected and misshapen entry, or saying why the file cannot be read; then nothing
-        changes.
+        Saying what is missing, unexpected and misshapen, or why the file cannot be read; then nothing changes.
     OSError
         If the file cannot be opened.
 
     Examples
     --------
     >>> models.load_pytorch_state_dict(nn.Linear(8, 3), {"weight": np.ones((3, 8)), "bias": np.ones(3)})
+    >>> parallel = {"module.weight": np.ones((3, 8)), "module.bias": np.ones(3)}
+    >>> models.load_pytorch_state_dict(nn.Linear(8, 3), parallel, prefix="module.")
     """
     instance("net", net, nn.Module)
-    entries = _entries(source)
+    instance("prefix", prefix, str)
+    given = _read(source)
     try:
-        _load(net, entries)
+        _load(net, {name.removeprefix(prefix): value for name, value in given.items() if name.startswith(prefix)})
     except ValueError as error:
-        if entries is source:
+        if given is source:
             raise
         raise ValueError(f"{source}: {error}") from None
 
 
-def _load(net: nn.Module, entries: Mapping[str, Any]) -> None:
-    given = {name: _array(name, value) for name, value in entries.items()}
-    expected = pytorch_state_dict(net)
-    counters = {f"{name}{_COUNTER}" for name, module in net.named_modules() if isinstance(module, nn.BatchNorm2d)}
-    given = {name: array for name, array in given.items() if name not in counters}
-    problems = [f"missing {name}" for name in expected if name not in given]
-    problems += [f"unexpected {name}" for name in given if name not in expected]
-    problems += [
-        f"{name} has shape {given[name].shape}, expected {expected[name].shape}"
-        for name in expected
-        if name in given and given[name].shape != expected[name].shape
-    ]
+def _load(net: nn.Module, given: Mapping[str, Any]) -> None:
+    entries = _entries(net)
+    first: dict[Any, str] = {}  # the first name of what each entry is
+    for name, entry in entries.items():
+        first.setdefault(entry.what, name)
+    found = {first[entry.what] for name, entry in entries.items() if name in given}
+    missing = [name for name in first.values() if name not in found]
+    counters = {f"{name}{_COUNTER}" for name, module in _every_name(net) if isinstance(module, nn.BatchNorm2d)}
+    unexpected = [f"unexpected {name}" for name in given if name not in entries and name not in counters]
+    state: dict[str, AnyArray] = {}
+    misshapen = []
+    for name, entry in entries.items():
+        if name in given:
+            array, expected = _array(name, given[name]), entry.to_pytorch(entry.array).shape
+            if array.shape != expected:
+                misshapen.append(f"{name} has shape {array.shape}, expected {expected}")
+                continue
+            array = entry.from_pytorch(array)
+            if not np.array_equal(state.setdefault(first[entry.what], array), array, equal_nan=True):
+                misshapen.append(f"{name} differs from {first[entry.what]}, with which it is one here")
+    problems = [*_few([f"missing {name}" for name in missing]), *_few(unexpected), *_few(misshapen)]
     if problems:
-        raise ValueError("state dict does not fit: " + "; ".join(problems))
-    transposed = _transposed(net)
-    for name, channels in _flattened(net).items():
-        given[name] = _reordered(given[name], channels, -1)
-    net.load_state_dict(
-        {
-            name: array.transpose(np.argsort(transposed[name])) if name in transposed else array
-            for name, array in given.items()
-        }
-    )
+        raise ValueError("state dict does not fit: " + "; ".join(problems) + _hint(missing, given))
+    net.load_state_dict(state)
 
 
-def _transposed(net: nn.Module) -> dict[str, tuple[int, ...]]:
-    """Map the names of weights that PyTorch keeps in another order to that order of axes."""
-    return {
-        f"{name}.weight" if name else "weight": axes
-        for name, module in net.named_modules()
-        for kind, axes in _TO_PYTORCH.items()
-        if isinstance(module, kind)
-    }
+def _few(problems: list[str]) -> list[str]:
+    return [*problems[:3], f"{len(problems) - 3} more of this kind"] if len(problems) > 4 else problems
 
 
-def _flattened(net: nn.Module) -> dict[str, int]:
-    """Map the names of `Linear` weights behind a `Flatten` to the channels of the images that are flattened."""
-    found, channels, is_flat = {}, 1, False
+def _hint(missing: list[str], given: Mapping[str, Any]) -> str:
+    """Name the prefix with which all that is missing would be there."""
+    for name in given if missing else ():
+        prefix = name.removesuffix(missing[0])
+        if prefix != name and all(f"{prefix}{other}" in given for other in missing):
+            return f"; what is missing is there with prefix={prefix!r}"
+    return ""
+
+
+class _Entry(NamedTuple):
+    """A parameter or buffer under one of its names."""
+
+    what: Any  # the same under each name
+    array: AnyArray
+    axes: tuple[int, ...] | None  # PyTorch's order
+    channels: int | None  # of the images that are flattened before this weight is used
+
+    def to_pytorch(self, array: AnyArray) -> AnyArray:
+        array = array if self.axes is None else array.transpose(self.axes)
+        return array if self.channels is None else _reordered(array, -1, self.channels)
+
+    def from_pytorch(self, array: AnyArray) -> AnyArray:
+        array = array if self.channels is None else _reordered(array, self.channels, -1)
+        return array if self.axes is None else array.transpose(np.argsort(self.axes))
+
+
+def _entries(net: nn.Module) -> dict[str, _Entry]:
+    """Map every name of every parameter and buffer, those of shared ones too, to what it is."""
+    entries, flattened = {}, _flattened(net)
+    for prefix, module in _every_name(net):
+        prefix = prefix and f"{prefix}."
+        axes = next((axes for kind, axes in _TO_PYTORCH.items() if isinstance(module, kind)), None)
+        for name, value in module._members():
+            if isinstance(value, nn.Parameter):
+                layout = (axes, flattened.get(module)) if name == "weight" else (None, None)
+                entries[f"{prefix}{name}"] = _Entry(id(value), value.data, *layout)
+        for name in module._buffers:
+            entries[f"{prefix}{name}"] = _Entry((module, name), getattr(module, name), None, None)
+    return entries
+
+
+def _every_name(net: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Iterate over (dotted name, module) as PyTorch does: a shared module comes under each of its names."""
+    waiting: list[tuple[str, nn.Module, tuple[nn.Module, ...]]] = [("", net, ())]
+    while waiting:
+        prefix, module, above = waiting.pop()
+        yield prefix, module
+        above = (*above, module)
+        children = [(name, child) for name, child in module.named_children() if child not in above]
+        waiting += [(f"{prefix}.{name}" if prefix else name, child, above) for name, child in reversed(children)]
+
+
+def _flattened(net: nn.Module) -> dict[nn.Module, int]:
+    """Map each `Linear` behind a `Flatten` to the channels of the images that are flattened."""
+    found: dict[nn.Module, int] = {}
+    channels, is_flat = 1, False
     for name, module in net.named_modules():
         if isinstance(module, (nn.Conv2d, nn.BatchNorm2d)):
             channels = module.weight.shape[-1]
@@ -140,7 +202,7 @@ def _flattened(net: nn.Module) -> dict[str, int]:
             is_flat = False
             if module.in_features % channels:
                 raise ValueError(f"{name} must read images of {channels} channels, got {module.in_features} features")
-            found[f"{name}.weight"] = channels
+            found[module] = channels
     return found
 
 
@@ -149,11 +211,13 @@ def _reordered(weight: AnyArray, first: int, second: int) -> AnyArray:
     return np.ascontiguousarray(weight.reshape(len(weight), first, second).swapaxes(1, 2).reshape(weight.shape))
 
 
-def _entries(source: Mapping[str, Any] | PathLike) -> Mapping[str, Any]:
+def _read(source: Mapping[str, Any] | PathLike) -> Mapping[str, Any]:
     if isinstance(source, Mapping):
+        for name in source:
+            instance("source", name, str)
         return source
     try:
-        path = pathlib.Path(source)
+        path = path_of("source", source)
     except TypeError:
         raise TypeError(f"source must be a mapping or a path, got {type(source).__name__}") from None
     if path.suffix == ".safetensors":
@@ -164,7 +228,13 @@ def _entries(source: Mapping[str, Any] | PathLike) -> Mapping[str, Any]:
 
 
 def _array(name: str, value: Any) -> AnyArray:
+    if hasattr(value, "detach") and hasattr(value, "cpu"):  # a tensor of PyTorch
+        value = value.detach().cpu()
+        try:
+            value = value.numpy()
+        except TypeError:  # NumPy has no bfloat16, nor what is narrower
+            value = value.float().numpy()
     array = array_of(name, value)
-    if array.dtype.kind not in "fiu":
+    if array.dtype.kind not in "fiub":
         raise ValueError(f"{name} must hold numbers, got {array.dtype}")
     return array

@@ -1,7 +1,7 @@
 """Modules: functions with parameters that can be listed, saved and loaded."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, ParamSpec, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,7 +11,7 @@ from ..autodiff.tensor import TensorLike
 from ..base import instruments
 from ..base.checks import array as array_of
 from ..base.checks import flag, instance, shown
-from ..base.types import FloatArray
+from ..base.types import AnyArray, FloatArray
 
 P = ParamSpec("P")
 
@@ -41,13 +41,19 @@ class _Computes(Protocol[P]):
     def forward(self, *inputs: P.args, **keywords: P.kwargs) -> Tensor: ...
 
 
+class Misfits(NamedTuple):
+    """Names that a state lacks, and that a module lacks."""
+
+    missing: list[str]
+    unexpected: list[str]
+
+
 class Module:
     """Base class of layers and networks.
 
-    A subclass calls ``super().__init__()`` and defines ``forward``.  It assigns parameters, modules, and lists or dicts
-    of them to attributes, and calls `register_buffer` for arrays that are state but not trained.  Dotted names follow
-    the attributes, as in PyTorch: ``functions.0.weight`` is the parameter ``weight`` of the first module in the list
-    ``functions``.
+    A subclass defines ``forward``.  It assigns parameters, modules, and lists or dicts of them to attributes, and calls
+    `register_buffer` for arrays that are state but not trained.  Dotted names follow the attributes, as in PyTorch:
+    ``functions.0.weight`` is the parameter ``weight`` of the first module in the list ``functions``.
 
     Attributes
     ----------
@@ -63,9 +69,8 @@ class Module:
     Tensor([2., 4.], dtype=float32)
     """
 
-    def __init__(self) -> None:
-        self.training = True
-        self._buffers: list[str] = []
+    training = True
+    _buffers: tuple[str, ...] = ()
 
     if TYPE_CHECKING:  # a call takes the arguments of `forward`
 
@@ -75,11 +80,11 @@ class Module:
 
     else:
 
-        def __call__(self, *inputs, **keywords):
+        def __call__(self, /, *inputs, **keywords):
             """Compute `forward`."""
             return self.forward(*inputs, **keywords)
 
-    def forward(self, *inputs: Any, **keywords: Any) -> Tensor:
+    def forward(self, /, *inputs: Any, **keywords: Any) -> Tensor:
         """Compute the output; a subclass defines this."""
         raise NotImplementedError(f"{type(self).__name__} does not define forward")
 
@@ -89,7 +94,7 @@ class Module:
             raise ValueError(f"name must be that of an attribute, got {shown(name)}")
         instance("array", array, np.ndarray)
         instruments.note(array, "parameters")
-        self._buffers.append(name)
+        self._buffers += (name,)
         setattr(self, name, array)
 
     # What is inside
@@ -159,45 +164,36 @@ class Module:
         arrays.update((name, array.copy()) for name, array in self.named_buffers())
         return arrays
 
-    def load_state_dict(self, state: Mapping[str, ArrayLike]) -> None:
-        """Copy arrays into the parameters and buffers of those names.
+    def load_state_dict(self, state: Mapping[str, ArrayLike], strict: bool = True) -> Misfits:
+        """Copy arrays into the parameters and buffers of those names, and return the names that found no partner.
 
-        `state` has exactly the names and shapes of `state_dict`.  Floats are converted to the dtype of this module;
-        buffers of other kinds must have theirs.
+        Shapes are those of `state_dict`, and so are the names if `strict`.  Floats are converted to the dtype of this
+        module; buffers of other kinds must have theirs.
 
         Raises
         ------
         ValueError
-            Listing every missing, unexpected and misshapen entry; nothing is changed then.
+            Listing every entry that does not fit; nothing is changed then.
 
         Examples
         --------
-        >>> one, other = nn.Linear(2, 3), nn.Linear(2, 3)
-        >>> one.load_state_dict(other.state_dict())
+        >>> one, other = nn.Linear(2, 3), nn.Linear(2, 3, bias=False)
+        >>> one.load_state_dict(other.state_dict(), strict=False)
+        Misfits(missing=['bias'], unexpected=[])
         """
         if not isinstance(state, Mapping):
             raise TypeError(f"state must be a mapping of names to arrays, got {type(state).__name__}")
         own = {name: parameter.data for name, parameter in self.named_parameters()} | dict(self.named_buffers())
         given = {name: array_of(f"state[{name!r}]", array) for name, array in state.items()}
-        problems = [f"missing {name}" for name in own if name not in given]
-        problems += [f"unexpected {name}" for name in given if name not in own]
+        misfits = Misfits([name for name in own if name not in given], [name for name in given if name not in own])
+        problems = [_problem(name, given[name], own[name]) for name in own if name in given]
+        if flag("strict", strict):
+            problems += [f"{what} {name}" for what, names in misfits._asdict().items() for name in names]
+        if any(problems):
+            raise ValueError("state does not fit: " + "; ".join(sorted(filter(None, problems))))
         for name in own.keys() & given.keys():
-            if given[name].shape != own[name].shape:
-                problems.append(f"{name} has shape {given[name].shape}, expected {own[name].shape}")
-            elif own[name].dtype.kind != "f":
-                if given[name].dtype != own[name].dtype:
-                    problems.append(f"{name} has dtype {given[name].dtype}, expected {own[name].dtype}")
-            elif given[name].dtype.kind != "f":
-                problems.append(f"{name} has dtype {given[name].dtype}, expected floats")
-            elif (
-                np.abs(given[name], where=np.isfinite(given[name]), out=np.zeros(given[name].shape)).max(initial=0)
-                > np.finfo(own[name].dtype).max
-            ):
-                problems.append(f"{name} has values beyond {own[name].dtype}")
-        if problems:
-            raise ValueError("state does not fit: " + "; ".join(sorted(problems)))
-        for name, array in own.items():
-            array[...] = given[name]
+            own[name][...] = given[name]
+        return misfits
 
     # Switches
 
@@ -239,12 +235,6 @@ class Module:
                 setattr(module, name, array.astype(dtype) if array.dtype.kind == "f" else array)
         return self
 
-    def __copy__(self) -> Self:
-        """Copy the module, not what it is made of; what is registered with one later is not with the other."""
-        other = object.__new__(type(self))
-        vars(other).update(vars(self), _buffers=list(self._buffers))
-        return other
-
     def __repr__(self) -> str:
         lines = [f"({name}): {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]
         inside = "".join(f"\n  {line}" for line in lines)
@@ -262,6 +252,19 @@ def _add(members: list[Member], name: str, value: object) -> None:
     elif isinstance(value, (list, tuple, dict)):
         for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
             _add(members, f"{name}.{key}", entry)
+
+
+def _problem(name: str, given: AnyArray, own: AnyArray) -> str:
+    """Say why `given` cannot be copied into `own`, if so."""
+    if given.shape != own.shape:
+        return f"{name} has shape {given.shape}, expected {own.shape}"
+    is_float = own.dtype.kind == "f"
+    fits = given.dtype.kind == "f" if is_float else given.dtype == own.dtype
+    if not fits:
+        return f"{name} has dtype {given.dtype}, expected {'floats' if is_float else own.dtype}"
+    with np.errstate(over="ignore"):
+        overflows = np.isinf(given.astype(own.dtype)) & ~np.isinf(given)
+    return f"{name} has values beyond {own.dtype}" if overflows.any() else ""
 
 
 def _joined(prefix: str, name: str) -> str:

@@ -23,10 +23,15 @@ class InversionReport:
     ----------
     unit : float
         What errors are counted in: 2^-40 in exact arithmetic; else the distance of neighbouring floats at the largest
-        |x_n| of the run.
+        ``|x_n|`` of the run.
     position_units, velocity_units : ndarray (depth + 1,)
         For each layer n, the largest error of x_n and v_n over all elements, in units; index 0 is x_0 and v_0.
         The velocity's is None, as are its errors and bits, for networks without one.
+
+    Examples
+    --------
+    >>> print(MomentumNet(10 * [F.tanh]).check_inversion([1.0]))
+    every x_n and v_n comes back exactly, 0 bits lost, after 10 layers
     """
 
     unit: float

@@ -11,9 +11,9 @@ because everything reaches the loss through v_{n+1},
 
     dL/dtheta_n = (1 - gamma) (df_n/dtheta)^T s       p_n = p_{n+1} + (1 - gamma) (df_n/dx)^T s       q_n = gamma s
 
-This page has the rule and its inverse, in floats and in exact arithmetic, and the adjoint.  `run` goes one layer
-forward or back with them, and `backprop` through all layers.  The loops over the elements of an array are in
-`mininet.kernels.momentum` and `mininet.kernels.exact`.
+This page has the rule and its inverse, in floats and in exact arithmetic, and the adjoint.  `run` goes forward and back
+through all layers with them.  The loops over the elements of an array are in `mininet.kernels.momentum` and
+`mininet.kernels.exact`.
 """
 
 import fractions
@@ -41,7 +41,7 @@ class MomentumNet(LayeredNet["ExactState | FloatState", tuple[FloatArray, FloatA
     ----------
     functions : sequence of callables
         The residual functions f_0, ..., f_{N-1}, usually modules.  Each maps x to a tensor of the same shape and dtype,
-        ``f(x, *inputs, **keywords)``.  Several layers may share one.  No layers is the identity.
+        ``f(x, *inputs, **keywords)``.  Several layers may share one.
         A function that keeps the array of x must copy it, because the next layer may overwrite it.
     gamma : float
         Momentum, at least 0 and below 1; 0 is the plain residual network, for ``backprop="stored"`` only.
@@ -73,9 +73,6 @@ class MomentumNet(LayeredNet["ExactState | FloatState", tuple[FloatArray, FloatA
 
     SETTINGS = ("gamma", *LayeredNet.SETTINGS)
 
-    gamma: float
-    init_velocity: Callable[[Tensor], Tensor] | None
-
     def __init__(
         self,
         functions: Iterable[ResidualFunction],
@@ -94,10 +91,7 @@ class MomentumNet(LayeredNet["ExactState | FloatState", tuple[FloatArray, FloatA
         return FloatState(x, self.gamma)
 
     def adjoint(self, gradient: FloatArray, pulls: Iterable[Pull]) -> tuple[FloatArray, FloatArray]:
-        """dL/dx_0 and dL/dv_0 from dL/dx_N, the last layer first.
-
-        Each pull(dL/df_n) returns (df_n/dx)^T dL/df_n, and adds dL/dtheta_n to the sums of the parameters.
-        """
+        """dL/dx_0 and dL/dv_0, the last layer first; pull(dL/df_n) is (df_n/dx)^T dL/df_n, and sums up dL/dtheta_n."""
         gamma = float(exact.as_fraction(self.gamma)) if self.arithmetic == "exact" else self.gamma
         keep, take = momentum.coefficients(gamma, gradient.dtype)
         p, q = buffers.copy(gradient), buffers.zeros_like(gradient)
@@ -108,7 +102,9 @@ class MomentumNet(LayeredNet["ExactState | FloatState", tuple[FloatArray, FloatA
 
 
 class FloatState(State):
-    """x and v as floats.  Going back divides rounding errors by gamma: after N layers they have grown like gamma^-N.
+    """x and v as floats, `position` and `velocity`.
+
+    Going back divides rounding errors by gamma: after N layers they have grown like gamma^-N.
 
     Parameters
     ----------
@@ -116,12 +112,6 @@ class FloatState(State):
         x_0; copied.  v_0 is 0 until `set_velocity`.
     gamma : float
         At least 0 and below 1.
-
-    Attributes
-    ----------
-    position, velocity : ndarray
-    layer : int
-        How many layers have been run.
 
     Examples
     --------
@@ -167,7 +157,7 @@ class FloatState(State):
 
 
 class ExactState(State):
-    """x and v as integers in units of 2^-40, and the remainders that multiplying v by gamma leaves.
+    """x and v as integers in units of 2^-40, `position` and `velocity`, and the `remainders` of multiplying v by gamma.
 
     `mininet.kernels.exact` explains the arithmetic.  Functions see the float nearest to x.  Going back x is the same
     integer, so functions are evaluated at the same bits again.
@@ -177,19 +167,9 @@ class ExactState(State):
     position : ndarray of float32 or float64
         x_0.  v_0 is 0 until `set_velocity`.
     gamma : fractions.Fraction or float
-        A float stands for the nearest fraction with a small denominator.
+        A float stands for the nearest fraction with a small denominator, `fraction`.
     invertible : bool
         Whether spilled bits are kept, so that the state can be run back.
-
-    Attributes
-    ----------
-    position, velocity : ndarray of int64
-    remainders : Remainders
-        Side information: what it takes to undo the products with gamma.
-    fraction : fractions.Fraction
-        gamma.
-    layer : int
-        How many layers have been run.
 
     Examples
     --------
@@ -219,7 +199,7 @@ class ExactState(State):
         return float(self.fraction)
 
     def side_information(self) -> list[AnyArray]:
-        """The remainders' words; spilled bits are counted as they are spilled."""
+        """The remainders' words."""
         return [self.remainders.words]
 
     def set_velocity(self, velocity: FloatArray) -> None:
@@ -228,7 +208,7 @@ class ExactState(State):
         self.velocity[...] = exact.to_units("the initial velocity", velocity)
 
     def input(self, keep: bool = False) -> FloatArray:
-        """x as floats, in an array that no later step overwrites."""
+        """x as floats, in an array that no step overwrites."""
         if self._input is None:
             self._input = exact.to_floats(self.position, self._dtype)
         return self._input

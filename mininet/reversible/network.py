@@ -3,7 +3,7 @@
 import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -11,15 +11,15 @@ from .. import seeding
 from ..autodiff import Operation, Tensor, as_tensor, is_recording, replaying
 from ..autodiff.tape import GradientSums, Slot
 from ..autodiff.tensor import TensorLike, slot_of
+from ..base.checks import flag, number, one_of, shown
 from ..base.interrupts import interruptible_between_operations
 from ..base.types import Arithmetic, Backprop, FloatArray
 from ..kernels import momentum
-from ..nn import Module
-from . import settings
-from .backprop import WAYS
+from ..kernels.exact import as_fraction
+from ..nn import Module, ModuleList
 from .inversion import InversionReport, measure_inversion
 from .replay import ResidualFunction
-from .run import Run
+from .run import WAYS, Run
 from .state import State
 
 Pull: TypeAlias = Callable[[FloatArray], FloatArray]
@@ -27,7 +27,6 @@ Pull: TypeAlias = Callable[[FloatArray], FloatArray]
 
 It also adds up the parameters' gradients, and drops its tape.
 """
-
 
 AnyState = TypeVar("AnyState", bound=State)
 Values = TypeVar("Values")
@@ -52,18 +51,12 @@ class LayeredNet(Module, Generic[AnyState, Values]):
     SETTINGS: tuple[str, ...] = ("is_residual", "arithmetic", "backprop")
     """Those that `repr` shows."""
 
-    init_velocity: Callable[[Tensor], Tensor] | None = None
-
     functions: list[Any]
     is_residual: bool
     arithmetic: Arithmetic
     backprop: Backprop
-    _operation: ClassVar[Operation]
-
-    def __init_subclass__(cls) -> None:
-        """On the tape a network is one operation, under the name of its class."""
-        super().__init_subclass__()
-        cls._operation = Operation(cls.__name__, _forward, _vjp, consumes_saved=True)
+    gamma: float  # where there is momentum
+    init_velocity: Callable[[Tensor], Tensor] | None = None
 
     def __init__(
         self,
@@ -74,16 +67,12 @@ class LayeredNet(Module, Generic[AnyState, Values]):
         **more: Any,
     ) -> None:
         super().__init__()
-        self.functions = settings.functions_of(functions)
+        if not isinstance(functions, Iterable) or (callable(functions) and not isinstance(functions, ModuleList)):
+            raise ValueError(f"functions must be a sequence of callables, got {type(functions).__name__}")
+        self.functions = list(functions)
         self.is_residual, self.arithmetic, self.backprop = is_residual, arithmetic, backprop
         vars(self).update(more)
         self._check_settings()
-
-    def _check_settings(self) -> None:
-        settings.check(self)
-
-    def _require_invertible(self) -> None:
-        settings.require_invertible(self)
 
     def start(self, x: FloatArray, invertible: bool = True) -> AnyState:
         """The state at layer 0, with v_0 = 0 if there is a velocity; `invertible`: whether it will be run back."""
@@ -110,18 +99,12 @@ class LayeredNet(Module, Generic[AnyState, Values]):
         sources = [*run.functions.tensors, *parameters]
         needs_tape = is_recording() and (x.requires_grad or len(sources) > 0)
         slots = [tensor.slot for tensor in sources]
-        output: Tensor = type(self)._operation(x, *sources, run=run, slots=slots, needs_tape=needs_tape)
-        return output
+        operation = Operation(type(self).__name__, _forward, _vjp, consumes_saved=True)
+        return operation(x, *sources, run=run, slots=slots, needs_tape=needs_tape)
 
     @interruptible_between_operations
     def run(self, x: TensorLike, /, *inputs: Any, **keywords: Any) -> AnyState:
-        """Run the layers without a tape, and return the final state.
-
-        Returns
-        -------
-        State
-            Of the kind that belongs to this network; `values()` gives its contents as floats.
-        """
+        """Run the layers without a tape, and return the final state; its `values()` are floats."""
         self._check_settings()
         run = Run(self, inputs, keywords)
         state: AnyState = run.through(as_tensor(x).data)
@@ -130,12 +113,7 @@ class LayeredNet(Module, Generic[AnyState, Values]):
 
     @interruptible_between_operations
     def invert(self, state: AnyState, /, *inputs: Any, **keywords: Any) -> Values:
-        """Run a state from `run` back to layer 0, overwriting it.
-
-        Parameters
-        ----------
-        state : State
-            From `run` with the same inputs and keywords.
+        """Run a state from `run`, with the same inputs and keywords, back to layer 0, overwriting it.
 
         Returns
         -------
@@ -154,11 +132,11 @@ class LayeredNet(Module, Generic[AnyState, Values]):
 
     @interruptible_between_operations
     def inverse_trajectory(self, state: AnyState, /, *inputs: Any, **keywords: Any) -> FloatArray:
-        """Like `invert`, but tells where x passes through on the way back, x_N, ..., x_0.
+        """Like `invert`, but tells where x passes through on the way back.
 
         Returns
         -------
-        ndarray (depth + 1, *x.shape)
+        ndarray (depth + 1, ...)
             In the order of `trajectory`: x_0, where the way back ends, comes first.
         """
         return np.stack([state.output() for _ in self._walk_back(state, inputs, keywords)][::-1])
@@ -166,14 +144,19 @@ class LayeredNet(Module, Generic[AnyState, Values]):
     def _walk_back(self, state: AnyState, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Iterator[None]:
         """Undo layer after layer; yields before the first, and after each."""
         self._check_settings()
-        settings.require_end_of_run(self, state)
+        depth, is_state, kind = len(self.functions), isinstance(state, State), type(state).__name__
+        is_ours = is_state and state.run is not None and state.run.origin is self
+        if not is_ours or state.layer != depth:
+            found = f"one at layer {state.layer}" if is_ours else f"another {kind}" if is_state else kind
+            raise ValueError(f"state must come from run of this net and stand at layer {depth}, got {found}")
         self._require_invertible()
-        run = state.run.with_inputs(inputs, keywords)
+        run = state.run
+        run.functions.inputs, run.functions.keywords = inputs, keywords
         yield
         for _ in range(run.depth):
             run.undo(state)
             yield
-        run.require_start(state)
+        run.require_start(state, when="since the run")
 
     @interruptible_between_operations
     def trajectory(self, x: TensorLike, /, *inputs: Any, **keywords: Any) -> FloatArray:
@@ -183,7 +166,7 @@ class LayeredNet(Module, Generic[AnyState, Values]):
 
         Returns
         -------
-        ndarray (depth + 1, *x.shape)
+        ndarray (depth + 1, ...)
         """
         self._check_settings()
         run = Run(self, inputs, keywords)
@@ -200,10 +183,6 @@ class LayeredNet(Module, Generic[AnyState, Values]):
         """Run forward and back, and report how far every layer's state comes back from where it was.
 
         Leaves running statistics and random numbers as they are.  Keeps all states: memory grows with depth.
-
-        Returns
-        -------
-        InversionReport
         """
         self._check_settings()
         self._require_invertible()
@@ -211,7 +190,37 @@ class LayeredNet(Module, Generic[AnyState, Values]):
 
     def described(self) -> str:
         """The settings of this net, for `repr`."""
-        return settings.described(self, self.SETTINGS)
+        settings = [f"{name}={getattr(self, name)!r}" for name in self.SETTINGS]
+        return ", ".join([f"depth={len(self.functions)}", *settings])
+
+    # Settings may be changed, and are checked where they are used
+
+    def _check_settings(self) -> None:
+        for layer, function in enumerate(self.functions):
+            if not _is_function(function):
+                raise ValueError(f"functions must be callables, got {shown(function)} at {layer}")
+        flag("is_residual", self.is_residual)
+        one_of("arithmetic", self.arithmetic, self.ARITHMETICS)
+        one_of("backprop", self.backprop, self.BACKPROPS)
+        if self.init_velocity is not None and not _is_function(self.init_velocity):
+            raise ValueError(f"init_velocity must be None or a callable, got {shown(self.init_velocity)}")
+        if hasattr(self, "gamma"):
+            self.gamma = number("gamma", self.gamma, 0, below=1)
+            if self.gamma == 0 and self.backprop != "stored":
+                raise ValueError(
+                    f"gamma must be above 0 for backprop={self.backprop!r}, got 0: a plain residual network cannot be "
+                    "run back; use backprop='stored'"
+                )
+            if self.arithmetic == "exact":
+                as_fraction(self.gamma)
+
+    def _require_invertible(self) -> None:
+        if getattr(self, "gamma", None) == 0:
+            raise ValueError("gamma must be above 0 to invert, got 0")
+
+
+def _is_function(value: object) -> bool:
+    return callable(value) and not isinstance(value, type)
 
 
 def _forward(x: FloatArray, *sources: FloatArray, run: Run, slots: list[Slot | None], needs_tape: bool) -> Any:
@@ -222,17 +231,15 @@ def _forward(x: FloatArray, *sources: FloatArray, run: Run, slots: list[Slot | N
     if not needs_tape:
         run.functions.detects_captured = is_recording()
         return run.through(x, invertible=False).output(), None
-    way = WAYS[run.net.backprop](run, x)
-    output = way.output
-    del way.output  # it belongs to the caller from here on
-    return output, (run, way, slots)
+    output, back = WAYS[run.net.backprop](run, x)
+    return output, (run, back, slots)
 
 
 def _vjp(saved: Any, gradient: FloatArray, needs: Sequence[bool], keep_tape: bool) -> list[FloatArray | None]:
     """Walk back through the layers by the network's adjoint, adding up the gradients of parameters and extra inputs."""
-    run, way, slots = saved
+    run, back, slots = saved
     sums = GradientSums()
-    pulls = (functools.partial(pull_back, sums=sums) for pull_back in way.pull_backs(keep_tape))
+    pulls = (functools.partial(pull_back, sums=sums) for pull_back in back(keep_tape))
     by_x, by_velocity = run.net.adjoint(gradient, itertools.islice(pulls, run.depth))
     for pull in pulls:  # checks that the way back ended at a start, and gives the pull of g if v_0 = g(x_0)
         momentum.add(by_x, pull(by_velocity))

@@ -6,10 +6,9 @@ frozen, and it is silent: batch normalisation does not move its running statisti
 """
 
 import contextlib
-import copy
 from array import array
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -23,7 +22,12 @@ from ..nn import Module, Parameter
 
 
 class ResidualFunction(Protocol):
-    """f(x, *inputs, **keywords), a module or any other callable, from a tensor to one of the same shape and dtype."""
+    """f(x, *inputs, **keywords), a module or any other callable, from a tensor to one of the same shape and dtype.
+
+    Examples
+    --------
+    >>> functions: list[ResidualFunction] = [nn.Linear(8, 8), F.tanh]
+    """
 
     def __call__(self, x: Tensor, /, *inputs: Any, **keywords: Any) -> Tensor:
         """The value at x."""
@@ -37,14 +41,6 @@ It holds the tape of that evaluation, and adds the gradients of parameters and e
 """
 
 
-class _Settings(NamedTuple):
-    """What a first call found, apart from where the random numbers stood."""
-
-    seed: int
-    training: list[bool]
-    slots: list[Slot | None]
-
-
 class Replay:
     """The functions of a run, layer by layer.  The first call for a layer is remembered, and later ones repeat it.
 
@@ -53,7 +49,7 @@ class Replay:
     Parameters
     ----------
     name : str
-        What the functions are called in messages.
+        What the functions are called in messages, with {} for the layer.
     functions : sequence of callables
     parameters : frozenset of Slot
         The parameters that they may use.
@@ -65,7 +61,7 @@ class Replay:
     Attributes
     ----------
     tensors : list of Tensor
-        Inputs that require a gradient.
+        Inputs that require a gradient.  Functions get leaves with their data instead, so that tapes end there.
     detects_captured : bool
         Whether `value` records, so that a tensor which a function has captured shows itself, and raises RuntimeError.
     """
@@ -80,33 +76,37 @@ class Replay:
         is_residual: bool = True,
     ) -> None:
         self._name, self._functions, self._is_residual = name, list(functions), is_residual
-        self._parameters = parameters
-        self._inputs, self._keywords = inputs, keywords or {}
-        everything = (*inputs, *self._keywords.values())
-        self.tensors = [value for value in everything if isinstance(value, Tensor) and value.requires_grad]
-        self.detects_captured = False
+        self._parameters, self.detects_captured = parameters, False
+        keywords = keywords or {}
+        self.tensors = [
+            value for value in (*inputs, *keywords.values()) if isinstance(value, Tensor) and value.requires_grad
+        ]
+        leaves = {tensor: Tensor(tensor.data, requires_grad=True) for tensor in self.tensors}
+        self._outer = {slot_of(leaf): slot_of(tensor) for tensor, leaf in leaves.items()}
+
+        def as_leaf(value: Any) -> Any:
+            return leaves.get(value, value) if isinstance(value, Tensor) else value
+
+        self.inputs = tuple(map(as_leaf, inputs))
+        self.keywords = {key: as_leaf(value) for key, value in keywords.items()}
         self._draws = array("Q")  # where the random numbers stood at the first call of each layer
         self._contents: dict[int, tuple[list[Module], list[Parameter]]] = {}
-        self._settings: dict[int, list[tuple[int, _Settings]]] = {}  # by function: (layer, settings from there on)
+        self._settings: dict[int, list[tuple[int, Any]]] = {}  # by function: (layer, settings from it on)
 
-    def value(self, layer: int, x: FloatArray) -> FloatArray:
-        """f_layer(x), without a tape."""
-        recording = contextlib.nullcontext() if self.detects_captured else no_grad()
-        with self._as_the_first_time(layer), recording, measured("residual functions"):
-            output = self._call(layer, Tensor(x), self._inputs, self._keywords)
-        if self.detects_captured and output.requires_grad:
+    def value(self, layer: int, x: FloatArray, pull_backs: list[PullBack] | None = None) -> FloatArray:
+        """f_layer(x); with a list `pull_backs` it is evaluated on a tape, and its pull-back is put there."""
+        records = self.detects_captured or pull_backs is not None
+        with self._as_the_first_time(layer), enable_grad() if records else no_grad(), measured("residual functions"):
+            begin, leaf = next_number(), Tensor(x, requires_grad=pull_backs is not None)
+            output = self._call(layer, leaf)
+        if pull_backs is not None:
+            pull_backs.append(self._pull_back(layer, begin, slot_of(leaf), output.slot))
+        elif self.detects_captured and output.requires_grad:
             raise self._captured(layer, "somewhere inside")
         return output.data
 
-    def value_and_pull_back(self, layer: int, x: FloatArray) -> tuple[FloatArray, PullBack]:
-        """f_layer(x), and its pull-back, which keeps nothing alive but what the operations saved."""
-        with self._as_the_first_time(layer), enable_grad(), measured("residual functions"):
-            begin = next_number()
-            leaf = Tensor(x, requires_grad=True)
-            inputs, keywords, leaves = self._as_leaves()
-            output = self._call(layer, leaf, inputs, keywords)
-        x_slot, end = slot_of(leaf), output.slot
-        outer_of = {slot_of(local): slot_of(tensor) for tensor, local in zip(self.tensors, leaves, strict=True)}
+    def _pull_back(self, layer: int, begin: int, x: Slot, end: Slot | None) -> PullBack:
+        """The pull-back of a tape from `x` to `end`; it keeps nothing alive but what the operations saved."""
 
         def pull_back(gradient: FloatArray, sums: GradientSums, keep_tape: bool = False) -> FloatArray:
             if end is None:
@@ -115,37 +115,27 @@ class Replay:
                 found = backpropagate(end, gradient, keep_tape, begin)
             except OutsideTape as error:
                 raise self._captured(layer, f"the result of {error}") from None
-            by_x = found.pop(x_slot)
-            for slot in list(found.slots()):
-                outer = outer_of.get(slot, slot)
-                if outer is slot and slot not in self._parameters:
+            by_x = found.pop(x)
+            for slot in list(found):
+                if slot not in self._outer and slot not in self._parameters:
                     raise self._captured(layer, f"of shape {slot.shape}")
-                sums.add(outer, found.take(slot))
+                sums.add(self._outer.get(slot, slot), found.pop(slot))
             return np.zeros_like(gradient) if by_x is None else by_x
 
-        return output.data, pull_back
-
-    def with_inputs(self, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> "Replay":
-        """The calls again, with other objects for the same inputs."""
-        other = copy.copy(self)
-        other._inputs, other._keywords = inputs, keywords
-        return other
-
-    # How the first call was made
+        return pull_back
 
     def _as_the_first_time(self, layer: int) -> contextlib.AbstractContextManager[Any]:
+        """Remember how the layer's function is called, or restore that for a later call."""
         function = self._functions[layer]
         if id(function) not in self._contents:  # searched once, however many layers share it
             self._contents[id(function)] = function.contents() if isinstance(function, Module) else ([], [])
         modules, parameters = self._contents[id(function)]
         versions = self._settings.setdefault(id(function), [])
-        if layer == len(self._draws):  # it is the first time
+        if layer == len(self._draws):
             seed, draw = seeding.position()
-            settings = _Settings(
-                seed, [module.training for module in modules], [parameter.slot for parameter in parameters]
-            )
-            if not versions or versions[-1][1] != settings:
-                versions.append((layer, settings))
+            found = seed, [module.training for module in modules], [parameter.slot for parameter in parameters]
+            if not versions or versions[-1][1] != found:
+                versions.append((layer, found))
             self._draws.append(draw)
             return contextlib.nullcontext()
         seed, training, slots = next(settings for first, settings in reversed(versions) if first <= layer)
@@ -154,39 +144,22 @@ class Replay:
             *((parameter, "slot", slot) for parameter, slot in zip(parameters, slots, strict=True)),
         ])  # fmt: skip
 
-    # The call itself
-
-    def _call(self, layer: int, x: Tensor, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Tensor:
-        """The residual function's value, which must be like x."""
-        output = self._functions[layer](x, *inputs, **keywords)
+    def _call(self, layer: int, x: Tensor) -> Tensor:
+        output = self._functions[layer](x, *self.inputs, **self.keywords)
+        name = self._name.format(layer)
         if not isinstance(output, Tensor):
-            raise TypeError(f"{self._named(layer)} must return a Tensor, got {type(output).__name__}")
+            raise TypeError(f"{name} must return a Tensor, got {type(output).__name__}")
         if output.shape != x.shape or output.dtype != x.dtype:
             raise ValueError(
-                f"{self._named(layer)} must return what it got, shape {x.shape} and dtype {x.dtype}, "
+                f"{name} must return what it got, shape {x.shape} and dtype {x.dtype}, "
                 f"got {output.shape} and {output.dtype}"
             )
         return output if self._is_residual else output - x
 
-    def _as_leaves(self) -> tuple[tuple[Any, ...], dict[str, Any], list[Tensor]]:
-        """Inputs and keywords with leaves of the same data in the place of `tensors`, and these leaves."""
-        leaves = {tensor: Tensor(tensor.data, requires_grad=True) for tensor in self.tensors}
-        if not leaves:
-            return self._inputs, self._keywords, []
-
-        def replaced(value: Any) -> Any:
-            return leaves.get(value, value) if isinstance(value, Tensor) else value
-
-        inputs = tuple(replaced(value) for value in self._inputs)
-        keywords = {name: replaced(value) for name, value in self._keywords.items()}
-        return inputs, keywords, [leaves[tensor] for tensor in self.tensors]
-
-    def _named(self, layer: int) -> str:
-        return self._name.format(layer)
-
     def _captured(self, layer: int, what: str) -> RuntimeError:
         """The error for a function that got at a tensor by itself, so that its gradient would be lost."""
         return RuntimeError(
-            f"{self._named(layer)} used a tensor ({what}) that requires a gradient but is neither a parameter of the "
-            "net nor an input: pass it as an extra input, net(x, tensor)"
+            f"{self._name.format(layer)} used a tensor ({what}) that requires a gradient but is neither a parameter of "
+            "the net nor an input: pass it as an extra input, net(x, tensor); if a lambda or a bound method hides its "
+            "module, pass the module instead"
         )

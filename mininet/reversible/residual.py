@@ -21,8 +21,7 @@ from .state import State
 class ResidualNet(LayeredNet["PlainState", FloatArray]):
     """A residual network in floating point, with stored or checkpointed backpropagation.
 
-    Called as ``net(x, *inputs, **keywords)``.  ``run(x)`` gives the final state, a `PlainState`; `invert` and
-    `check_inversion` raise a ValueError.
+    It is used like `MomentumNet`, but `invert` and `check_inversion` raise ValueError.
 
     Parameters
     ----------
@@ -38,6 +37,11 @@ class ResidualNet(LayeredNet["PlainState", FloatArray]):
     ------
     ValueError
         For an argument outside what is allowed, naming it.
+
+    Examples
+    --------
+    >>> ResidualNet([lambda x: 2 * x, lambda x: x + 1])([1.0])
+    Tensor([7.], dtype=float32)
     """
 
     ARITHMETICS = ("float",)
@@ -68,12 +72,7 @@ class ResidualNet(LayeredNet["PlainState", FloatArray]):
 
 
 class PlainState(State):
-    """x as floats.
-
-    Attributes
-    ----------
-    position : ndarray
-    """
+    """x as floats, `position`."""
 
     variables: ClassVar = {"position": "x"}
     step_name = "residual step"

@@ -8,8 +8,8 @@ here with (a', b') for the layer's result, is closed and divides by nothing:
     b = a'      a = b' - f_n(b)
 
 so integers come back exactly without side information.  The price: functions see and compute half of the channels, so
-they are not those of the residual network with the same x, and the layers keep volume (their Jacobian has determinant
-+-1, whatever f), so that no fixed point attracts.
+they are not those of a residual network, and the layers keep volume (their Jacobian has determinant +-1, whatever f),
+so that no fixed point attracts.
 """
 
 import zlib
@@ -27,30 +27,32 @@ from .state import Function, State
 
 
 class RevNet(LayeredNet["CoupledState", FloatArray]):
-    """A residual network of two coupled streams, trained without storing activations.
+    """A residual network of two coupled streams, the halves of x along its last axis, trained like `MomentumNet`.
 
-    x is split into two halves along its last axis.  Called as ``net(x, *inputs, **keywords)``; ``run(x)`` gives the
-    final state, a `CoupledState`, ``invert(state)`` returns x_0 as floats, ``check_inversion(x)`` reports how exactly
-    all x_n come back.  At layer n the state is x_n = (a_n, b_n), and x_N is what the network returns.
+    ``run(x)`` gives the final state, a `CoupledState`.  At layer n it is x_n = (a_n, b_n); the network returns x_N.
 
     Parameters
     ----------
     functions : sequence of callables
-        f_0, ..., f_{N-1}, each of half of the channels: ``f(b, *inputs, **keywords)`` returns a tensor like b.
-        Otherwise as for `MomentumNet`.
+        As for `MomentumNet`, but each of half of the channels: ``f(b, *inputs, **keywords)`` returns a tensor like b.
     is_residual : bool
         False if the functions compute the whole map of a residual block, so that f(b) = function(b) - b.
     arithmetic : {"exact", "float"}
         Whether a and b are integers, in units of 2^-40 (9.1e-13) and up to 2,097,152, and the inversion exact to the
         last bit; or floats, which come back nearly.
     backprop : {"reversible", "stored", "checkpointed"}
-        As for `MomentumNet`.  In exact arithmetic, the reversible way notices (but for one case in 2^32, by a checksum
-        of x_0) if what it runs back through was changed.
+        As for `MomentumNet`.  In exact arithmetic the reversible way notices, by a checksum of x_0, if what it runs
+        back through was changed, except in one case of 2^32.
 
     Raises
     ------
     ValueError
         For an argument outside what is allowed, naming it, or if x cannot be split.
+
+    Examples
+    --------
+    >>> RevNet([lambda b: 2 * b])([1.0, 2.0])
+    Tensor([2., 5.], dtype=float32)
     """
 
     def __init__(
@@ -80,13 +82,7 @@ class RevNet(LayeredNet["CoupledState", FloatArray]):
 
 
 class CoupledState(State):
-    """Two streams.
-
-    Attributes
-    ----------
-    first, second : ndarray
-        a and b, the halves of x; as floats, or as integers in units of 2^-40.
-    """
+    """Two streams, `first` = a and `second` = b: as floats, or as integers in units of 2^-40."""
 
     variables: ClassVar = {"first": "x", "second": "x"}
     first: AnyArray
@@ -123,14 +119,9 @@ class FloatCoupledState(CoupledState):
 
 
 class ExactCoupledState(CoupledState):
-    """a and b as integers in units of 2^-40.  Functions see the nearest floats, going forward and going back.
+    """a and b as integers.  Functions see the nearest floats, going forward and going back.
 
-    Parameters
-    ----------
-    x : ndarray
-        x_0 as floats.
-    invertible : bool
-        Whether a checksum of x_0 is kept, by which `can_be_start` knows it again.
+    invertible : whether a checksum of x_0 is kept, by which `can_be_start` knows it again
     """
 
     step_name = "exact coupled step"

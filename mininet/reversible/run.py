@@ -1,39 +1,38 @@
-"""One run of a network: a layer forward, a layer back."""
+"""One run of a network: forward through its layers, and three ways back to their pull-backs.
+
+`stored` keeps all tapes from the forward pass: memory grows with the depth N.
+`checkpointed` keeps the state every sqrt(N) layers and runs forward again from there: memory grows with sqrt(N).
+`reversible` keeps the final state and runs it back: memory is constant, except side information in exact arithmetic.
+
+In exact arithmetic x_n comes back as the same integer, so f_n is evaluated at the same bits, and an operation computes
+the same whether or not it is recorded.  After that the three ways share all code and its order.  So the gradients are
+the same bits.
+"""
 
 import copy
-from collections.abc import Iterable
-from typing import Any, Protocol
+import functools
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeAlias
 
 from ..autodiff.tape import Slot
 from ..base.instruments import measured, note
-from ..base.types import Backprop, FloatArray
+from ..base.types import FloatArray
 from .replay import PullBack, Replay
 from .state import State
 
-
-class Network(Protocol):
-    """What a run knows of its network."""
-
-    functions: list[Any]
-    init_velocity: Any
-    is_residual: bool
-    backprop: Backprop
-
-    def start(self, x: FloatArray, invertible: bool = True) -> State:
-        """The state at layer 0."""
+BETWEEN = "between forward and backward"
 
 
 class Run:
     """One use of a network; later changes of the network's settings do not touch it.
 
-    Where a method takes `pull_backs`, a list, it evaluates the function on a tape and puts its pull-back there.
+    Where a method takes a list `pull_backs`, functions are evaluated on tapes, and their pull-backs are put there.
 
     Attributes
     ----------
-    origin : Network
-        The network.
-    net : Network
-        The network with its settings as they were.
+    origin, net : LayeredNet
+        The network, and the network with its settings as they were.
     depth : int
     functions : Replay
         The residual functions.
@@ -47,7 +46,7 @@ class Run:
     """
 
     def __init__(
-        self, net: Network, inputs: tuple[Any, ...], keywords: dict[str, Any], parameters: Iterable[Slot] = ()
+        self, net: Any, inputs: tuple[Any, ...], keywords: dict[str, Any], parameters: Iterable[Slot] = ()
     ) -> None:
         self.origin, self.net, self.depth = net, copy.copy(net), len(net.functions)
         slots = frozenset(parameters)
@@ -55,33 +54,27 @@ class Run:
         start = net.init_velocity
         self.initial_velocity = None if start is None else Replay("init_velocity", [start], slots)
 
-    def with_inputs(self, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> "Run":
-        """The run again, with other objects for the same inputs."""
-        other = copy.copy(self)
-        other.functions = self.functions.with_inputs(inputs, keywords)
-        return other
-
     def start(self, x: FloatArray, invertible: bool = True, pull_backs: list[PullBack] | None = None) -> State:
         """The state at layer 0, with its initial velocity."""
         state = _counted(self.net.start(x, invertible))
         if self.initial_velocity is not None:
-            state.set_velocity(_evaluated(self.initial_velocity, 0, state, pull_backs))
+            state.set_velocity(self.initial_velocity.value(0, state.input(keep=pull_backs is not None), pull_backs))
         return state
 
     def advance(self, state: State, pull_backs: list[PullBack] | None = None) -> None:
         """Run one layer."""
-        residual = _evaluated(self.functions, state.layer, state, pull_backs)
+        residual = self.functions.value(state.layer, state.input(keep=pull_backs is not None), pull_backs)
         try:
             with measured(state.step_name):
                 state.step(residual)
         except (OverflowError, FloatingPointError) as error:
             raise type(error)(f"{error}, in layer {state.layer}") from None
 
-    def through(self, x: FloatArray, invertible: bool = True) -> Any:
+    def through(self, x: FloatArray, invertible: bool = True, pull_backs: list[PullBack] | None = None) -> Any:
         """The state after all layers."""
-        state = self.start(x, invertible)
+        state = self.start(x, invertible, pull_backs)
         for _ in range(self.depth):
-            self.advance(state)
+            self.advance(state, pull_backs)
         return state
 
     def undo(self, state: State, pull_backs: list[PullBack] | None = None, more: bool = False) -> None:
@@ -89,26 +82,19 @@ class Run:
         layer = state.layer - 1
 
         def function(x: FloatArray) -> FloatArray:
-            if pull_backs is None:
-                return self.functions.value(layer, x)
-            pull_backs.clear()  # an IResNet evaluates f many times; only the last evaluation, at x_n, counts
-            residual, pull_back = self.functions.value_and_pull_back(layer, x)
-            pull_backs.append(pull_back)
-            return residual
+            if pull_backs is not None:
+                pull_backs.clear()  # an IResNet evaluates f many times; only the last evaluation, at x_n, counts
+            return self.functions.value(layer, x, pull_backs)
 
         with measured(f"{state.step_name}, undone"):
             state.undo(function, more)
         _counted(state)  # where undoing makes new arrays
 
-    def require_start(self, state: State) -> None:
-        """Raise RuntimeError unless a run can have started from the state, which was run back to layer 0."""
-        replay = self.initial_velocity
-        if not state.can_be_start(None if replay is None else replay.value(0, state.input())):
-            raise not_repeated("running back did not end where the run began", "since the run")
-
-    def copy(self, state: State, kind: str = "state") -> State:
-        """An independent state, whose memory counts as `kind`."""
-        return _counted(state.copy(), kind)
+    def require_start(self, state: State, pull_backs: list[PullBack] | None = None, when: str = BETWEEN) -> None:
+        """Raise RuntimeError unless a run can have begun where the state, run back to layer 0, has ended."""
+        start = self.initial_velocity
+        if not state.can_be_start(None if start is None else start.value(0, state.input(), pull_backs)):
+            raise _not_repeated("running back did not end where the run began", when)
 
 
 def _counted(state: State, kind: str = "state") -> State:
@@ -120,16 +106,83 @@ def _counted(state: State, kind: str = "state") -> State:
     return state
 
 
-def _evaluated(functions: Replay, layer: int, state: State, pull_backs: list[PullBack] | None) -> FloatArray:
-    if pull_backs is None:
-        return functions.value(layer, state.input())
-    residual, pull_back = functions.value_and_pull_back(layer, state.input(keep=True))
-    pull_backs.append(pull_back)
-    return residual
-
-
-def not_repeated(what: str, when: str = "between forward and backward") -> RuntimeError:
-    """The error for a second evaluation that differed from the first: `what` shows it."""
+def _not_repeated(what: str, when: str = BETWEEN) -> RuntimeError:
     return RuntimeError(
         f"{what}: parameters, statistics or inputs were changed {when}, or a residual function is not deterministic"
     )
+
+
+# Three ways to run forward from x.  Each returns x_N, and a function that goes back: it yields the pull-backs of the
+# last layer to the first, and that of the initial velocity if there is one.  A kept tape can be walked again.
+
+WayBack: TypeAlias = Callable[[bool], Iterator[PullBack]]
+
+
+def stored(run: Run, x: FloatArray) -> tuple[FloatArray, WayBack]:
+    """Keep the tape of every layer."""
+    found: list[PullBack] = []
+    output = run.through(x, invertible=False, pull_backs=found).output()
+
+    def back(keep_tape: bool) -> Iterator[PullBack]:
+        left = list(found) if keep_tape else found
+        while left:
+            yield functools.partial(left.pop(), keep_tape=keep_tape)
+
+    return output, back
+
+
+def checkpointed(run: Run, x: FloatArray) -> tuple[FloatArray, WayBack]:
+    """Keep the state every ceil(sqrt(N)) layers; RuntimeError if running on from one does not lead to the next."""
+    interval = math.ceil(math.sqrt(run.depth))
+    state = run.start(x, invertible=False)
+    start: Any = None if run.initial_velocity is None else state.input(keep=True)
+    checkpoints: list[State] = []
+    for layer in range(run.depth):
+        if layer % interval == 0:
+            checkpoints.append(_counted(state.copy(), "checkpoints"))
+        run.advance(state)
+    last = state.arrays()
+
+    def back(keep_tape: bool) -> Iterator[PullBack]:
+        found: list[PullBack] = []
+        left, end = list(checkpoints) if keep_tape else checkpoints, last
+        while left:
+            checkpoint = left.pop()
+            state = _counted(checkpoint.copy())
+            for _ in range(min(interval, run.depth - state.layer)):
+                run.advance(state, found)
+            if not state.equals(end):
+                variables = " and ".join(dict.fromkeys(state.variables.values()))
+                raise _not_repeated(f"running forward again did not lead to the same {variables}")
+            end = checkpoint.arrays()
+            del state
+            while found:
+                yield found.pop()
+        if run.initial_velocity is not None:
+            run.initial_velocity.value(0, start, found)
+            yield from found
+
+    return state.output(), back
+
+
+def reversible(run: Run, x: FloatArray) -> tuple[FloatArray, WayBack]:
+    """Keep the final state, in exact arithmetic with its remainders, and run it back.
+
+    RuntimeError in exact arithmetic, if that does not end where the run can have begun.
+    """
+    final = run.through(x)
+
+    def back(keep_tape: bool) -> Iterator[PullBack]:
+        found: list[PullBack] = []
+        state = _counted(final.copy()) if keep_tape else final
+        for layer in reversed(range(run.depth)):
+            run.undo(state, found, more=layer > 0)
+            yield found.pop()
+        run.require_start(state, found)
+        yield from found
+
+    return final.output(), back
+
+
+WAYS = {"reversible": reversible, "stored": stored, "checkpointed": checkpointed}
+"""By the values of a network's `backprop`."""

@@ -5,9 +5,8 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..base.types import FloatArray
+from ..base.types import AnyArray, FloatArray
 
 Function: TypeAlias = Callable[[FloatArray], FloatArray]
 """A residual function on arrays."""
@@ -17,29 +16,25 @@ class State:
     """The variables of a network at one layer.
 
     A state overwrites its own arrays, so running any number of layers takes the memory of one.
-
-    Attributes
-    ----------
-    variables : dict of str to str
-        The attributes that hold its arrays, each with the variable that the array belongs to.
-    step_name : str
-        What a step is called in profiles.
-    layer : int
-        How many layers have been run.
-    run : Run or None
-        How `LayeredNet.invert` evaluates the functions again.
     """
 
     variables: ClassVar[dict[str, str]]
-    step_name: str
-    layer = 0
-    run: Any = None
+    """The attributes that hold its arrays, each with the variable that the array belongs to."""
 
-    def arrays(self) -> list[NDArray[Any]]:
+    step_name: str
+    """What a step is called in profiles."""
+
+    layer = 0
+    """How many layers have been run."""
+
+    run: Any = None
+    """The `Run` that `LayeredNet.invert` runs back, if there is one."""
+
+    def arrays(self) -> list[AnyArray]:
         """The arrays of x and v themselves, in the order of `variables`."""
         return [getattr(self, name) for name in self.variables]
 
-    def side_information(self) -> list[NDArray[Any]]:
+    def side_information(self) -> list[AnyArray]:
         """Arrays kept only to be able to go back, apart from spilled bits, which are counted when they spill."""
         return []
 
@@ -64,12 +59,9 @@ class State:
         raise NotImplementedError
 
     def undo(self, function: Function, more: bool = False) -> None:
-        """Undo the last layer; `function` is the layer's residual function.
+        """Undo the last layer; `more`: the one before is undone next.
 
-        The last time that it is called is at the input of the layer.  Only a rule without an inverse in closed form
-        calls it more than once.
-
-        more : whether the layer before is undone next
+        `function`, the layer's residual function, is called at the input of the layer, last of all if more than once.
         """
         raise NotImplementedError
 
@@ -84,7 +76,7 @@ class State:
         """Whether a run can have started here, with this initial velocity if it has one; True where nothing tells."""
         return True
 
-    def equals(self, arrays: list[NDArray[Any]]) -> bool:
+    def equals(self, arrays: list[AnyArray]) -> bool:
         """Whether the state's arrays are these, bit for bit."""
         return all(
             np.array_equal(ours.reshape(-1).view(np.uint8), theirs.reshape(-1).view(np.uint8))

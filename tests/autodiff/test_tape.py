@@ -163,7 +163,7 @@ def test_first_gradient_is_kept_and_never_written_to():
     assert first.tolist() == [1, 2]
     assert sums.pop(slot).tolist() == [111, 112]
     assert sums.pop(slot) is None
-    assert not sums.slots()
+    assert not list(sums)
 
 
 # Twice
@@ -324,9 +324,6 @@ def test_the_tape_is_in_order_of_execution():
 # Depth
 
 
-# Depth
-
-
 def test_tens_of_thousands_of_operations_go_backward_and_are_deallocated():
     """Without recursion, in Python or in C, whose stack would not do for as many."""
     y = x = leaf(1)
@@ -421,7 +418,7 @@ def test_numbers_grow():
 def test_backpropagate_returns_and_leaves_leaves_alone():
     x = leaf(2)
     sums = backpropagate((x * 3).slot, np.ones(2))
-    assert list(sums.slots()) == [x.slot]
+    assert list(sums) == [x.slot]
     assert sums.pop(x.slot).tolist() == [3, 3]
     assert x.grad is None
 

@@ -5,16 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from mininet.experiments.continuous_limit import (
-    Convergence,
-    described,
-    distance,
-    is_first_order,
-    momentum_net,
-    reference,
-    residual_net,
-    runge_kutta,
-)
+from mininet.experiments import continuous_limit
+from mininet.experiments.continuous_limit import Convergence, distance, momentum_net, residual_net, runge_kutta
 from mininet.experiments.linear_maps.linear_flow import psi
 
 X0 = np.array([[1.0], [-2.0]])
@@ -73,7 +65,7 @@ def test_runge_kutta():
 @pytest.mark.parametrize("epsilon", [None, 0.1, 1.0])
 def test_reference_and_its_error(epsilon):
     """Against closed forms; at time t, eps x'' + x' = theta x gives Psi with eps / t and t theta."""
-    found = reference(linear(2.0), X0, epsilon, steps=32)
+    found = continuous_limit.reference(linear(2.0), X0, epsilon, steps=32)
     times = np.linspace(0, 1, 33)[1:]
     values = [math.exp(2 * t) if epsilon is None else float(psi(2 * t, epsilon / t)) for t in times]
     error = np.abs(found.positions[1:] - np.array(values)[:, None, None] * X0).max()
@@ -94,11 +86,11 @@ def test_observed_orders():
     halved = (1.0, 0.5, 0.25)
     np.testing.assert_allclose(Convergence(halved, (3.0, 1.5, 0.75)).orders, [1, 1], rtol=1e-15)
     np.testing.assert_allclose(Convergence((1.0, 0.1), (3.0, 0.03)).orders, [2], rtol=1e-15)
-    assert described([0.95, 1.02]) == "0.950 to 1.020"
+    assert continuous_limit.described([0.95, 1.02]) == "0.950 to 1.020"
 
 
 @pytest.mark.parametrize(
     ("orders", "is_first"), [([0.9, 1.1], True), ([1.0, 0.89], False), ([1.11], False), ([], False), ([np.nan], False)]
 )
 def test_first_order_is_a_verdict(orders, is_first):
-    assert is_first_order(orders) is is_first
+    assert continuous_limit.is_first_order(orders) is is_first

@@ -5,11 +5,7 @@ import pytest
 
 from mininet import MomentumNet, nn
 from mininet.experiments import table_one as measured
-from mininet.experiments.table_one import (
-    NETWORKS,
-    measure_properties,
-    table_one,
-)
+from mininet.experiments.table_one import measure_properties
 from mininet.reversible import spectral_norm
 
 PAPER = {  # closed-form inverse, same parameters as the ResNet, unconstrained training
@@ -23,7 +19,7 @@ PAPER = {  # closed-form inverse, same parameters as the ResNet, unconstrained t
 
 @pytest.fixture(scope="module")
 def table():
-    found = table_one()
+    found = measured.table_one()
     assert list(found) == list(PAPER)
     return found
 
@@ -78,7 +74,7 @@ def test_wrong_gradients_are_no_training():
 def test_costs():
     """Only the stored network grows by a layer's activations; times are there, not judged."""
     found = {
-        name: measured.measure_costs(NETWORKS[name], depth=4, channels=4, size=6, batch_size=3, steps=1)
+        name: measured.measure_costs(measured.NETWORKS[name], depth=4, channels=4, size=6, batch_size=3, steps=1)
         for name in ("ResNet", "checkpointed ResNet", "RevNet", "Momentum ResNet")
     }
     array = 3 * 6 * 6 * 4 * 4  # bytes

@@ -3,16 +3,12 @@
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+from exact_support import step_reference
 from examples import stateful
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from strategies import dtypes, gammas, laid_out, layouts, seeds, shapes
 
-from mininet.kernels.exact import (
-    FRACTION_BITS,
-    LIMIT,
-    as_fraction,
-    step_reference,
-)
+from mininet.kernels.exact import FRACTION_BITS, LIMIT, as_fraction
 from mininet.kernels.remainders import SPILL_BITS, SpillSchedule
 from mininet.reversible import ExactState
 

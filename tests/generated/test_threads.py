@@ -14,15 +14,14 @@ from strategies import dtypes, network_settings
 from support import normal
 
 from mininet import Tensor, get_num_threads, set_num_threads
-from mininet.kernels import buffers, elementwise, exact, matrix, momentum, normalization, patches, pooling, threads
+from mininet.kernels import buffers, elementwise, matrix, normalization, patches, pooling, threads
 
 WORTH_SHARING = {
     (elementwise, "ELEMENTS_WORTH_SHARING"): 2,
-    (exact, "ELEMENTS_WORTH_SHARING"): 2,
-    (momentum, "ELEMENTS_WORTH_SHARING"): 2,
     (normalization, "ELEMENTS_WORTH_SHARING"): 2,
     (normalization, "GROUPS_WORTH_SHARING"): 1,
     (pooling, "ELEMENTS_WORTH_SHARING"): 2,
+    (threads, "ELEMENTS_WORTH_SHARING"): 2,
     (threads, "OPERATIONS_PER_SHARE"): 2,
     (buffers, "SMALLEST"): 2,
 }

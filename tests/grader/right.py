@@ -18,16 +18,15 @@ def invert(functions, gamma, x, v):
 
 
 def backward(functions, gamma, x, v, dx):
-    dv = np.zeros_like(dx)
-    gradients = [None] * len(functions)
-    for n in range(len(functions) - 1, -1, -1):
+    dv, gradients = 0 * dx, []
+    for f in reversed(functions):
         x = x - v
-        value, pullback = functions[n].vjp(x, replay=True)
+        value, pullback = f.vjp(x, replay=True)
         v = (v - (1 - gamma) * value) / gamma
         s = dx + dv
-        by_x, gradients[n] = pullback((1 - gamma) * s)
-        dx = dx + by_x
-        dv = gamma * s
+        by_x, by_parameters = pullback((1 - gamma) * s)
+        dx, dv = dx + by_x, gamma * s
+        gradients.insert(0, by_parameters)
         del pullback
     return dx, dv, gradients
 

@@ -29,7 +29,7 @@ def test_single_precision_stays_within_the_bound_of_single_precision(case):
 def in_float32(case):
     functions = {f: type(f)(*(theta.astype(np.float32) for theta in f.parameters)) for f in case.functions}
     arrays = (array.astype(np.float32) for array in (case.x, case.v, case.dx))
-    return cases.Case([functions[f] for f in case.functions], case.gamma, *arrays)
+    return cases.Case([functions[f] for f in case.functions], *arrays, gamma=case.gamma)
 
 
 def test_the_deep_case_drifts_as_computed():

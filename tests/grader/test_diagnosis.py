@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mininet.grader import diagnosis, exact_mistakes, load, mistakes, reference
+from mininet.grader import diagnosis, load, mistakes, reference
 from mininet.grader.cases import ExactCase
 
 RIGHT = {
@@ -55,7 +55,7 @@ def test_what_is_right_and_what_nobody_knows_have_no_cause():
     assert diagnosis.of_forward(unknown) is None
 
 
-EXACT = dict(exact_mistakes.exact_mistakes())
+EXACT = dict(mistakes.exact_mistakes())
 
 
 @pytest.mark.parametrize("cause", EXACT)
@@ -66,7 +66,7 @@ def test_exact_inversion(cause):
         return x, v
 
     def invert_exact(functions, n, d, state):
-        return EXACT[cause](ExactCase(functions, n, d, *state, None))
+        return EXACT[cause](ExactCase(functions, *state, None, n, d))
 
     assert diagnosis.of_invert_exact(implementation(forward_exact=forward_exact, invert_exact=invert_exact)) == cause
 

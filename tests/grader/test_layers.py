@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mininet.grader.layers import Centred, Dense, Scale, Stored, Watch
+from mininet.grader.layers import Centred, Dense, Scale, Watch
 
 RANDOM = np.random.default_rng(0)
 LAYERS = {
@@ -66,13 +66,12 @@ def test_a_watch_counts_pullbacks_and_keeps_points():
     alive = [layer.vjp(np.full(1, each))[1] for each in (1.0, 2.0, 3.0)]
     assert watch.most_alive == len(alive)
     layer(np.full(1, 4.0))
-    assert [x[0] for x in watch.points(layer, "vjp")] == [0, 0, 0, 0, 0, 1, 2, 3]
-    assert [x[0] for x in watch.points(layer, "value")] == [4]
+    assert [x[0] for x in watch.points[layer]] == [0, 0, 0, 0, 0, 1, 2, 3, 4]
 
 
 def test_what_is_stored_answers_from_there():
     layer = Dense.random(2, RANDOM)
     point, elsewhere = RANDOM.standard_normal((2, 3, 2))
-    stored = Stored(layer, point)
+    stored = layer.stored_at(point)
     assert np.array_equal(stored(elsewhere), layer(point))
     assert np.array_equal(stored.vjp(elsewhere)[1](point)[0], layer.vjp(point)[1](point)[0])

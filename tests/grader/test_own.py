@@ -2,9 +2,10 @@
 
 import contextlib
 
+import own_block
 import pytest
 
-from mininet.grader import PROMISES, load, own, try_promise
+from mininet.grader import PROMISES, load, try_promise
 from mininet.grader.report import BROKEN
 from mininet.kernels import momentum, remainders
 from mininet.reversible.replay import Replay
@@ -17,22 +18,14 @@ def adjoint_without_factor(p, q, keep, take):
     return s
 
 
+def no_replay(replay, layer):
+    return contextlib.nullcontext()
+
+
 BREAKAGES = [
-    (
-        momentum,
-        "adjoint_step",
-        adjoint_without_factor,
-        "gradients",
-        "the factor 1 - gamma is missing: f is pulled back",
-    ),
+    (momentum, "adjoint_step", adjoint_without_factor, "gradients", "the factor 1 - gamma is missing: f is pulled"),
     (momentum, "undo_position", lambda x, v: None, "inversion", "x is not moved back"),
-    (
-        Replay,
-        "_as_the_first_time",
-        lambda replay, layer: contextlib.nullcontext(),
-        "exact statistics",
-        "what repeats an evaluation must say so",
-    ),
+    (Replay, "_as_the_first_time", no_replay, "exact statistics", "what repeats an evaluation must say so"),
     (remainders, "unspill", lambda b, low: None, "exact inversion", "move its low bits to a stack in time"),
 ]
 
@@ -43,6 +36,6 @@ BREAKAGES = [
 def test_a_broken_network_breaks_promises(owner, name, broken, promise, cause, monkeypatch):
     monkeypatch.setattr(owner, name, broken)
     (promise,) = (each for each in PROMISES if each.name == promise)
-    outcome = try_promise(promise, load(own))
+    outcome = try_promise(promise, load(own_block))
     assert outcome.status == BROKEN
     assert cause in outcome.cause, str(outcome)

@@ -1,15 +1,16 @@
 """The promises of a momentum block: mininet's own network keeps them, or with --implementation PATH somebody's file."""
 
+import own_block
 import pytest
 
-from mininet.grader import PROMISES, CannotLoad, load, own, promises_for, try_promise
+from mininet.grader import PROMISES, CannotLoad, load, promises_for, try_promise
 from mininet.grader.report import KEPT
 
 
 def pytest_generate_tests(metafunc):
     path = metafunc.config.getoption("implementation")
     try:
-        implementation = load(path or own)
+        implementation = load(path or own_block)
     except CannotLoad as error:
         metafunc.parametrize(("implementation", "promise"), [(error, None)], ids=[path])
         return

@@ -5,14 +5,12 @@ import pickle
 
 import pytest
 from hostile_support import Harmful, limits
-from nbformat.v4 import new_code_cell, new_notebook
 from support import ROOT
 
 from mininet import __main__ as command_line
 from mininet import grader, models, nn
 from mininet.base.files import read_json
 from mininet.base.npz import read_npz
-from mininet.course.site import notebook
 from mininet.datasets import cifar10, image_folder
 from mininet.models import load_pytorch_state_dict, safetensors
 
@@ -25,7 +23,7 @@ READERS = {
 }
 PLACES = {
     "a folder": os.mkdir,
-    "a pipe": os.mkfifo,
+    "a pipe": lambda path: os.mkfifo(path),
     "an endless device": lambda path: os.symlink("/dev/zero", path),
 }
 
@@ -50,6 +48,8 @@ def test_pickles_are_refused_by_any_name(tmp_path, name):
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("reader", READERS)
 def test_what_is_no_file_is_refused_by_name(tmp_path, reader, place):
+    if place != "a folder" and not hasattr(os, "mkfifo"):
+        pytest.skip("there are no pipes and devices among the files")
     path = tmp_path / "place.npz"
     PLACES[place](path)
     with limits(), pytest.raises((OSError, ValueError), match=path.name):
@@ -65,9 +65,3 @@ def test_an_implementation_is_code(tmp_path):
     (tmp_path / "mine.py").write_text(code(tmp_path))
     grader.load(tmp_path / "mine.py")
     assert (tmp_path / "was_run").exists()
-
-
-def test_a_notebook_is_not_run_to_be_shown(tmp_path):
-    page = notebook.render(new_notebook(cells=[new_code_cell(code(tmp_path))]), str, str)
-    assert "was_run" in page
-    assert os.listdir(tmp_path) == []

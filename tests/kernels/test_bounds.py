@@ -1,8 +1,8 @@
 """Compiled kernels stay inside their arrays.
 
-Numba looks after indices if ``NUMBA_BOUNDSCHECK=1``: here for some kernels, and with ``make test-bounds`` for all tests
-of the kernels and their callers.  It does not see what talks to LLVM by itself: the vectors of `simd`, which are loaded
-and stored by address.  For them, the tests of convolutions use arrays that end where memory without access begins.
+With the JIT off, Python looks after indices (`test_jit.py`); in compiled kernels Numba does with ``make test-bounds``.
+Neither sees what talks to LLVM by itself: the vectors of `simd`, which are loaded and stored by address.  For them, the
+tests of convolutions use arrays that end where memory without access begins.
 """
 
 import sys
@@ -13,19 +13,6 @@ from support import ROOT, run_python
 
 pytestmark = [pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="about compiled kernels"), pytest.mark.slow]
 
-CHECKED = """
-import numpy as np
-from mininet.kernels.jit import kernel
-
-@kernel
-def element(array, index):
-    return array[index]
-
-try:
-    element(np.zeros(3), 3)
-except IndexError:
-    print("indices are checked")
-"""
 ONE_TOO_FAR = f"""
 import sys
 sys.path.append({str(ROOT / "tests" / "support")!r})
@@ -45,16 +32,6 @@ copy(source, 0, target)
 print(target.sum() == size, flush=True)
 copy(source, 1, target)
 """
-
-
-def test_no_index_is_out_of_bounds(tmp_path):
-    checked = {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
-    assert run_python("-c", CHECKED, **checked).stdout == "indices are checked\n"
-    names = ["exact", "momentum", "remainders", "pooling"]
-    files = [f"tests/kernels/test_{name}.py" for name in names]
-    options = ["-k", "test_tiny", "-q", "-p", "no:cacheprovider", "-o", "addopts=", "--import-mode=importlib"]
-    done = run_python("-m", "pytest", *files, *options, timeout=600, **checked)
-    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="protects pages of memory")

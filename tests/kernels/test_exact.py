@@ -13,10 +13,12 @@ from exact_support import (
     as_rows,
     by_dtype,
     by_gamma,
+    inverse_step_reference,
     largest_remainder,
     make,
     scale_of,
     step,
+    step_reference,
     undo_velocity,
     undo_velocity_and_position,
     zeros,
@@ -24,15 +26,13 @@ from exact_support import (
 from hypothesis import given, settings
 from support import assert_unchanged, normal, strided
 
-from mininet.kernels import exact, get_num_threads, set_num_threads
+from mininet.kernels import exact, get_num_threads, set_num_threads, threads
 from mininet.kernels.exact import (
     BLOCK,
     LARGEST,
     LIMIT,
     MAX_DENOMINATOR,
     as_fraction,
-    inverse_step_reference,
-    step_reference,
     to_floats,
     to_units,
     undo_position,
@@ -139,7 +139,7 @@ def _three_threads(monkeypatch):
     """Shares as small as one element."""
     before = get_num_threads()
     set_num_threads(3)
-    monkeypatch.setattr(exact, "ELEMENTS_WORTH_SHARING", 1)
+    monkeypatch.setattr(threads, "ELEMENTS_WORTH_SHARING", 1)
     yield
     set_num_threads(before)
 

@@ -4,15 +4,12 @@ import numpy as np
 import pytest
 from support import DTYPES, assert_unchanged, assert_within, normal, strided
 
-from mininet.kernels import get_num_threads, momentum, set_num_threads
+from mininet.kernels import get_num_threads, set_num_threads, threads
 from mininet.kernels.momentum import (
     add,
     adjoint_step,
-    adjoint_step_reference,
     coefficients,
-    inverse_step_reference,
     step,
-    step_reference,
     undo_position,
     undo_velocity,
 )
@@ -26,7 +23,7 @@ by_gamma = pytest.mark.parametrize("gamma", GAMMAS)
 def _shares(request, monkeypatch):
     """Every test runs on whole and on cut-up arrays."""
     before = get_num_threads()
-    monkeypatch.setattr(momentum, "ELEMENTS_WORTH_SHARING", 1)
+    monkeypatch.setattr(threads, "ELEMENTS_WORTH_SHARING", 1)
     set_num_threads(request.param)
     yield
     set_num_threads(before)
@@ -38,6 +35,23 @@ def make(dtype, shape=(9, 15)):  # whole vectors, and what is left over
 
 def exact(*arrays):
     return [array.astype(np.float64) for array in arrays]
+
+
+def step_reference(x, v, f, gamma):
+    """(x, v) after one layer, as in the paper."""
+    v = gamma * v + (1 - gamma) * f
+    return x + v, v
+
+
+def inverse_step_reference(x, v, function, gamma):
+    """(x, v) before the layer with residual function `function`."""
+    x = x - v
+    return x, (v - (1 - gamma) * function(x)) / gamma
+
+
+def adjoint_step_reference(p, q, gamma):
+    """(dL/df, new q)."""
+    return (1 - gamma) * (p + q), gamma * (p + q)
 
 
 @by_gamma

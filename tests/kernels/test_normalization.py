@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
+from references import batch_norm_gradients_reference, batch_norm_reference
 from support import DTYPES, assert_unchanged, assert_within, normal
 
 from mininet.kernels import normalization
 from mininet.kernels.normalization import (
-    batch_norm_gradients_reference,
-    batch_norm_reference,
     batch_statistics,
     normalize,
     normalize_input_gradient,

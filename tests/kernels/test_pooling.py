@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from references import pool_reference
 from support import DTYPES, assert_unchanged, assert_within, normal, strided
 
 from mininet.kernels.pooling import (
@@ -9,7 +10,6 @@ from mininet.kernels.pooling import (
     average_pool_gradient,
     max_pool,
     max_pool_gradient,
-    pool_reference,
 )
 
 # (images, size, stride, padding)

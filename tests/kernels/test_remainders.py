@@ -8,7 +8,7 @@ from exact_support import KINDS_OF_GAMMA, F
 from support import assert_unchanged
 
 from mininet import track_memory
-from mininet.kernels import get_num_threads, remainders, set_num_threads
+from mininet.kernels import get_num_threads, set_num_threads, threads
 from mininet.kernels.exact import as_fraction
 from mininet.kernels.remainders import (
     SPILL_BITS,
@@ -23,13 +23,13 @@ from mininet.kernels.remainders import (
 # Words and the stack
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_tiny_spill_and_unspill(threads, monkeypatch):
-    monkeypatch.setattr(remainders, "ELEMENTS_WORTH_SHARING", 1)
+@pytest.mark.parametrize("count", [1, 3])
+def test_tiny_spill_and_unspill(count, monkeypatch):
+    monkeypatch.setattr(threads, "ELEMENTS_WORTH_SHARING", 1)
     b = np.random.default_rng(0).integers(0, 2**32, (5, 7)).astype(np.uint32)
     b[0, :4] = 0, 2**8 - 1, 2**8, 2**32 - 1
     before, before_threads = b.copy(), get_num_threads()
-    set_num_threads(threads)
+    set_num_threads(count)
     low = spill(b)
     assert (low.dtype, b.dtype, low.shape) == (np.uint8, np.uint32, b.shape)
     assert np.array_equal(b, before >> 8)

@@ -4,6 +4,7 @@ import contextlib
 import gc
 import itertools
 import os
+import textwrap
 import threading
 import time
 import weakref
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 import threadpoolctl
 from hypothesis import given, settings
-from support import normal
+from support import normal, run_python
 
 import mininet
 from mininet.kernels import direct, get_num_threads, normalization, patches, set_num_threads, simd, threads, winograd
@@ -223,7 +224,24 @@ def test_environment_variable(monkeypatch):
 
 def test_blas_runs_on_the_threads_of_the_pool_only():
     libraries = [entry for entry in threadpoolctl.threadpool_info() if entry["user_api"] == "blas"]
+    if not libraries:
+        pytest.skip("threadpoolctl knows no BLAS library here, as on macOS, where NumPy uses Accelerate")
     assert all(entry["num_threads"] == 1 for entry in libraries)
+
+
+@pytest.mark.parametrize("given", [None, "2"])
+def test_accelerate_is_limited_before_numpy_is_loaded(given, monkeypatch):
+    monkeypatch.delenv("VECLIB_MAXIMUM_THREADS", raising=False)
+    script = """
+        import os, sys
+        sys.platform, sys.modules["numpy"] = "darwin", None
+        try:
+            import mininet
+        except ImportError:
+            print(os.environ["VECLIB_MAXIMUM_THREADS"])
+    """
+    process = run_python("-c", textwrap.dedent(script), **({"VECLIB_MAXIMUM_THREADS": given} if given else {}))
+    assert process.stdout.strip() == (given or "1")
 
 
 # The same bits, where sums are over many groups; `tests/generated/test_threads.py` has every operation

@@ -47,7 +47,10 @@ CASES = [
     case(F.linear, "bias of another dtype", lambda f: f(ONES, zeros(3, 2), np.zeros(2)), TypeError, "linear"),
     works(F.linear, "an empty batch", lambda f: f(zeros(0, 3), zeros(3, 2), zeros(2)), lambda: zeros(0, 2)),
     # Powers, reductions, shapes
-    *each(F.power, "exponent", lambda f, v: f(ONES, v), types=("2", None, True, Tensor(2.0), ONES, 1j, [2])),
+    *each(F.power, "exponent", lambda f, v: f(ONES, v), types=("2", None, True, 1j, [2])),
+    case(F.power, "shapes", lambda f: f(ONES, zeros(2)), ValueError, "broadcast"),
+    *each(F.pad, "pad_width", lambda f, v: f(zeros(2, 3), v), values=(-1, (0, -1), (1, 2, 3), [(1, 1)] * 3, 1.5, "2", None, True, (), [[1], [1, 2]])),
+    *each(F.pad, "constant_values", lambda f, v: f(ONES, 1, v), values=NO_NUMBERS),
     *(case(f, "axis out of bounds", lambda f: f(ONES, axis=1), ValueError, "axis 1 is out of bounds") for f in (F.sum, F.mean, F.max)),
     *(case(f, "axis twice", lambda f: f(zeros(2, 3), axis=(0, -2)), ValueError, "repeated axis in `axis` argument") for f in (F.sum, F.mean, F.max)),
     *(row for f in (F.sum, F.mean, F.max) for row in each(f, "axis", lambda f, v: f(zeros(2, 3), axis=v), types=(1.0, "0", True, (0, 1.5), 1j, {0}))),
@@ -80,6 +83,11 @@ CASES = [
     # Convolution
     case(F.conv2d, "x of rank 3", lambda f: f(X[0], W), ValueError, "x must"),
     case(F.conv2d, "weight of rank 3", lambda f: f(X, W[0]), ValueError, "weight"),
+    *each(F.conv2d, "dilation", lambda f, v: f(X, W, dilation=v), types=PAIRS, values=(0, (1, 0))),
+    case(F.conv2d, "a dilated window that is too large", lambda f: f(X, W, dilation=(2, 1)), ValueError, "weight"),
+    *each(F.conv2d, "groups", lambda f, v: f(X, W, groups=v), types=NO_INTEGERS, values=(0, 4)),
+    case(F.conv2d, "channels of groups", lambda f: f(X, W, groups=2), ValueError, "x must have 6 channels"),
+    *each(F.conv2d, "method", lambda f, v: f(X, W, method=v), values=("fast", None, "winograd")),
     case(F.conv2d, "channels", lambda f: f(X[..., :2], W), ValueError, "x must"),
     case(F.conv2d, "bias of another length", lambda f: f(X, W, zeros(3)), ValueError, "bias"),
     case(F.conv2d, "height", lambda f: f(X[:, :2], W), ValueError, "weight"),
@@ -90,7 +98,10 @@ CASES = [
     works(F.conv2d, "an empty batch", lambda f: f(X[:0], W), lambda: zeros(0, 2, 3, 2)),
     works(F.conv2d, "strided arrays", lambda f: f(strided(IMAGES), strided(WEIGHTS), padding=1), lambda: F.conv2d(IMAGES, WEIGHTS, padding=1)),
     works(F.conv2d, "a padding wider than the window", lambda f: f(IMAGES, WEIGHTS, padding=5).data[:, 4:8, 4:9], lambda: F.conv2d(np.pad(IMAGES, ((0, 0), (1, 1), (1, 1), (0, 0))), WEIGHTS).data[:, 0:4, 0:5]),
-    # Batch normalisation
+    # Normalisation
+    *each(F.group_norm, "num_groups", lambda f, v: f(zeros(2, 3), v, ONES, ONES), types=NO_INTEGERS, values=(0, 2)),
+    *each(F.group_norm, "eps", lambda f, v: f(zeros(2, 3), 1, ONES, ONES, v), values=(*NO_NUMBERS, -1)),
+    case(F.group_norm, "weight of another length", lambda f: f(zeros(2, 3), 1, zeros(2), ONES), ValueError, "x, weight"),
     *(case(F.batch_norm, f"shape of {name}", lambda f, a=arguments: norm(f, **a), ValueError, "x, weight")
       for name, arguments in (("x", {"x": zeros(4, 2)}), ("x of rank 1", {"x": ONES}), ("weight", {"weight": zeros(1)}), ("weight of rank 2", {"weight": zeros(1, 3)}),
                               ("bias", {"bias": zeros(2)}), ("no channels", {"x": zeros(0, 0), "weight": zeros(0), "bias": zeros(0)}))),
@@ -107,9 +118,9 @@ CASES = [
     # Pooling
     *(row for f in (F.max_pool2d, F.avg_pool2d) for row in (
         case(f, "x of rank 3", lambda f: f(X[0], 2), ValueError, "x must"),
-        case(f, "a window too large", lambda f: f(X, 5), ValueError, "size"),
+        case(f, "a window too large", lambda f: f(X, 5), ValueError, "kernel_size"),
         case(f, "a padding too large", lambda f: f(X, (2, 3), 1, (1, 2)), ValueError, "padding"),
-        *each(f, "size", lambda f, v: f(X, v), types=PAIRS, values=(0, -1, (1, 2, 3))),
+        *each(f, "kernel_size", lambda f, v: f(X, v), types=PAIRS, values=(0, -1, (1, 2, 3))),
         *each(f, "stride", lambda f, v: f(X, 2, v), values=(0, (1, -2))),
         *each(f, "padding", lambda f, v: f(X, 2, 2, v), values=(-1, (0, -1))),
         works(f, "an empty batch", lambda f: f(X[:0], 2), lambda: zeros(0, 2, 2, 3)),

@@ -6,6 +6,7 @@ from reversible_support import assert_same_bits, every_arithmetic, train_step
 from support import normal
 
 from mininet import MomentumNet, Tensor, manual_seed, models, nn
+from mininet import functional as F
 from mininet.models import to_momentum, to_residual
 
 IMAGES = normal((4, 16, 16, 3), np.float32)
@@ -104,6 +105,72 @@ def test_your_own_network():
         v = 0.5 * v + 0.5 * (function(Tensor(expected)).data - expected)
         expected = expected + v
     np.testing.assert_allclose(converted.body(Tensor(x)).data, expected, rtol=0, atol=1e-6)
+
+
+class Listed(nn.Module):
+    """A module that is a sequence of modules, without a forward of its own."""
+
+    def __init__(self, modules):
+        super().__init__()
+        self.inside = list(modules)
+
+    def __len__(self):
+        return len(self.inside)
+
+    def __getitem__(self, index):
+        return self.inside[index]
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x, memory=0.0):
+        return F.tanh(self.linear(x)) + memory
+
+
+class Stage(nn.Module):
+    """Runs through its layers as a transformer does, with an input beside x."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.layers = kind(Block() for _ in range(3))
+
+    def forward(self, x, memory):
+        for layer in self.layers:
+            x = layer(x, memory)
+        return x
+
+
+@pytest.mark.parametrize("is_residual", [False, True])
+@pytest.mark.parametrize("kind", [lambda blocks: nn.Sequential(*blocks), list, tuple, Listed])
+def test_stages_by_dotted_names_of_any_kind(kind, is_residual):
+    manual_seed(0)
+    net = nn.Module()
+    net.parts = nn.Sequential(nn.Tanh(), Stage(kind))
+    x, memory = normal((2, 4), np.float32), Tensor(normal((2, 4), np.float32, seed=1))
+    before, blocks = net.parts[1](x, memory).data, list(net.parts[1].layers)
+    converted = to_momentum(net, 0.5, ["parts.1.layers"], keep_first_block=False, is_residual=is_residual)
+    layers = converted.parts[1].layers
+    assert type(layers) is type(net.parts[1].layers)
+    assert [type(layer) for layer in layers] == [MomentumNet]
+    assert layers[0].functions == blocks
+    assert converted.parts[0] is net.parts[0]
+    assert np.array_equal(net.parts[1](x, memory).data, before)
+    expected, v = Tensor(x), 0.0
+    for block in blocks:
+        v = 0.5 * v + 0.5 * (block(expected, memory) - (0.0 if is_residual else expected))
+        expected = expected + v
+    np.testing.assert_allclose(converted.parts[1](x, memory).data, expected.data, rtol=0, atol=1e-6)
+    again = to_residual(converted, ["parts.1.layers"]).parts[1]
+    if is_residual:
+        expected = Tensor(x)
+        for block in blocks:
+            expected = expected + block(expected, memory)
+        np.testing.assert_allclose(again(x, memory).data, expected.data, rtol=0, atol=1e-6)
+    else:
+        assert list(again.layers) == blocks
 
 
 def test_converting_twice_and_nets_without_stages():

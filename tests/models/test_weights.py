@@ -80,6 +80,111 @@ def test_integers_and_objects_are_no_weights():
         load_pytorch_state_dict(net, pytorch_state_dict(net) | {"bn1.bias": np.array([None] * 4)})
 
 
+class Imitated:
+    """A tensor of PyTorch, which NumPy reads only if it needs no gradient and NumPy has its kind of numbers."""
+
+    def __init__(self, array, requires_grad=True, is_bfloat16=False):
+        self.array, self.requires_grad, self.is_bfloat16 = array, requires_grad, is_bfloat16
+
+    def detach(self):
+        return Imitated(self.array, False, self.is_bfloat16)
+
+    def cpu(self):
+        return self
+
+    def float(self):
+        return Imitated(self.array.astype(np.float32), self.requires_grad)
+
+    def numpy(self):
+        if self.requires_grad:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+        if self.is_bfloat16:
+            raise TypeError("Got unsupported ScalarType BFloat16")
+        return self.array
+
+    def __array__(self, dtype=None, copy=None):
+        return self.numpy()
+
+
+@pytest.mark.parametrize("is_bfloat16", [False, True])
+def test_tensors_of_pytorch_are_read(is_bfloat16):
+    net, other = resnet(0), resnet(1)
+    state = {name: Imitated(array, is_bfloat16=is_bfloat16) for name, array in pytorch_state_dict(net).items()}
+    load_pytorch_state_dict(other, state)
+    assert_same_state(net, other)
+
+
+def tied():
+    net = nn.Module()
+    net.first = nn.Sequential(nn.Conv2d(2, 3, 1), nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(12, 3))
+    net.second, net.weight = net.first[3], net.first[1].weight
+    return net
+
+
+@pytest.mark.parametrize("name", ["net.npz", "net.safetensors"])
+def test_what_is_shared_has_every_name_as_in_pytorch(name, tmp_path):
+    net, other = tied(), tied()
+    state = pytorch_state_dict(net)
+    assert [entry for entry in state if not entry.startswith("first")] == ["weight", "second.weight", "second.bias"]
+    assert state["second.weight"] is state["first.3.weight"]
+    save_pytorch_state_dict(net, tmp_path / name)
+    load_pytorch_state_dict(other, tmp_path / name)
+    assert_same_state(net, other)
+    for left_out in ("second.weight", "first.3.weight"):
+        other = tied()
+        load_pytorch_state_dict(other, {entry: array for entry, array in state.items() if entry != left_out})
+        assert_same_state(net, other)
+    with pytest.raises(ValueError, match=r"second\.weight differs from first\.3\.weight"):
+        load_pytorch_state_dict(other, state | {"second.weight": state["second.weight"] + 1})
+    with pytest.raises(ValueError, match=r"missing first\.3\.bias$"):
+        load_pytorch_state_dict(other, {entry: array for entry, array in state.items() if "3.bias" not in entry
+                                        and "second.bias" not in entry})  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["net.npz", "net.safetensors"])
+def test_buffers_of_every_kind_come_back(name, tmp_path):
+    net, other = nn.Module(), nn.Module()
+    for module in (net, other):
+        module.register_buffer("mask", np.array([True, module is net]))
+        module.register_buffer("count", np.array(3 * (module is net)))
+    save_pytorch_state_dict(net, tmp_path / name)
+    load_pytorch_state_dict(other, tmp_path / name)
+    assert_same_state(net, other)
+
+
+def test_names_that_are_arguments_of_numpy_are_saved(tmp_path):
+    net, other = nn.Module(), nn.Module()
+    for module in (net, other):
+        for name in ("file", "allow_pickle", "self", "args", "kwds"):
+            setattr(module, name, nn.Parameter(normal((2,), np.float32, seed=len(name) * (module is net))))
+    save_pytorch_state_dict(net, tmp_path / "net.npz")
+    with np.load(tmp_path / "net.npz") as arrays:
+        assert set(arrays) == set(net.state_dict())
+    load_pytorch_state_dict(other, tmp_path / "net.npz")
+    assert_same_state(net, other)
+
+
+def test_a_prefix_is_taken_off_on_request_and_hinted_at_otherwise():
+    net, other = resnet(0), resnet(1)
+    state = {f"module.{name}": array for name, array in pytorch_state_dict(net).items()}
+    with pytest.raises(ValueError, match=r"; what is missing is there with prefix='module\.'$") as caught:
+        load_pytorch_state_dict(other, state)
+    assert len(str(caught.value)) < 500
+    assert f"missing conv1.weight; missing bn1.weight; missing bn1.bias; {len(state) - 3} more" in str(caught.value)
+    load_pytorch_state_dict(other, state | {"epoch": None}, prefix="module.")
+    assert_same_state(net, other)
+
+
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    net, other = resnet(0), resnet(1)
+    save_pytorch_state_dict(net, "~/net.npz")
+    assert (tmp_path / "net.npz").exists()
+    load_pytorch_state_dict(other, "~/net.npz")
+    assert_same_state(net, other)
+
+
 @pytest.mark.parametrize("arithmetic", ["exact", "float"])
 def test_the_network_that_ships_computes_what_it_did_when_it_was_trained(arithmetic):
     net, facts = models.pretrained(arithmetic=arithmetic)

@@ -6,6 +6,7 @@ Survivors that no test can kill stand in `equivalent.txt`, with reasons, and are
 import argparse
 import collections
 import pathlib
+import random
 
 from tqdm import tqdm
 
@@ -28,10 +29,13 @@ def main():
     parser.add_argument("--tests", nargs="+", default=["tests"], help="where to look for tests")
     parser.add_argument("-k", default="", help="only tests with this in their names, as in pytest")
     parser.add_argument("--cases", type=int, default=4, help="of each parametrised test")
+    parser.add_argument("--sample", type=int, help="so many mutants, drawn at random, instead of all")
     options = parser.parse_args()
     files = [file for target in options.targets for file in (sorted(target.rglob("*.py")) or [target])]
     reasons = accepted()
     found = [mutant for file in files for mutant in mutants(file.read_text(), str(file)) if mutant.text not in reasons]
+    if options.sample is not None:
+        found = random.Random(0).sample(found, min(options.sample, len(found)))
     watched = watch([*options.tests, "-k", options.k], pathlib.Path("mininet").resolve())
     if not watched[0]:
         parser.error("no such test passes")

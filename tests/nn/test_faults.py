@@ -25,6 +25,23 @@ class Counting(nn.Module):
         return self.layer(self.frozen(x))
 
 
+class Without(nn.Module):
+    def __init__(self):
+        self.layer = nn.Linear(2, 2)
+        self.register_buffer("mask", np.array([True]))
+
+    def forward(self, x, /, **keywords):
+        return self.layer(x) if self.training and "self" in keywords else x
+
+
+def test_a_module_needs_no_init_of_its_base_and_takes_any_keyword():
+    net = Without()
+    assert list(net.state_dict()) == ["layer.weight", "layer.bias", "mask"]
+    assert net(np.ones(2, np.float32), self=None).shape == (2,)
+    assert MomentumNet([net])(np.ones((1, 2), np.float32), self=None).shape == (1, 2)
+    assert not net.eval().training
+
+
 class Frozen(nn.Dropout):
     def train(self, mode=True):
         return super().train(False)
@@ -37,6 +54,10 @@ def test_buffers_that_are_no_floats_are_saved_loaded_and_kept():
     assert (other.count.dtype, other.count.item()) == (np.int64, 7)
     other.to(np.float64)
     assert (other.count.dtype, other.mask.dtype, other.layer.weight.dtype) == (np.int64, np.bool_, np.float64)
+    assert other.load_state_dict({"mask": [True, True], "odd": [1.0]}, strict=False) == (
+        ["layer.weight", "layer.bias", "count"], ["odd"],
+    )  # fmt: skip
+    assert other.mask.all()
     with pytest.raises(ValueError, match="count has dtype float64"):
         other.load_state_dict({**one.state_dict(), "count": np.array([7.0])})
 
@@ -61,10 +82,10 @@ def test_a_copy_registers_buffers_of_its_own():
 
 
 def test_residual_functions_are_not_taken_for_whole_blocks():
-    net = models.resnet20(width=4)
-    net.layer1 = nn.Sequential(MomentumNet([nn.Conv2d(4, 4, 3, padding=1)], 0.9))
-    with pytest.raises(ValueError, match="layer1 has residual functions"):
-        models.to_residual(net)
+    net, function = models.resnet20(width=4), nn.Conv2d(4, 4, 3, padding=1)
+    net.layer1 = nn.Sequential(MomentumNet([function], 0.9))
+    x = np.random.default_rng(0).standard_normal((2, 5, 5, 4)).astype(np.float32)
+    assert np.array_equal(models.to_residual(net).layer1(x).data, x + function(Tensor(x)).data)
 
 
 def test_a_shared_weight_is_limited_once():

@@ -4,11 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from operation_table import convolution_truth
+from references import batch_norm_reference
 
-from mininet import check_gradient, manual_seed, nn
+from mininet import Tensor, check_gradient, manual_seed, nn
 from mininet.autodiff import replaying
 from mininet.kernels.convolution import convolve_reference
-from mininet.kernels.normalization import batch_norm_reference
 from mininet.seeding import position
 
 EPS32 = float(np.finfo(np.float32).eps)
@@ -63,6 +64,19 @@ LAYERS = {
         ).reshape(x.shape),
     ),
     "BatchNorm2d in evaluation": (lambda: bn().eval(), IMAGES, batch_norm_in_evaluation),
+    "Conv2d, dilated and in groups": (
+        lambda: nn.Conv2d(3, 6, (2, 3), padding=(1, 2), dilation=(3, 2), groups=3), IMAGES,
+        lambda layer, x: convolution_truth(
+            x, layer.weight.data, layer.bias.data, stride=(1, 1), padding=(1, 2), dilation=(3, 2), groups=3
+        ),
+    ),
+    "GroupNorm": (
+        lambda: nn.GroupNorm(3, 3), IMAGES,
+        lambda layer, x: (x - x.mean((1, 2), keepdims=True)) / np.sqrt(x.var((1, 2), keepdims=True) + 1e-5),
+    ),
+    "Sigmoid": (nn.Sigmoid, IMAGES, lambda layer, x: 1 / (1 + np.exp(-x))),
+    "SiLU": (nn.SiLU, IMAGES, lambda layer, x: x / (1 + np.exp(-x))),
+    "Identity": (nn.Identity, IMAGES, lambda layer, x: x),
     "ReLU": (nn.ReLU, IMAGES, lambda layer, x: np.where(x > 0, x, 0)),
     "Tanh": (nn.Tanh, IMAGES, lambda layer, x: np.tanh(x)),
     "MaxPool2d": (lambda: nn.MaxPool2d(2), IMAGES, lambda layer, x: windows(x, 2, 2).max(axis=(-2, -1))),
@@ -118,6 +132,15 @@ def test_gradients_by_parameters(name):
         check_gradient(function, *(parameter(layer, name).copy() for name in names))
 
 
+@every_layer
+@pytest.mark.parametrize("scale", [1, 1e-30])
+def test_what_users_ask_numpy_to_raise_breaks_nothing(name, scale):
+    build, shape, _ = LAYERS[name]
+    with np.errstate(all="raise"):
+        y = build()(Tensor(np.float32(scale) * random(*shape, dtype=np.float32), requires_grad=True))
+        y.backward(np.full(y.shape, scale, np.float32))
+
+
 # Initial values
 
 
@@ -145,6 +168,11 @@ def test_convolution_starts_normal():
     # the variance of a sample of m normal numbers deviates by variance * sqrt(2 / m)
     assert abs(weights.var() - variance) < 5 * variance * math.sqrt(2 / weights.size)
     assert not layer.bias.data.any()
+    assert (layer.in_channels, layer.out_channels, layer.kernel_size) == (8, 32, (3, 5))
+    manual_seed(1)
+    plain, grouped = nn.Conv2d(8, 32, 3).weight.data, nn.Conv2d(8, 32, 3, groups=4).weight.data
+    assert grouped.shape == (3, 3, 2, 32)
+    assert 1.7 < grouped.std() / plain.std() < 2.3  # an output channel's gradient comes from a quarter of the weights
 
 
 # Batch normalisation
@@ -208,6 +236,6 @@ def test_wrong_shapes(layer, shape, message):
 @pytest.mark.parametrize("layer", [nn.Linear(3, 2), nn.BatchNorm2d(3)])
 def test_mixed_dtypes(layer):
     before = layer.state_dict()
-    with pytest.raises(TypeError, match="float64 and float32"):
+    with pytest.raises(TypeError, match=r"float64 and float32: .*convert x with .astype\(np.float32\)"):
         layer(random(*IMAGES))
     assert all(np.array_equal(array, before[name]) for name, array in layer.state_dict().items())

@@ -156,9 +156,10 @@ def test_conversion_to_float64_and_back():
 
 
 def test_repr():
-    assert repr(nn.Sequential(nn.Conv2d(2, 3, (1, 3), stride=2), nn.Sequential(nn.ReLU()), nn.Dropout(0.25))) == (
+    convolution = nn.Conv2d(4, 2, (1, 3), 2, dilation=(1, 2), groups=2)
+    assert repr(nn.Sequential(convolution, nn.Sequential(nn.ReLU()), nn.Dropout(0.25))) == (
         "Sequential(\n"
-        "  (0): Conv2d(2, 3, kernel_size=(1, 3), stride=(2, 2), padding=(0, 0), bias=True)\n"
+        "  (0): Conv2d(4, 2, kernel_size=(1, 3), stride=(2, 2), padding=(0, 0), dilation=(1, 2), groups=2, bias=True)\n"
         "  (1): Sequential(\n"
         "    (0): ReLU()\n"
         "  )\n"
@@ -183,6 +184,24 @@ def test_a_net_is_a_function_of_the_seed():
     assert not np.array_equal(states[0]["functions.0.0.weight"], states[2]["functions.0.0.weight"])
 
 
+def test_a_list_of_modules_is_a_sequence_of_functions():
+    layers = nn.ModuleList(nn.Linear(2, 2) for _ in range(2)).append(F.tanh)
+    net = nn.Module()
+    net.layers = layers
+    assert [name for name, _ in net.named_parameters()] == [
+        "layers.0.weight", "layers.0.bias", "layers.1.weight", "layers.1.bias",
+    ]  # fmt: skip
+    for functions in (layers, nn.Sequential(*layers)):
+        assert MomentumNet(functions).functions == list(layers)
+
+
+def test_a_module_that_the_net_cannot_see():
+    layer = nn.Linear(2, 2)
+    for hidden in (lambda x: layer(x), layer.forward):
+        with pytest.raises(RuntimeError, match="a lambda or a bound method hides its module, pass the module instead"):
+            MomentumNet([hidden])(np.ones((1, 2), np.float32))
+
+
 def test_sequential():
     net = nn.Sequential(nn.Linear(2, 3), F.tanh, nn.Linear(3, 1))
     x = np.ones((4, 2), np.float32)
@@ -190,6 +209,7 @@ def test_sequential():
     assert net[1] is F.tanh
     assert list(net) == [net[0], net[1], net[2]]
     assert [name for name, _ in net.named_parameters()] == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    assert [type(net[1:]), len(net[1:]), net[1:][1]] == [nn.Sequential, 2, net[2]]
     with no_grad():
         assert np.array_equal(net(x).data, net[2](F.tanh(net[0](x))).data)
         assert np.array_equal(nn.Sequential()(Tensor(x)).data, x)

@@ -20,6 +20,7 @@ LAYERS = {
     "conv without padding": (lambda: nn.Conv2d(3, 2, 3), (6, 7)),
     "conv with stride": (lambda: nn.Conv2d(2, 3, 3, stride=2, padding=1), (7, 6)),
     "uneven conv": (lambda: nn.Conv2d(2, 2, (1, 5), stride=(2, 1), padding=(0, 2)), (5, 8)),
+    "dilated conv in groups": (lambda: nn.Conv2d(4, 6, (2, 3), padding=1, dilation=(3, 1), groups=2), (5, 4)),
     "pointwise": (lambda: nn.Conv2d(4, 4, 1), (3, 3)),
     "winograd": (lambda: nn.Conv2d(16, 16, 3, padding=1), (4, 6)),
 }
@@ -27,7 +28,7 @@ LAYERS = {
 
 def true_norm(layer, size):
     """The largest singular value of the layer's matrix, one column for every unit image."""
-    features = layer.weight.shape[-2]
+    features = layer.weight.shape[-2] * getattr(layer, "groups", 1)
     shape = (features,) if size is None else (*size, features)
     units = np.eye(int(np.prod(shape))).reshape(-1, *shape).astype(layer.weight.dtype)
     outputs = layer(Tensor(units)).data - layer(Tensor(np.zeros_like(units))).data

@@ -5,7 +5,7 @@ import pytest
 from reversible_support import batch, dense_block, every_arithmetic, network
 
 from mininet import RevNet, Tensor, get_num_threads, nn, set_num_threads, track_memory
-from mininet.kernels import buffers, exact
+from mininet.kernels import buffers, exact, threads
 from mininet.reversible.revnet import ExactCoupledState
 
 FLOATS = [0.0, 1.0, -1.0, 0.3, -(2.0**-41), 3 * 2.0**-41, -3 * 2.0**-41, 1e-30, 12345.678, -(2.0**19)]
@@ -169,17 +169,17 @@ def test_the_last_sum_in_range_and_the_first_beyond(sign):
 
 
 def test_adding_on_several_threads():
-    f = batch(3 * exact.ELEMENTS_WORTH_SHARING + 7)
+    f = batch(3 * threads.ELEMENTS_WORTH_SHARING + 7)
     bad = f.copy()
     bad[-1] = np.nan
-    found, count = [], get_num_threads()
+    found, before = [], get_num_threads()
     try:
-        for threads in (1, 3):
-            set_num_threads(threads)
+        for count in (1, 3):
+            set_num_threads(count)
             x = np.arange(f.size)
             found.append((x, exact.add(x, f)))
             with pytest.raises(FloatingPointError):
                 exact.add(np.arange(f.size), bad)
     finally:
-        set_num_threads(count)
+        set_num_threads(before)
     assert all(np.array_equal(ours, theirs) for ours, theirs in zip(*found, strict=True))

@@ -135,10 +135,10 @@ def test_threads_and_buffers_change_no_bit(name, arithmetic, settings_restored, 
         net.load_state_dict(start)
         return train_step(net, x)
 
-    expected = step(1, buffers.DEFAULT_LIMIT)
+    expected = step(1, 2**28)
     assert handed_over == []
     assert all(np.isfinite(array).all() and array.any() for array in expected.values())
-    for count, limit in ((2, buffers.DEFAULT_LIMIT), (3, 0)):
+    for count, limit in ((2, 2**28), (3, 0)):
         assert_same_bits(step(count, limit), expected)
         assert max(handed_over, default=0) == count - 1
         assert (buffers.idle_bytes() > 0) == (limit > 0)

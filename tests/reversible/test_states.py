@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from exact_support import step_reference
 from reversible_support import (
     TwoInputs,
     batch,
@@ -11,7 +12,7 @@ from reversible_support import (
 )
 
 from mininet import MomentumNet, Tensor
-from mininet.kernels.exact import as_fraction, step_reference
+from mininet.kernels.exact import as_fraction
 from mininet.reversible import ExactState, FloatState
 
 DEEP = 1000

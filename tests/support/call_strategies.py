@@ -12,11 +12,11 @@ import hypothesis.extra.numpy as hnp
 import hypothesis.strategies as st
 import numpy as np
 from operation_table import CASES, anything, apart, positive, softmax_truth, swapped_parts
+from references import pool_reference
 from strategies import different_axes, seeds, shapes
 
 from mininet import Tensor, manual_seed, seeding
 from mininet import functional as F
-from mininet.kernels.pooling import pool_reference
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,6 +125,8 @@ def elementwise(draw, name):
 
 @st.composite
 def power(draw):
+    if draw(st.booleans()):
+        return draw(elementwise("power").filter(lambda call: len(call.arrays) == 2))
     exponent = draw(st.integers(-3, 5) | st.sampled_from([0.5, 1.5, -0.25, 2.0, 0.0]))
     is_positive = not isinstance(exponent, int) or exponent < 0
     array = np.asarray((positive if is_positive else apart)(draw(shapes()), 0, draw(seeds)))
@@ -288,6 +290,16 @@ def stack(draw):
 
 
 @st.composite
+def pad(draw):
+    shape, value = draw(shapes(1)), draw(st.sampled_from([0, -0.5]))
+    ends = st.tuples(st.integers(0, 3), st.integers(0, 3))
+    width = draw(st.integers(0, 3) | ends | st.tuples(*[ends] * len(shape)))
+    array = np.asarray(anything(shape, 0, draw(seeds)))
+    return _moving(f"pad {width} {value}", (array,), lambda a: F.pad(a, width, value),
+                   lambda a: np.pad(a, width, constant_values=value))  # fmt: skip
+
+
+@st.composite
 def split(draw):
     shape = draw(shapes(1))
     axis = draw(st.integers(-len(shape), len(shape) - 1))
@@ -335,15 +347,17 @@ def _pair(draw, low, high):
     return values, passed
 
 
-def convolution_truth(x, weight, bias=0, *, stride, padding):
+def convolution_truth(x, weight, bias=0, *, stride, padding, dilation, groups):
     """The window under each output pixel, times the weights."""
     x = np.pad(x, ((0, 0), (padding[0],) * 2, (padding[1],) * 2, (0, 0)))
-    kh, kw, _, k = weight.shape
-    height, width = ((x.shape[1 + i] - weight.shape[i]) // stride[i] + 1 for i in (0, 1))
+    kh, kw, c, k = weight.shape
+    extent = [1 + dilation[i] * (weight.shape[i] - 1) for i in (0, 1)]
+    height, width = ((x.shape[1 + i] - extent[i]) // stride[i] + 1 for i in (0, 1))
+    x, weight = x.reshape(*x.shape[:3], groups, c), weight.reshape(kh, kw, c, groups, k // groups)
     out = np.zeros((len(x), height, width, k))
     for oy, ox in np.ndindex(height, width):
-        window = x[:, oy * stride[0] : oy * stride[0] + kh, ox * stride[1] : ox * stride[1] + kw]
-        out[:, oy, ox] = np.tensordot(window, weight, axes=([1, 2, 3], [0, 1, 2]))
+        at = [slice(p * s, p * s + e, d) for p, s, e, d in zip((oy, ox), stride, extent, dilation, strict=True)]
+        out[:, oy, ox] = np.einsum("nyxgc,yxcgk->ngk", x[:, *at], weight).reshape(len(x), k)
     return out + bias
 
 
@@ -352,16 +366,20 @@ def conv2d(draw):
     """By patches: what channels that fill vectors are computed by has larger errors and tests of its own."""
     stride, given_stride = _pair(draw, 1, 3)
     padding, given_padding = _pair(draw, 0, 3)
+    dilation, given_dilation = _pair(draw, 1, 3)
+    groups = draw(st.sampled_from([1, 1, 2, 3]))
     window = draw(st.sampled_from([(3, 3), (1, 1)]) | st.tuples(st.integers(1, 4), st.integers(1, 4)))
     c, k = draw(st.sampled_from([1, 3, 5])), draw(st.sampled_from([1, 3, 5]))
-    size = [draw(st.integers(max(1, window[i] - 2 * padding[i]), 9)) for i in (0, 1)]
-    arrays = [anything((draw(st.integers(0, 2)), *size, c), 0, draw(seeds)), anything((*window, c, k), 1, draw(seeds))]
+    extent = [1 + dilation[i] * (window[i] - 1) for i in (0, 1)]
+    size = [draw(st.integers(max(1, extent[i] - 2 * padding[i]), 10)) for i in (0, 1)]
+    images, outputs = (draw(st.integers(0, 2)), *size, groups * c), groups * k
+    arrays = [anything(images, 0, draw(seeds)), anything((*window, c, outputs), 1, draw(seeds))]
     if draw(st.booleans()):
-        arrays.append(anything((k,), 2, draw(seeds)))
-    settings = {"stride": given_stride, "padding": given_padding}
+        arrays.append(anything((outputs,), 2, draw(seeds)))
+    settings = {"stride": given_stride, "padding": given_padding, "dilation": given_dilation, "groups": groups}
 
     def truth(*arrays):
-        return convolution_truth(*arrays, stride=stride, padding=padding)
+        return convolution_truth(*arrays, stride=stride, padding=padding, dilation=dilation, groups=groups)
 
     return Call(
         f"conv2d {settings}", tuple(arrays), lambda *arrays: F.conv2d(*arrays, **settings), truth,
@@ -374,7 +392,7 @@ def pool(draw, name):
     size, given_size = _pair(draw, 1, 4)
     padding = tuple(draw(st.integers(0, size[i] // 2)) for i in (0, 1))
     stride, given_stride = _pair(draw, 1, 4)
-    settings = {"size": given_size, "padding": padding}
+    settings = {"kernel_size": given_size, "padding": padding}
     if draw(st.booleans()):
         settings["stride"] = given_stride
     else:
@@ -391,6 +409,32 @@ def pool(draw, name):
         return np.zeros(out.shape) if is_max else (size[0] * size[1] + 2) * truth(np.abs(x))
 
     return Call(f"{name} {settings}", (x,), lambda x: function(x, **settings), truth, units, by_selection)
+
+
+@st.composite
+def group_norm(draw):
+    """Normalised numbers are at most sqrt(count); deviations lose digits where the mean is large."""
+    groups, each = draw(st.integers(1, 3)), draw(st.sampled_from([2, 4]))
+    n, *size = draw(st.integers(0, 2)), *draw(shapes(0, 2, 1))
+    rows, channels, count = (n, math.prod(size), groups, each), groups * each, math.prod(size) * each
+    x, weight, bias = apart((n, *size, channels), 0, draw(seeds)), anything((channels,), 1), anything((channels,), 2)
+
+    def truth(x, weight, bias):
+        x = x.reshape(rows)
+        normal = (x - x.mean((1, 3), keepdims=True)) / np.sqrt(x.var((1, 3), keepdims=True) + 1e-5)
+        return normal.reshape(n, *size, channels) * weight + bias
+
+    spread = np.sqrt(x.reshape(rows).var((1, 3)) + 1e-5).min(initial=1)
+    off = 8 * (count + 8) * math.sqrt(count) * np.abs(x).max(initial=1) / spread
+
+    def gradient_units(call, seed):
+        by_bias = np.abs(seed).reshape(-1, channels).sum(axis=0)
+        by_x = 4 * count * off / spread * (by_bias @ np.abs(weight))
+        return [by_x * np.ones(x.shape), _summands(seed) * off * by_bias, _summands(seed) * by_bias]
+
+    return Call(f"group_norm {groups}", (x, weight, bias), lambda x, *others: F.group_norm(x, groups, *others), truth,
+                lambda out, x, weight, bias: off * np.abs(weight) + 4 * (np.abs(out) + np.abs(bias)),
+                gradient_units)  # fmt: skip
 
 
 @st.composite
@@ -475,6 +519,8 @@ OPERATIONS = (
         "where": where(),
         "stack": stack(),
         "split": split(),
+        "pad": pad(),
+        "group_norm": group_norm(),
         "dropout": dropout(),
         "reshape": reshape(),
         "transpose": transpose(),

@@ -48,6 +48,25 @@ def scale_of(gamma):
     return float((1 - gamma) * 2**FRACTION_BITS)
 
 
+def step_reference(x, v, b, f, gamma):
+    """(x, v, b) after one layer for single Python integers, which cannot overflow."""
+    n, d = gamma.numerator, gamma.denominator
+    b, v = b * d + v % d, v // d
+    b, v = b // n, v * n + b % n
+    v += round(float(f) * scale_of(gamma))
+    return x + v, v, b
+
+
+def inverse_step_reference(x, v, b, function, gamma):
+    """(x, v, b) before the layer; `function` maps a position in units to the residual function's value."""
+    n, d = gamma.numerator, gamma.denominator
+    x -= v
+    v -= round(float(function(x)) * scale_of(gamma))
+    b, v = b * n + v % n, v // n
+    b, v = b // d, v * d + b % d
+    return x, v, b
+
+
 def largest_remainder(gamma):
     """The largest b that a step may be given: b d + d - 1 < 2^53, and the b after it below 2^32."""
     n, d = gamma.numerator, gamma.denominator

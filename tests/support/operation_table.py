@@ -1,17 +1,17 @@
 """One entry for every operation of `mininet.functional`: what drives tests/autodiff/test_operations.py."""
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable
 
 import numpy as np
+from references import batch_norm_reference, pool_reference
 from support import normal
 
 from mininet import functional as F
 from mininet import manual_seed, seeding
 from mininet.kernels.convolution import convolve_reference
-from mininet.kernels.normalization import batch_norm_reference
-from mininet.kernels.pooling import pool_reference
 
 
 def positive(shape, number, seed=0):
@@ -115,6 +115,11 @@ def splitting(cuts, axis):
     return Case("split", ((4, 3),), *functions, f"{cuts} axis {axis}", empty=((4, 0),) if axis == 0 else ())
 
 
+def padding(shape, width, **settings):
+    return Case("pad", (shape,), lambda a: F.pad(a, width, **settings), lambda a: np.pad(a, width, **settings),
+                f"{width}", empty=((0,) * len(shape),))  # fmt: skip
+
+
 def indexing(index, label, empty=()):
     return Case("getitem", ((4, 3, 2),), lambda a: F.getitem(a, index), lambda a: a[index], label, terms=1, empty=empty)
 
@@ -143,6 +148,19 @@ def batch_norm_in_evaluation(x, weight, bias, relu=False):
 def batch_norm_in_evaluation_truth(x, weight, bias):
     mean, variance = running(np.float64)
     return (x - mean) / np.sqrt(variance + 1e-5) * weight + bias
+
+
+def grouped_norm(groups, x, weight, bias):
+    return F.group_norm(x, groups, weight, bias)
+
+
+def group_norm_truth(groups, x, weight, bias):
+    """Each group of each image is a channel of its own."""
+    rows = x.reshape(len(x), -1, groups, x.shape[-1] // groups)
+    channels = np.moveaxis(rows, 2, 1).reshape(len(x) * groups, -1).T
+    one, zero = np.ones(channels.shape[1]), np.zeros(channels.shape[1])
+    normal = batch_norm_reference(channels, one, zero, 1e-5).T
+    return np.moveaxis(normal.reshape(len(x), groups, -1, rows.shape[-1]), 1, 2).reshape(x.shape) * weight + bias
 
 
 def with_relu(function):
@@ -182,12 +200,21 @@ def smoothed_cross_entropy_truth(logits, share=0.25, each=False):
     return losses if each else losses.mean()
 
 
-def conv(x, weight, label, bias=False, stride=(1, 1), padding=(0, 0), given=None, empty=()):
-    """`given`: stride and padding as they are passed, where that is not as pairs."""
-    settings = given or {"stride": stride, "padding": padding}
+def convolution_truth(x, weight, bias=0, *, stride, padding, dilation=(1, 1), groups=1):
+    """Group by group; a dilated window has zeros in its gaps."""
+    (kh, kw), channels = weight.shape[:2], weight.shape[2:]
+    spread = np.zeros((dilation[0] * (kh - 1) + 1, dilation[1] * (kw - 1) + 1, *channels))
+    spread[:: dilation[0], :: dilation[1]] = weight
+    parts = zip(np.split(x, groups, 3), np.split(spread, groups, 3), strict=True)
+    return np.concatenate([convolve_reference(*part, stride, padding) for part in parts], 3) + bias
 
-    def truth(x, weight, bias=0):
-        return convolve_reference(x, weight, stride, padding) + bias
+
+def conv(x, weight, label, bias=False, stride=(1, 1), padding=(0, 0), given=None, empty=(), **others):
+    """`given`: stride and padding as they are passed, where that is not as pairs; `others`: dilation and groups."""
+    settings = (given or {"stride": stride, "padding": padding}) | others
+
+    def truth(*inputs):
+        return convolution_truth(*inputs, stride=stride, padding=padding, **others)
 
     shapes = (x, weight, weight[3:]) if bias else (x, weight)
     terms = int(np.prod(weight[:3])) + bias
@@ -196,7 +223,7 @@ def conv(x, weight, label, bias=False, stride=(1, 1), padding=(0, 0), given=None
 
 def pool(name, shape, size, stride, padding, label, given=None, empty=()):
     function = getattr(F, name)
-    settings = given or {"size": size, "stride": stride, "padding": padding}
+    settings = given or {"kernel_size": size, "stride": stride, "padding": padding}
     reduce, outside = (np.max, -np.inf) if name == "max_pool2d" else (np.mean, 0)
     terms = 1 if name == "max_pool2d" else size[0] * size[1]
     return Case(
@@ -237,6 +264,7 @@ CASES = [
     unary("leaky_relu", lambda a: np.where(a > 0, a, -0.5 * a), apart, label="slope -0.5", slope=-0.5),
     unary("clip", lambda a: np.clip(a, -0.1, 0.2), apart, min=-0.1, max=0.2),
     unary("clip", lambda a: np.maximum(a, 0.1), apart, label="below", min=0.1),
+    binary("power", np.power, positive),
     unary("power", lambda a: a * a, label="2", exponent=2),
     unary("power", lambda a: a * a * a, label="3", exponent=3),
     unary("power", lambda a: a * a * a * a, label="4", exponent=4),
@@ -320,6 +348,9 @@ CASES = [
     Case("stack", ((2, 3),) * 3, lambda *parts: F.stack(parts), lambda *parts: np.stack(parts), empty=((0, 2),) * 3),
     Case("stack", ((2, 3),) * 2, lambda *p: F.stack(p, axis=-1), lambda *p: np.stack(p, axis=-1), "last axis"),
     Case("stack", ((),) * 2, lambda *parts: F.stack(parts), lambda *parts: np.stack(parts), "of scalars"),
+    padding((2, 3), 1),
+    padding((2, 3), (0, 2), constant_values=-0.5),
+    padding((2, 1, 2), [(0, 1), (2, 0), (0, 0)]),
     splitting(2, 0),
     splitting([1, 1], -1),
     # matrix products
@@ -353,9 +384,12 @@ CASES = [
     conv(IMAGES, (2, 3, 2, 2), "strides", stride=(2, 1), padding=(0, 1)),
     conv(IMAGES, (1, 2, 2, 2), "integers", stride=(2, 2), padding=(1, 1), given={"stride": 2, "padding": 1}),
     conv(IMAGES, (3, 4, 2, 2), "defaults", given={"stride": 1}),
-    pool("max_pool2d", IMAGES, (2, 2), (2, 2), (0, 0), "size alone", given={"size": 2}, empty=NO_IMAGES),
+    conv(IMAGES, (2, 2, 2, 3), "dilated", padding=(1, 0), stride=(1, 2), dilation=(3, 2)),
+    conv((2, 3, 4, 4), (2, 3, 2, 6), "in groups", padding=(0, 1), bias=True, groups=2),
+    conv((1, 3, 4, 3), (2, 2, 1, 3), "each channel alone", dilation=(1, 2), groups=3),
+    pool("max_pool2d", IMAGES, (2, 2), (2, 2), (0, 0), "size alone", given={"kernel_size": 2}, empty=NO_IMAGES),
     pool("max_pool2d", IMAGES, (3, 2), (1, 2), (1, 0), "pairs"),
-    pool("avg_pool2d", IMAGES, (2, 2), (2, 2), (0, 0), "size alone", given={"size": 2}, empty=NO_IMAGES),
+    pool("avg_pool2d", IMAGES, (2, 2), (2, 2), (0, 0), "size alone", given={"kernel_size": 2}, empty=NO_IMAGES),
     pool("avg_pool2d", IMAGES, (3, 2), (1, 2), (1, 0), "pairs"),
     Case("global_avg_pool2d", (IMAGES,), F.global_avg_pool2d, lambda x: x.mean(axis=(1, 2)), terms=12, empty=NO_IMAGES),
     Case("batch_norm", ((5, 2), (2,), (2,)), batch_norm_in_training, batch_norm_truth, "in training", terms=5),
@@ -393,6 +427,18 @@ CASES = [
         "with ReLU, in evaluation",
         terms=3,
         empty=((0, 2), (2,), (2,)),
+    ),
+    *(
+        Case(
+            "group_norm",
+            (shape, shape[-1:], shape[-1:]),
+            functools.partial(grouped_norm, groups),
+            functools.partial(group_norm_truth, groups),
+            f"{groups} of {shape}",
+            terms=12,
+            empty=((0, *shape[1:]), shape[-1:], shape[-1:]),
+        )
+        for groups, shape in ((2, IMAGES), (1, (2, 3)), (2, (2, 3, 4)))
     ),
     # losses
     Case("log_softmax", ((3, 4),), F.log_softmax, lambda a: np.log(softmax_truth(a)), terms=4, empty=((0, 4),)),

@@ -1,18 +1,15 @@
-"""Does anything grow?  ``python leaks.py train WAY`` trains for 5,000 steps, ``python leaks.py leak KIND`` leaks.
+"""Does anything grow?  ``python leaks.py WAY`` trains for 5,000 steps.
 
 Prints, as JSON, what was counted before and after.
 """
 
 import argparse
 import collections
-import ctypes
 import gc
 import json
 import os
 import pathlib
 import sys
-
-import numpy as np
 
 from mininet import MomentumNet, Tensor, manual_seed, nn, optim, track_memory
 from mininet import functional as F
@@ -83,29 +80,10 @@ def training_step(way):
     return step
 
 
-def leaking_step(kind):
-    """A step that keeps one thing of a kind each time."""
-    weight, kept = Tensor(np.ones(1, np.float32), requires_grad=True), []
-    allocate = ctypes.CDLL(None).malloc
-    allocate.restype = ctypes.c_void_p
-    leak = {
-        "nothing": lambda: None,
-        "tensor": lambda: Tensor(np.ones(1, np.float32)),
-        "tape": lambda: (weight * weight).slot,
-        "idle buffer": lambda: len(buffers.empty(buffers.SMALLEST + len(kept), np.uint8)),
-        "object": object,
-        "bytes of C": lambda: ctypes.memset(allocate(2**16), 1, 2**16),
-        "file handle": lambda: os.open(os.devnull, os.O_RDONLY),
-    }[kind]
-    return lambda: kept.append(leak())
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("job", choices=("train", "leak"))
-    parser.add_argument("names", nargs="+", help="ways of backpropagation, or kinds of leaks")
+    parser.add_argument("ways", nargs="+", help="of backpropagation")
     parser.add_argument("--steps", type=int, default=STEPS)
     options = parser.parse_args()
-    make = {"train": training_step, "leak": leaking_step}[options.job]
-    warm_ups = collections.defaultdict(lambda: 40, {options.names[0]: WARM_UP})
-    json.dump({name: watch(make(name), options.steps, warm_ups[name]) for name in options.names}, sys.stdout)
+    json.dump({way: watch(training_step(way), options.steps, WARM_UP if way == options.ways[0] else 40)
+               for way in options.ways}, sys.stdout)  # fmt: skip

@@ -1,6 +1,6 @@
 """Promise: a full disk costs what was to be written, and nothing else.
 
-Whatever mininet writes (checkpoints, curves, weights, figures, animations, pages, the site, unpacked archives) is
+Whatever mininet writes (checkpoints, curves, weights, figures, animations, pages, unpacked archives) is
 written beside the old file and takes its place when it is whole.  On a full disk an OSError says so and names the file;
 the old one is as it was, and nothing half-written is left.
 """
@@ -18,13 +18,12 @@ import numpy as np
 import pytest
 from matplotlib import pyplot
 from matplotlib.animation import FuncAnimation
-from support import ROOT, normal
+from support import normal
 from trust_support import files_below
 
 import mininet.__main__ as command_line
 from mininet import grader, manual_seed, models, nn, optim, plotting
 from mininet.base.files import written_atomically
-from mininet.course.site.build import build
 from mininet.datasets import Batches
 from mininet.datasets.download import install
 from mininet.training import CHECKPOINT, CURVES, FIGURE, Training
@@ -147,15 +146,6 @@ def test_a_template_for_the_grader(tmp_path):
     assert path.read_text() == "mine"
 
 
-def test_the_site(tmp_path):
-    output = tmp_path / "site"
-    output.mkdir()
-    with full(2**17, "site"):
-        build(ROOT, output)
-    assert not contents(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["site"]
-
-
 def test_an_archive_is_unpacked_as_a_whole_or_not_at_all(tmp_path):
     pytest.importorskip("pooch")
     archive, data = tmp_path / "set.tar.gz", normal(2**16).tobytes()
@@ -184,11 +174,11 @@ def test_results_that_cannot_be_written_at_the_end_are_an_error_in_a_line(tmp_pa
 def test_no_writer_goes_around_this():
     """Whatever opens a file to write is `written_atomically`, or one of those tested above."""
     others = {
-        "base/files.py", "models/safetensors.py", "training.py", "course/site/build.py", "datasets/download.py",
+        "base/files.py", "base/npz.py", "models/safetensors.py", "training.py", "datasets/download.py",
     }  # fmt: skip
     package = pathlib.Path(command_line.__file__).parent
     for path in package.rglob("*.py"):
         if path.relative_to(package).as_posix() not in others:
             text = path.read_text(encoding="utf-8")
-            for call in ("write_bytes(", 'open(path, "w', 'open(path, "x', "np.save"):
+            for call in ("write_bytes(", 'open(path, "w', 'open(path, "x', "np.save", "write_npz("):
                 assert call not in text or "written_atomically(" in text, (path, call)

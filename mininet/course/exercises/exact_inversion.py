@@ -103,23 +103,19 @@ def _name_the_mistake(state, after, f, n, d):
     x, v, b = after
     too_early = multiply(x, b, d, n)[0] - v
     require(not np.array_equal(state[0], too_early), "x was multiplied first and then moved by v: undo the move first")
-    not_exchanged, left = multiply(x - v, b, n, d)
-    not_exchanged_v, _ = multiply(v - _push(f, not_exchanged, n, d), left, n, d)
-    v_of_shrunken = v - _push(f, x - v, n, d)
-    early_v, left = multiply(v_of_shrunken, b, d, n)
-    early_x, _ = multiply(x - v, left, d, n)
-    late_x, left = multiply(x - v, b, d, n)
-    late_v, _ = multiply(v_of_shrunken, left, d, n)
-    for wrong_x, wrong_v, why in (
-        (not_exchanged, not_exchanged_v, "a product with n/d is undone by one with d/n: exchange them"),
-        (
-            early_x,
-            early_v,
-            "undo the lines in reverse order: the digit of x went onto the buffer last, and comes off first",
-        ),
-        (late_x, late_v, "f was evaluated at the shrunken x; going forward it saw the x before its product"),
+    # the lines undone: x and v multiplied, f's push subtracted; right is "xfv" with d/n
+    for lines, fraction, why in (
+        ("xfv", (n, d), "a product with n/d is undone by one with d/n: exchange them"),
+        ("fvx", (d, n), "undo the lines in reverse order: x's digit went onto the buffer last, and comes off first"),
+        ("fxv", (d, n), "f was evaluated at the shrunken x; going forward it saw the x before its product"),
     ):
-        require(not (np.array_equal(state[0], wrong_x) and np.array_equal(state[1], wrong_v)), why)
+        wrong, left = {"x": x - v, "v": v}, b
+        for line in lines:
+            if line == "f":
+                wrong["v"] = wrong["v"] - _push(f, wrong["x"], n, d)
+            else:
+                wrong[line], left = multiply(wrong[line], left, *fraction)
+        require(not all(np.array_equal(state[k], wrong[name]) for k, name in enumerate("xv")), why)
 
 
 def exercise_6(run_exact, run_back):

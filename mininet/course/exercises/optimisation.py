@@ -142,10 +142,7 @@ def exercise_5(rotating):
 
 
 def _circling(alpha, beta, layers, start):
-    """The two streams after 0, ..., `layers` layers, (layers + 1, n, 2), from rows (x, y).
-
-    A layer of the notebook is two of `RevNet`, (a, b) -> (b, a + f(b)), with x = a and y = b.
-    """
+    """The streams (layers + 1, n, 2) of a RevNet whose layers are two of `RevNet` each, from rows (x, y)."""
 
     def times(number):
         return lambda b: Tensor(number * b.data)

@@ -74,10 +74,7 @@ def _network(settings, way):
 
 
 def compare(settings=None, depths=DEPTHS, progress=True):
-    """Train both ways, and measure memory at `depths`.
-
-    Raises OverflowError or FloatingPointError if training diverges.
-    """
+    """Train both ways, and measure memory at `depths`; raises OverflowError or FloatingPointError if it diverges."""
     settings = settings or Settings()
     data = digits()
     runs = {way: Run() for way in WAYS}
@@ -91,9 +88,8 @@ def compare(settings=None, depths=DEPTHS, progress=True):
     inversion = {arithmetic: check_inversion(nets["stored"], batch, arithmetic) for arithmetic in ("exact", "float")}
     images, labels = (array[:MEMORY_BATCH] for array in data[:2])
     memory = memory_by_depth(images, labels, settings.width, settings.gamma, depths, progress)
-    differences = gradient_bits, gradient_relative, weight_bits
-    element_count = len(images) * images[0].size * settings.width
-    return Comparison(settings, runs, *differences, inversion, tuple(depths), memory, element_count)
+    differences, elements = (gradient_bits, gradient_relative, weight_bits), images.size * settings.width
+    return Comparison(settings, runs, *differences, inversion, tuple(depths), memory, elements)
 
 
 def _train(nets, runs, data, settings, progress):
@@ -138,10 +134,7 @@ def _step(net, optimizer, images, labels, run):
 
 
 def gradient_difference(net, settings, images, labels):
-    """Compare the gradients of the two ways from the weights of `net`, which stays as it is.
-
-    Returns how many of the last bits differ at most, and the norm of the difference relative to the gradient's.
-    """
+    """The largest difference of both ways' gradients from the weights of `net`, in bits and relative to their norm."""
     gradients = []
     for way in WAYS:
         twin = _network(settings, way)

@@ -1,7 +1,7 @@
 """The comparison as a table, as numbers for a file, and as a figure."""
 
 import dataclasses
-import math
+import json
 
 import numpy as np
 
@@ -39,11 +39,7 @@ def table(comparison):
 
 def summary(comparison):
     """The figures as plain numbers, lists and strings, for a JSON file; None for what is not finite."""
-    return _finite(_figures(comparison))
-
-
-def _figures(comparison):
-    return {
+    figures = {
         "settings": dataclasses.asdict(comparison.settings),
         "runs": {
             way: {
@@ -74,14 +70,7 @@ def _figures(comparison):
             },
         },
     }
-
-
-def _finite(value):
-    if isinstance(value, dict):
-        return {key: _finite(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_finite(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return json.loads(json.dumps(figures), parse_constant=lambda _: None)
 
 
 def draw(comparison):

@@ -17,15 +17,15 @@ import importlib.resources
 import math
 
 import numpy as np
+from matplotlib.lines import Line2D
 from tqdm import tqdm
 
-from ... import nn, seeding
+from ... import nn, plotting, seeding
 from ...autodiff import Tensor
 from ...base.checks import instance, integer, number, one_of
 from ...base.files import read_json
 from ...reversible import MomentumNet
 from ..claim import Claim, Options, Report
-from . import report
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +51,15 @@ TOLERANCE = 0.04
 SAME_ORDER = 10
 """The authors' errors are of the order of float32's if neither is so many times the other."""
 
+LOOKS = {
+    "float32": {"marker": "o", "linestyle": "-"},
+    "float64": {"marker": "^", "linestyle": "--"},
+    "momentumnet": {"marker": "x", "linestyle": "", "markersize": 7, "alpha": 0.8},
+    "exact": {"marker": "s", "linestyle": ""},
+}
+ZERO = 1e-19
+"""Where 0 stands on logarithmic axes."""
+
 
 def depths_for(gamma, largest=1000, longest=32):
     """N = 1, 2, ..., `longest` times 1 / log(1 / gamma), rounded, as far as `largest`: gamma^-N is e, e^2, ..."""
@@ -61,11 +70,7 @@ def depths_for(gamma, largest=1000, longest=32):
 
 
 def functions(depth, gamma, settings, dtype=np.float32):
-    """The residual functions of a network, Linear - tanh - Linear; a deeper network starts with a shallower one's.
-
-    The first weight is scaled so that the product of both spectral norms, a Lipschitz constant of the function, is
-    `settings.relative_lipschitz` (1 - gamma).
-    """
+    """Residual functions of Lipschitz constant `settings.relative_lipschitz` (1 - gamma), the same for any depth."""
     depth, gamma = integer("depth", depth, 0), number("gamma", gamma, 0, below=1)
     instance("settings", settings, Settings)
     made, sizes = [], (settings.features, settings.hidden)
@@ -145,12 +150,7 @@ def rate(drift, gamma):
 
 
 def authors():
-    """Read what momentumnet did on the networks of the default `Settings`.
-
-    The file, written by `benchmarks/drift_momentumnet.py`, holds "made_by", "settings", and "drift" by gamma.  The
-    package's gradients are compared with its own stored ones, which differ by 1e-5 to 1e-3 even without drift: its
-    memory-free forward pass rounds gamma up by as much as 2^-16.
-    """
+    """Read what momentumnet did on the networks of the default `Settings`, see `benchmarks/drift_momentumnet.py`."""
     with importlib.resources.as_file(importlib.resources.files("mininet") / "data/drift_momentumnet.json") as path:
         found = read_json(path)
         try:
@@ -183,10 +183,10 @@ def reproduce(options: Options) -> Report:
         for gamma, each in depths.items()
     }
     rivals = authors()
-    lines = [report.table(drifts, rivals)]
+    lines = [table(drifts, rivals)]
     if not options.quick:
         lines += ["", rates_by_lipschitz(progress=options.progress)]
-    return Report("\n".join(lines), claims(drifts, rivals), {"drift": report.draw(drifts, rivals)})
+    return Report("\n".join(lines), claims(drifts, rivals), {"drift": draw(drifts, rivals)})
 
 
 def rates_by_lipschitz(gamma=0.9, relative=(0.1, 1, 5, 20), progress=False):
@@ -211,7 +211,7 @@ def claims(drifts, rivals):
     ratios = {
         gamma: ratios_to_float32(found["float32"], rivals["drift"][gamma], gamma) for gamma, found in drifts.items()
     }
-    made_by = report.made_by(rivals)
+    package = made_by(rivals)
     return [
         Claim(
             f"float errors of x_0 grow like γ^-N: their rate is log(1/γ) within {100 * TOLERANCE:g} %",
@@ -229,7 +229,7 @@ def claims(drifts, rivals):
             any(lost.values()),
         ),
         Claim(
-            f"the drift of {made_by} is of the order of float32's, neither more than {SAME_ORDER} times the other",
+            f"the drift of {package} is of the order of float32's, neither more than {SAME_ORDER} times the other",
             ", ".join(f"{min(each):.2f} to {max(each):.2f} times for γ = {gamma:g}" for gamma, each in ratios.items()),
             all(1 / SAME_ORDER <= ratio <= SAME_ORDER for each in ratios.values() for ratio in each),
         ),
@@ -248,3 +248,66 @@ def ratios_to_float32(float32, rival, gamma):
     mask = law_holds_for(float32, gamma)
     errors = zip(float32.depths, float32.position, mask, strict=True)
     return [theirs[depth] / ours for depth, ours, holds in errors if holds]
+
+
+def table(drifts, rivals):
+    """Errors of x_0 and of the gradients as text, for every fourth depth."""
+    lines = ["root mean square error of x_0, relative error of the gradients"]
+    for gamma, found in drifts.items():
+        lines.append(f"γ = {gamma:<5g}{'layers':>7}" + "".join(f"{name:>20}" for name in (*found, made_by(rivals))))
+        depths, rival = found["exact"].depths, rivals["drift"][gamma]
+        theirs = dict(zip(rival["depths"], zip(rival["position"], rival["gradient"], strict=True), strict=True))
+        for index in range(3, len(depths), 4):
+            pairs = [(drift.position[index], drift.gradient[index]) for drift in found.values()]
+            entries = (f"{x:.1e}, {gradient:.1e}" for x, gradient in (*pairs, theirs[depths[index]]))
+            lines.append(f"{depths[index]:16}" + "".join(f"{entry:>20}" for entry in entries))
+    return "\n".join(lines)
+
+
+def made_by(rivals):
+    """The authors' package with its version."""
+    return f"momentumnet {rivals['made_by']['momentumnet']}"
+
+
+def draw(drifts, rivals):
+    """A figure: errors of x_0 by depth beside the law, and of the gradients; a colour for each gamma."""
+    with plotting.figure(columns=2, width=5.4, height=4.8) as (figure, axes):
+        for panel, quantity in zip(axes, ("position", "gradient"), strict=True):
+            for (gamma, found), color in zip(drifts.items(), plotting.SEQUENCE, strict=False):
+                _draw_gamma(panel, quantity, gamma, found, rivals["drift"][gamma], color)
+            panel.set(xscale="log", yscale="log", xlabel="depth $N$ [layers]")
+            panel.xaxis.set_major_formatter("{x:g}")
+            powers = range(-16, 9, 4)
+            panel.set_yticks([ZERO, *(10.0**power for power in powers)])
+            panel.set_yticklabels(["0", *(f"$10^{{{power}}}$" for power in powers)])
+            panel.yaxis.minorticks_off()
+        axes[0].set(title="Error of $x_0$ after running back", ylabel="root mean square error ($x_0$ is of order 1)")
+        axes[1].set(title="Memory-free against stored gradients", ylabel="relative error of the gradients")
+        axes[1].axhline(1, color="black", linewidth=0.8)
+        axes[1].annotate("nothing right", (1, 1), xytext=(0, 3), textcoords="offset points", fontsize="small")
+        _legend(figure, drifts, rivals)
+    return figure
+
+
+def _draw_gamma(axes, quantity, gamma, found, rival, color):
+    for kind, drift in found.items():
+        errors = np.array(getattr(drift, quantity))
+        axes.plot(drift.depths, np.where(errors == 0, ZERO, errors), color=color, **LOOKS[kind])
+        if quantity == "position" and kind != "exact":
+            # through the depth in the middle, the law being a statement on the rate
+            middle = len(drift.depths) // 2
+            logs = (np.array(drift.depths) - drift.depths[middle]) * math.log(1 / gamma)
+            axes.plot(drift.depths, errors[middle] * np.exp(logs), **plotting.style("limit", linewidth=1, zorder=3))
+    largest = max(found["exact"].depths)
+    shown = [pair for pair in zip(rival["depths"], rival[quantity], strict=True) if pair[0] <= largest]
+    axes.plot(*zip(*shown, strict=True), color=color, **LOOKS["momentumnet"])
+
+
+def _legend(figure, drifts, rivals):
+    colors = zip(drifts, plotting.SEQUENCE, strict=False)
+    handles = [Line2D([], [], color=color, linewidth=4, label=f"γ = {gamma:g}") for gamma, color in colors]
+    labels = {"float32": "memory-free, float32", "float64": "memory-free, float64", "exact": "memory-free, exact"}
+    labels["momentumnet"] = f"{made_by(rivals)}, the authors'"
+    handles += [Line2D([], [], color="gray", **LOOKS[kind], label=label) for kind, label in labels.items()]
+    handles.append(Line2D([], [], **plotting.style("limit", linewidth=1, label="law, constant × $γ^{-N}$")))
+    figure.legend(handles=handles, loc="outside lower center", ncols=4)

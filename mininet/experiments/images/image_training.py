@@ -106,10 +106,7 @@ def test_batches(settings, split):
 
 
 def train_batches(settings, split):
-    """The training images of `split`, shuffled, shifted by up to an eighth of their size, mirrored, and normalised.
-
-    Digits are not mirrored.
-    """
+    """The training images: shuffled, shifted by up to an eighth of their size, mirrored unless digits, normalised."""
     mean, deviation = normalization(settings, split)
 
     def prepare(images, random):

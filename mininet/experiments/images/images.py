@@ -51,10 +51,7 @@ class Accuracies:
 
 
 def train_all(split, settings, folder, rivals=None, seeds=SEEDS, progress=True):
-    """Train every rival, with its changes of the settings, from every seed; histories by name, one per seed.
-
-    Each training has its own folder below `folder`, and goes on from the checkpoint there.
-    """
+    """Histories of every rival from every seed; each training goes on from the checkpoint in its folder there."""
     found = {}
     for name, changes in (RIVALS if rivals is None else rivals).items():
         file_name = "".join(each if each.isalnum() and each.isascii() else "-" for each in name).strip("-").lower()
@@ -68,21 +65,14 @@ def train_all(split, settings, folder, rivals=None, seeds=SEEDS, progress=True):
     return found
 
 
-def gammas(split, settings, folder, values=GAMMAS, progress=True):
-    """`train_all` of momentum networks with several gamma, v_0 = 0, from one seed; histories by gamma."""
-    rivals = {_gamma_name(value): {"gamma": value} for value in values}
-    return train_all(split, settings, folder, rivals, (settings.seed,), progress)
-
-
-def with_rivals(by_gamma, histories):
-    """Histories by gamma, with those that the rivals' first seed has in common with them: gamma = 0 and 0.9."""
-    names = {_gamma_name(changes["gamma"] or 0): name for name, changes in RIVALS.items() if list(changes) == ["gamma"]}
-    found = by_gamma | {gamma: histories[name][:1] for gamma, name in names.items()}
+def gammas(split, settings, folder, histories, values=GAMMAS, progress=True):
+    """Histories of momentum networks, v_0 = 0, by gamma: trained from one seed, and those of the rivals, 0 and 0.9."""
+    rivals = {f"γ = {value:g}": {"gamma": value} for value in values}
+    found = train_all(split, settings, folder, rivals, (settings.seed,), progress)
+    for name, changes in RIVALS.items():
+        if list(changes) == ["gamma"]:
+            found[f"γ = {changes['gamma'] or 0:g}"] = histories[name][:1]
     return dict(sorted(found.items()))
-
-
-def _gamma_name(value):
-    return f"γ = {value:g}"
 
 
 def accuracies(histories):
@@ -143,7 +133,7 @@ def reproduce(options: Options) -> Report:
     seeds = range(options.seeds or (1 if options.quick else len(SEEDS)))
     folder = pathlib.Path(options.folder) / "images"
     histories = train_all(split, settings, folder, None, seeds, options.progress)
-    by_gamma = gammas(split, settings, folder, GAMMAS[:1] if options.quick else GAMMAS, options.progress)
-    by_gamma = with_rivals(by_gamma, histories)
+    values = GAMMAS[:1] if options.quick else GAMMAS
+    by_gamma = gammas(split, settings, folder, histories, values, options.progress)
     found = [] if options.quick else claims(accuracies(histories))  # an epoch of few digits says nothing
     return Report(f"{table(histories)}\n{table(by_gamma)}", found, {"images": draw(histories, by_gamma)})

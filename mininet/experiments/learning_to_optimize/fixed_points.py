@@ -23,10 +23,7 @@ from .sparse_coding import SparseCoding
 
 
 def slope_at(z, y, function):
-    """df/dz (atoms, atoms) of an `IstaFunction` at z (atoms,) and y (measurements,).
-
-    One backward pass does it: row i is the gradient of component i, taken in the i-th of equal samples.
-    """
+    """df/dz (atoms, atoms) of an `IstaFunction` at z (atoms,) and y (measurements,), by one backward pass."""
     if np.ndim(z) != 1 or np.ndim(y) != 1:
         raise ValueError(f"z and y must be arrays (atoms,) and (measurements,), got {shown(z)} and {shown(y)}")
     count = len(z)
@@ -56,8 +53,7 @@ def spectral_radius(matrix):
 def stability_limit(gamma):
     """Where df/dx = -a, symmetric, a momentum network's fixed point attracts for 0 < a < 2 (1 + gamma) / (1 - gamma).
 
-    The eigenvalues solve mu^2 - (1 + gamma - (1 - gamma) a) mu + gamma = 0.  Both lie inside the unit circle if and
-    only if gamma < 1 and |1 + gamma - (1 - gamma) a| < 1 + gamma (Jury's conditions).
+    The eigenvalues solve mu^2 - (1 + gamma - (1 - gamma) a) mu + gamma = 0, to which Jury's conditions apply.
     """
     gamma = number("gamma", gamma, 0, below=1)
     return 2 * (1 + gamma) / (1 - gamma)

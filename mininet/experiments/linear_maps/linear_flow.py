@@ -61,13 +61,10 @@ def psi(theta, epsilon):
 
 
 def psi_derivative(theta, epsilon):
-    """d psi / d theta = exp(-1 / (2 eps)) / (2 eps) [s + (cosh(alpha) - s) / (2 eps alpha^2)], s = sinh(alpha) / alpha.
-
-    The second term is a series near alpha = 0, where it is the difference of nearly equal numbers.
-    """
+    """exp(-1 / (2 eps)) / (2 eps) [s + (cosh(alpha) - s) / (2 eps alpha^2)] with s = sinh(alpha) / alpha."""
     theta = _numbers(theta)
     alpha, quotient = _alpha(theta, epsilon)
-    is_near = np.abs(alpha) < 1e-3
+    is_near = np.abs(alpha) < 1e-3  # there, a series: nearly equal numbers would be subtracted
     difference = np.where(is_near, 1 / 3 + alpha**2 / 30, (np.cosh(alpha) - quotient) / np.where(is_near, 1, alpha**2))
     value = math.exp(-1 / (2 * epsilon)) / (2 * epsilon) * (quotient + difference / (2 * epsilon))
     return value if np.iscomplexobj(theta) else value.real

@@ -46,6 +46,7 @@ def measure(count=200, sizes=(2, 3), starts=20, iterations=50, depths=DEPTHS, tr
 
 def claims(measured):
     """The `Claim` list for `Measurements`."""
+    attempts, trained = measured.attempts, measured.trained
     bars = [lowest_value(epsilon) for epsilon in EPSILONS]
     errors = [one.error for one in measured.made]
     orders = np.concatenate([each.orders for each in measured.convergences])
@@ -56,7 +57,13 @@ def claims(measured):
             ", ".join(f"{bar:.4g} at {epsilon:g}" for epsilon, bar in zip(EPSILONS, bars, strict=True)),
             all(-1 < after < before < 0 for before, after in itertools.pairwise(bars)) and bars[-1] < -0.99,
         ),
-        _search_claim(measured.attempts),
+        _claim_of_the_theorem(
+            f"for {len(attempts)} random matrices, theorem and numerical search agree whether θ exists",
+            f"{{}} agree; {{}}; the search counts {FOUND:g} as found",
+            [one.distance for one in attempts],
+            [is_representable(one.matrix, one.epsilon) for one in attempts],
+            FOUND,
+        ),
         Claim(
             f"a constructed θ gives the matrix to {CONSTRUCTED:g}",
             f"error at most {max(errors):.1g} of {len(errors)} matrices",
@@ -67,30 +74,30 @@ def claims(measured):
             f"orders {described(orders)} of {len(measured.convergences)} matrices in {halvings} halvings of h",
             is_first_order(orders),
         ),
-        *(_training_claim(kind, measured.trained, measured.reached) for kind in ("momentum", "residual")),
-        _factor_claim(measured.trained, measured.reached),
+        *(
+            _claim_of_the_theorem(
+                f"the {kind} network learns what the theorem allows it, and nothing else",
+                f"{{}} of {len(trained)} targets; {{}}",
+                [one.distances[kind] for one in trained],
+                [one.possible[kind] for one in trained],
+                measured.reached,
+            )
+            for kind in ("momentum", "residual")
+        ),
+        _factor_claim(trained, measured.reached),
     ]
 
 
-def _search_claim(attempts):
-    predicted = [is_representable(one.matrix, one.epsilon) for one in attempts]
-    agree = sum(one.found == says for one, says in zip(attempts, predicted, strict=True))
-    sides = _sides([one.distance for one in attempts], predicted)
-    return Claim(
-        f"for {len(attempts)} random matrices, theorem and numerical search agree whether θ exists",
-        f"{agree} agree; {sides}; the search counts {FOUND:g} as found",
-        agree == len(attempts) and 0 < sum(predicted) < len(attempts),
+def _claim_of_the_theorem(text, evidence, distances, possible, below):
+    """That only what the theorem allows was reached; `evidence` takes how many agree, and the distances."""
+    pairs = list(zip(distances, possible, strict=True))
+    agree = sum((distance < below) == says for distance, says in pairs)
+    near, far = ([distance for distance, says in pairs if says == which] for which in (True, False))
+    sides = (
+        f"distance at most {max(near, default=np.nan):.2g} for the {len(near)} that are possible, "
+        f"at least {min(far, default=np.nan):.2g} for the {len(far)} that are not"
     )
-
-
-def _training_claim(kind, trained, reached):
-    distances, possible = ([getattr(one, name)[kind] for one in trained] for name in ("distances", "possible"))
-    agree = sum((distance < reached) == says for distance, says in zip(distances, possible, strict=True))
-    return Claim(
-        f"the {kind} network learns what the theorem allows it, and nothing else",
-        f"{agree} of {len(trained)} targets; {_sides(distances, possible)}",
-        agree == len(trained) and 0 < sum(possible) < len(trained),
-    )
+    return Claim(text, evidence.format(agree, sides), bool(agree == len(pairs) and near and far))
 
 
 def _factor_claim(trained, reached):
@@ -100,15 +107,6 @@ def _factor_claim(trained, reached):
         "the momentum network learns random matrices up to a factor, the residual network does not",
         f"{learned['momentum']} and {learned['residual']} of {len(random)}",
         learned["momentum"] == len(random) > learned["residual"],
-    )
-
-
-def _sides(distances, possible):
-    pairs = list(zip(distances, possible, strict=True))
-    near, far = ([distance for distance, says in pairs if says == which] for which in (True, False))
-    return (
-        f"distance at most {max(near, default=np.nan):.2g} for the {len(near)} that are possible, "
-        f"at least {min(far, default=np.nan):.2g} for the {len(far)} that are not"
     )
 
 

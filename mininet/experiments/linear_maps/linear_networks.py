@@ -1,12 +1,11 @@
 """Deep linear networks that are to be a given matrix, with the theta of the theorem of section 4 or a trained one.
 
-All layers share one matrix, x -> h x theta with h = 1 / depth, as in the limit that the theorem is about.  They map the
-rows of x, so a network that gets the identity returns its own matrix.  As h shrinks, the momentum network goes to
-Psi_eps(theta) at first order, see `continuous_limit`.
+All layers share one matrix, x -> h x theta with h = 1 / depth.  They map the rows of x, so from the identity a network
+returns its own matrix.  As h shrinks, that goes to Psi_eps(theta) at first order, see `continuous_limit`.
 
-Networks are trained at a finite, even depth.  Then the residual network (1 + h theta)^depth is the square of a real
+Networks are trained at a finite, even depth.  There, the residual network (1 + h theta)^depth is the square of a real
 matrix, in which unpaired negative eigenvalues are as impossible as in exp(theta).  The momentum network has a bar of
-its own, 0.02 above lambda_eps at the settings below; the targets keep away from lambda_eps by more than that.
+its own, 0.02 above lambda_eps at the settings below; targets keep further away than that.
 """
 
 import dataclasses
@@ -47,10 +46,7 @@ def constructed(matrix, epsilon):
 
 
 def discrete_convergence(made, depths=DEPTHS):
-    """How momentum networks whose layers are x -> h x theta approach each matrix, as h = 1 / depth shrinks.
-
-    The `Convergence`s are in the order of eps and sizes; errors are Frobenius norms.
-    """
+    """How networks of layers x -> h x theta approach each matrix as h = 1 / depth shrinks, by eps and size."""
     found = []
     steps = tuple(1 / depth for depth in depths)
     for (epsilon, size), group in itertools.groupby(sorted(made, key=_kind), _kind):
@@ -132,10 +128,7 @@ def networks(depth, epsilon=EPSILON):
 
 
 def train(make_net, matrices, settings, learning_rate, progress=False):
-    """Train networks of a maker in `networks` to be each of `matrices` (count, n, n), all at once.
-
-    The loss is the squared distance; returns the Frobenius norms (count,) of the differences after training.
-    """
+    """Train networks to be each of `matrices` (count, n, n), all at once; returns how far (count,) they still are."""
     function = ScaledLinear(0.1 * np.random.default_rng(0).standard_normal(matrices.shape), 1 / settings.depth)
     net, identity = make_net(function), Tensor(np.zeros_like(matrices) + np.eye(matrices.shape[-1]))
     optimizer = Adam(net.parameters(), learning_rate)

@@ -1,15 +1,13 @@
 """Is there a real theta with Psi_eps(theta) = D?  A numerical attempt that knows nothing of the theorem.
 
-Levenberg and Marquardt's method on |Psi_eps(theta) - D|^2 over all entries of theta, from many random starts at once.
-Psi_eps is computed as a block of a matrix exponential, its derivatives by complex steps, Im Psi_eps(theta + i h E) / h
-(Squire and Trapp, SIAM Review 1998), which have no rounding error of a difference.
+Levenberg and Marquardt's method minimises |Psi_eps(theta) - D|^2 from many random starts at once, with derivatives by
+complex steps, Im Psi_eps(theta + i h E) / h (Squire and Trapp, SIAM Review 1998), which round no difference.
 
-Where D is out of reach, the search ends at the nearest matrix that it finds.  How near can that be?  Let V diagonalise
-D, with the condition number c, and let D have an eigenvalue that is real, below the bar by m or more, and at least 2 m
-from all others.  A change of D by less than m / c moves no eigenvalue by m (Bauer and Fike 1960), so that one stays
-below the bar, alone and therefore real.  All that can be reached is then at least m / c away.  `draw` makes random
-matrices with m > MARGIN and c < CONDITION; a theta is found if the distance is below FOUND, which is far below MARGIN /
-CONDITION and far above rounding errors.
+How near can it come to a D out of reach?  Let V diagonalise D, with the condition number c, and let D have a real
+eigenvalue below the bar by m or more, and at least 2 m from all others.  A change of D by less than m / c moves no
+eigenvalue by m (Bauer and Fike 1960): that one stays below the bar, alone, so all that can be reached is at least m / c
+away.  `draw` makes matrices with m > MARGIN and c < CONDITION; FOUND is far below MARGIN / CONDITION, and far above
+rounding errors.
 """
 
 import dataclasses
@@ -47,10 +45,7 @@ class Attempt:
 
 
 def draw(random, size, epsilon, paired=False):
-    """Draw a random matrix (size, size), neither near the bar of `epsilon` nor with eigenvalues near one another.
-
-    If `paired`, two real eigenvalues are equal and below the bar, which never happens to random entries.
-    """
+    """Draw a matrix with eigenvalues apart and away from the bar; if `paired`, two real ones are equal and below it."""
     bar, size = lowest_value(epsilon), integer("size", size, 2 if paired else 1)
     for _ in range(TRIES):
         matrix = random.standard_normal((size, size))
@@ -80,10 +75,7 @@ def draw_all(count, sizes=(2, 3), epsilons=EPSILONS, seed=0):
 
 
 def search(matrices, epsilons, starts=20, iterations=50, seed=0, progress=False):
-    """An `Attempt` for each of `matrices` (count, n, n) with its own eps, from several random starts.
-
-    The entries of a start are normal with a deviation between 1 and 1 + 10 eps.  It ends early at rounding errors.
-    """
+    """An `Attempt` for each of `matrices` (count, n, n) and its eps, from starts of deviation 1 to 1 + 10 eps."""
     random = np.random.default_rng(seed)
     shape = (len(matrices), starts, *matrices.shape[1:])
     targets, epsilon = matrices[:, None], np.asarray(epsilons)[:, None, None, None]

@@ -1,15 +1,13 @@
 """Which matrices a deep linear momentum network can be: the theorem of the paper's section 4, and what it promises.
 
-In the limit of thin layers x(1) = D x(0) with D = Psi_eps(theta), see `linear_flow`.  A real matrix theta has complex
-eigenvalues only in conjugate pairs, so a real eigenvalue of D comes from a real one of theta, or, together with an
-equal one, from a conjugate pair.  Over real numbers, Psi_eps has the range [lambda_eps, infinity).  Hence D is Psi_eps
-of a real matrix iff every Jordan block of a real eigenvalue below the bar lambda_eps occurs an even number of times.
+In the limit of thin layers x(1) = D x(0) with D = Psi_eps(theta), see `linear_flow`.  Complex eigenvalues of a real
+theta come in conjugate pairs, so a real eigenvalue of D comes from a real one, or, with an equal one, from a pair.
+Over real numbers, Psi_eps has the range [lambda_eps, infinity).  Hence D is Psi_eps of a real matrix iff every Jordan
+block of a real eigenvalue below the bar lambda_eps occurs an even number of times.  On the bar, an eigenvalue is
+reached, a lone larger block is not; rounding errors hide the difference, and here it counts as above.
 
-For a residual network, D = exp(theta), the bar is 0, and D must be invertible besides (Culver, "On the existence and
-uniqueness of the real logarithm of a matrix", Proc. AMS 1966).
-
-On the bar itself Psi_eps' = 0: an eigenvalue there is reached, a lone Jordan block of size 2 or more is not.  Numbers
-with rounding errors cannot tell; here an eigenvalue on the bar counts as above it.
+For a residual network, D = exp(theta), the bar is 0, and D must be invertible (Culver, "On the existence and uniqueness
+of the real logarithm of a matrix", Proc. AMS 1966).
 """
 
 import numpy as np
@@ -22,11 +20,7 @@ computed with an error of about 1e-8, the square root of the precision, a triple
 
 
 def spectrum(matrix):
-    """The eigenvalues of a real matrix with their multiplicities, those that are nearly equal together.
-
-    One with an imaginary part above 0 stands for its conjugate too.  What is real up to the tolerance has imaginary
-    part 0.
-    """
+    """Eigenvalues of a real matrix, near ones together, with multiplicities; of conjugate ones, the upper one."""
     matrix = _real_matrix(matrix)
     nearness = TOLERANCE * np.linalg.norm(matrix, 2)
     groups = []
@@ -44,15 +38,12 @@ def spectrum(matrix):
 
 
 def jordan_blocks(matrix, eigenvalue, multiplicity):
-    """Count the Jordan blocks of a real eigenvalue, by their size.
-
-    With the rank r_k of (D - eigenvalue)^k there are r_{k-1} - r_k blocks of size k or more.
-    """
+    """Count the Jordan blocks of a real eigenvalue, by their size."""
     shifted = matrix - eigenvalue * np.eye(len(matrix))
     norm = np.linalg.norm(matrix, 2)
     powers = [np.linalg.matrix_power(shifted, k) for k in range(multiplicity + 2)]
     ranks = [np.linalg.matrix_rank(power, tol=TOLERANCE * norm**k) for k, power in enumerate(powers)]
-    at_least = -np.diff(ranks)  # of size 1 or more, 2 or more, ...
+    at_least = -np.diff(ranks)  # blocks of size k or more: the fall in rank from the power k - 1 to k
     counts = {size: int(at_least[size - 1] - at_least[size]) for size in range(1, multiplicity + 1)}
     return {size: count for size, count in counts.items() if count}
 

@@ -15,6 +15,7 @@ from ... import models, plotting, seeding
 from ...base.checks import integer, one_of
 from ..claim import Options, Report
 from ..step_memory import by_method, held_by_a_step
+from .memory import LOOKS
 
 METHODS = {
     "stored": "residual network",
@@ -24,7 +25,6 @@ METHODS = {
 }
 DEPTHS = (3, 5, 9, 18, 36, 72)
 LARGE = "ResNet-101, 4 images of 224×224"
-_LOOKS = {"paper": plotting.style("exact", color=plotting.GREEN, marker="v", linestyle=":")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +112,7 @@ def draw(steps_by_method, large_steps=None):
     with plotting.figure(columns=1 if large_steps is None else 2, width=5, height=3.8) as (figure, axes):
         by_depth_axes = axes if large_steps is None else axes[0]
         for method, steps in steps_by_method.items():
-            look = (_LOOKS.get(method) or plotting.style(method)) | {"label": METHODS[method]}
+            look = LOOKS[method] | {"label": METHODS[method]}
             by_depth_axes.plot([step.layers for step in steps], [step.peak_bytes for step in steps], **look)
         by_depth_axes.set(xlabel="layers", title="CIFAR ResNets: peak memory of a training step", xscale="log")
         by_depth_axes.set_xticks([step.layers for step in next(iter(steps_by_method.values()))])

@@ -24,7 +24,6 @@ from ...reversible import MomentumNet
 from .. import digits, side_information
 from ..claim import Claim, Options, Report
 from ..step_memory import by_method, held_by
-from . import power_law
 
 GAMMA = 0.9
 METHODS = digits.METHODS | {"paper": digits.METHODS["exact"]}
@@ -60,6 +59,32 @@ class Settings:
     def elements(self):
         """Of x."""
         return self.features * self.batch_size
+
+
+@dataclasses.dataclass(frozen=True)
+class PowerLaw:
+    """value = offset + scale N^exponent."""
+
+    offset: float
+    scale: float
+    exponent: float
+    residual: float  # root mean square of (fitted - measured) / measured
+
+    def at(self, depths):
+        """The values for an array of depths."""
+        return self.offset + self.scale * depths**self.exponent
+
+
+def fit_power_law(depths, values):
+    """The `PowerLaw` of the smallest residual: least squares for each of the exponents 0.001, 0.002, ..., 2."""
+    depths, values = np.asarray(depths, float), np.asarray(values, float)
+    laws = []
+    for exponent in np.arange(1, 2001) / 1000:
+        columns = np.stack([np.ones_like(depths), depths**exponent], axis=1) / values[:, None]
+        factors = np.linalg.lstsq(columns, np.ones_like(depths))[0]
+        residual = np.sqrt(np.mean((columns @ factors - 1) ** 2))
+        laws.append(PowerLaw(*map(float, factors), float(exponent), float(residual)))
+    return min(laws, key=lambda law: law.residual)
 
 
 def paper_gamma(depth):
@@ -105,22 +130,17 @@ def by_depth(depths=DEPTHS, settings=None, progress=False):
 
 
 def seconds_by_depth(depths, settings=None, rounds=3, progress=False):
-    """Median times of training steps on this machine, one per depth, for each of `METHODS`.
-
-    All take turns, so that a disturbance hits all of them.
-    """
+    """Median times of training steps, one per depth, for each of `METHODS`; they take turns, to share disturbances."""
     settings = settings or Settings()
     x = inputs(settings)
     nets = {(method, depth): network(method, depth, settings) for method in METHODS for depth in depths}
     seconds = {case: [] for case in nets}
-    with tqdm(total=len(nets) * (rounds + 1), desc="time by depth", disable=not progress) as bar:
-        for number in range(rounds + 1):
-            for case, net in nets.items():
-                start = time.perf_counter()
-                train_step(net, x)
-                if number > 0:  # the first round warms up
-                    seconds[case].append(time.perf_counter() - start)
-                bar.update()
+    for number in tqdm(range(rounds + 1), desc="time by depth", disable=not progress):
+        for case, net in nets.items():
+            start = time.perf_counter()
+            train_step(net, x)
+            if number > 0:  # the first round warms up
+                seconds[case].append(time.perf_counter() - start)
     return {method: [statistics.median(seconds[method, depth]) for depth in depths] for method in METHODS}
 
 
@@ -129,7 +149,7 @@ def reproduce(options: Options) -> Report:
     settings, depths = (Settings(64, 8, 64), (4, 9, 16, 25, 36)) if options.quick else (Settings(), DEPTHS)
     timed = (9, 36) if options.quick else (100, 400, 1000)
     memories = by_depth(depths, settings, options.progress)
-    fits = {method: power_law.fit(depths, [each.peak_bytes for each in memories[method]]) for method in EXPONENTS}
+    fits = {method: fit_power_law(depths, [each.peak_bytes for each in memories[method]]) for method in EXPONENTS}
     information = {
         method: side_information.measure(function(settings), inputs(settings), gamma, DEPTHS[-1])
         for method, gamma in (("exact", GAMMA), ("paper", paper_gamma(DEPTHS[-1])))

@@ -1,9 +1,9 @@
 """An exchange of gamma (the paper's figure 6): networks trained with one gamma are tested with another.
 
-First as they are, then after a short refit of all weights with the new gamma.  The paper does so on CIFAR-10: between
-gamma = 0 and nearly 1, the accuracy falls from 95 % to 92.5-93.7 %, and a refit of 20 epochs, after 220 of training,
-restores it.  Here it is the small network of `compare` on the digits: all of its layers but the first convolution have
-momentum, so the accuracy falls further.  The refit takes one epoch, after five of training.
+First as they are, then after a short refit of all weights.  On CIFAR-10, between gamma = 0 and nearly 1, the paper's
+accuracy falls from 95 % to 92.5-93.7 %, and a refit of 20 epochs, after 220 of training, restores it.  In our small
+network for digits all layers but the first convolution have momentum, so it falls further.  The refit takes one epoch,
+after five of training.
 """
 
 import dataclasses

@@ -2,17 +2,14 @@
 
 gamma = 0 is the residual network, x <- x + f(x).
 
-gamma -> 1: as the rule is written, v <- gamma v + (1 - gamma) f(x), nothing moves any more, and gamma = 1 is the
-identity.  If f is divided by 1 - gamma, what is left is v <- v + f(x), x <- x + v.  That is a RevNet: its layers
-(a, b) -> (b, a + f(b)), with a = v and b = x, and every second function the identity, do the same,
+gamma -> 1: as the rule is written, v <- gamma v + (1 - gamma) f(x), nothing moves any more.  If f is divided by
+1 - gamma, what is left is v <- v + f(x), x <- x + v: two layers of a RevNet, (a, b) -> (b, a + f(b)), the second one
+with the identity,
 
     (v, x) -> (x, v + f(x)) = (x, v') -> (v', x + v')
 
-and they keep volume, as leapfrog does in mechanics.
-
-In between, the Jacobian of a layer in (x, v) has determinant gamma^d, whatever f: v <- v + (1 - gamma) f(x) and
-x <- x + v are shears, only the product gamma v shrinks.  So a layer destroys log2(1 / gamma) bits for each of the d
-elements.
+In between, the Jacobian of a layer in (x, v) has determinant gamma^d, whatever f: both updates are shears, only the
+product gamma v shrinks.  So a layer destroys log2(1 / gamma) bits for each of the d elements.
 """
 
 import numpy as np
@@ -25,11 +22,7 @@ from ...reversible import MomentumNet, ResidualNet, RevNet
 
 
 def bits_at_zero(depth=4, width=8, seed=0):
-    """By how many bits a momentum network with gamma = 0 differs from the residual network of its functions.
-
-    Both are convolutional, in float arithmetic with stored activations, and get equal x and gradients.  The bits are
-    those of the output, of the gradient by x and, the largest of all, of the gradients by parameters.
-    """
+    """By how many bits a momentum network with gamma = 0 differs from the residual network of its functions."""
     random = np.random.default_rng(seed)
     x, by_output = (random.standard_normal((4, 8, 8, width), np.float32) for _ in range(2))
     with seeding.rewound((seed, 0)):
@@ -68,14 +61,12 @@ def layer_determinant(gamma, features=6, seed=0):
 
 
 def limits_near_one(gammas, depth=10, features=6, seed=0):
-    """How far momentum networks are from what they become as gamma goes to 1.
-
-    Returns |x_N - x_N of the RevNet| with the functions divided by 1 - gamma, and |x_N - x_0| with f as written.
-    """
+    """|x_N - x_N of the RevNet| for functions divided by 1 - gamma, and |x_N - x_0| for f as written, by gamma."""
     functions = dense_functions(depth, features, seed)
     x = np.random.default_rng(seed).standard_normal((1, features))
+    alternating = [each for function in functions for each in (function, lambda x: x)]  # v <- v + f(x), x <- x + v
     with no_grad():
-        both = RevNet(alternating(functions), arithmetic="float")(np.hstack([np.zeros_like(x), x])).data
+        both = RevNet(alternating, arithmetic="float")(np.hstack([np.zeros_like(x), x])).data
     limit = both[:, features:]
 
     def moved(gamma, scale):
@@ -85,13 +76,3 @@ def limits_near_one(gammas, depth=10, features=6, seed=0):
     rescaled = [np.linalg.norm(moved(gamma, 1 / (1 - gamma)) - limit) for gamma in gammas]
     as_written = [np.linalg.norm(moved(gamma, 1.0) - x) for gamma in gammas]
     return np.array(rescaled), np.array(as_written)
-
-
-def alternating(functions):
-    """f_0, identity, f_1, identity, ...: a RevNet of these takes (v, x) to (v + f(x), x + v + f(x)) and so on."""
-    return [each for function in functions for each in (function, lambda x: x)]
-
-
-def order(distances, gammas):
-    """The power p in distance ~ (1 - gamma)^p, between neighbouring gammas."""
-    return np.diff(np.log(distances)) / np.diff(np.log(1 - np.asarray(gammas)))

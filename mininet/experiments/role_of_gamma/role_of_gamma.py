@@ -15,6 +15,7 @@ from ...autodiff import no_grad
 from ...reversible import MomentumNet
 from .. import side_information
 from ..claim import Claim, Options, Report
+from ..continuous_limit import Convergence
 from . import gamma_limits
 from .gamma_exchange import Settings, exchange
 
@@ -68,7 +69,7 @@ def theory_claims(found):
     """Of a `Theory`, as `Claim`s."""
     gammas = np.array(found.gammas)
     volume = np.abs(found.determinants / gammas**found.features - 1).max()
-    order = gamma_limits.order(found.rescaled, NEAR_ONE)[-1]
+    order = Convergence(1 - NEAR_ONE, found.rescaled).orders[-1]
     memory = np.abs(found.kept / np.log2(1 / gammas) - 1).max()
     listed = ", ".join(f"{gamma:g}" for gamma in gammas)
     return [

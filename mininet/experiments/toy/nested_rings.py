@@ -53,10 +53,7 @@ class Result:
 
 
 def sample(rings, points, random):
-    """Points on nested rings, the k-th of radius 3 (0.5 k + 0.2 u), and their labels; classes alternate from 0.
-
-    The points are float32, (rings * points, 2), with `points` of them on each ring.
-    """
+    """Points (rings * points, 2) on rings of radius 3 (0.5 k + 0.2 u), in float32, and labels, 0 and 1 in turn."""
     rings, points = integer("rings", rings, 1), integer("points", points, 1)
     number = np.arange(1, rings + 1)[:, None]
     radius = 3 * (0.5 * number + 0.2 * random.random((rings, points)))
@@ -95,10 +92,7 @@ def examine(model, rings):
 
 
 def compare(rings, steps, learning_rates=None, seeds=SEEDS, progress=False):
-    """Train both rivals from several seeds, with each of their learning rates; the best `Result` by name.
-
-    The learning rates of each rival are `LEARNING_RATES` unless given.
-    """
+    """Train both rivals from several seeds with each of their learning rates; the best `Result` by name."""
     rings, steps, seeds = integer("rings", rings, 1), integer("steps", steps, 1), integer("seeds", seeds, 1)
     if learning_rates is not None:
         for name in instance("learning_rates", learning_rates, dict):

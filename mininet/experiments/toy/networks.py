@@ -21,9 +21,8 @@ _LARGEST_GRADIENT = 1.0
 def network(features, gamma=GAMMA):
     """A network on `features` numbers that applies one function, Linear - Tanh - Linear, at every layer.
 
-    With gamma = 0 it is the ResNet, otherwise an exact, memory-free momentum network.  A constant f moves a point by
-    DEPTH f in the ResNet, but only by 1.15 f with gamma = 0.99.  So the ResNet's function starts DEPTH times smaller:
-    both begin with flows of about equal length, and the ResNet does not diverge.
+    With gamma = 0 it is the ResNet, otherwise an exact, memory-free momentum network, where a constant f moves points
+    by 1.15 f instead of DEPTH f.  So the ResNet's function starts DEPTH times smaller: both flows are about as long.
     """
     function = Sequential(Linear(features, HIDDEN), Tanh(), Linear(HIDDEN, features))
     if gamma:
@@ -34,24 +33,16 @@ def network(features, gamma=GAMMA):
 
 
 def train(model, loss_of_fresh_points, learning_rate, steps, seed, progress=None):
-    """Train by Adam, its learning rate falling along half a cosine to 0, gradients clipped to norm 1.
-
-    `loss_of_fresh_points(model, random)` draws points from a generator with `seed`, and returns the loss on them.  Give
-    the progress bar a name to see it.
-    """
+    """Train by Adam on `loss_of_fresh_points(model, random)`, its rate falling along a cosine, gradients clipped."""
     random = np.random.default_rng(seed)
     optimizer = optim.Adam(model.parameters(), learning_rate)
     schedule = optim.CosineDecay(optimizer, steps)
-    losses = []
     for _ in tqdm(range(steps), desc=progress, disable=progress is None, leave=False):
         optimizer.zero_grad()
-        loss = loss_of_fresh_points(model, random)
-        loss.backward()
+        loss_of_fresh_points(model, random).backward()
         clip_gradients(optimizer.parameters, _LARGEST_GRADIENT)
         optimizer.step()
         schedule.step()
-        losses.append(float(loss.data))
-    return losses
 
 
 def clip_gradients(parameters, largest):

@@ -59,10 +59,7 @@ def table(results):
 
 
 def claims(results, at_least=None):
-    """That the momentum network separates the rings, and most of them better than the ResNet.
-
-    `results` are those of `compare`, `at_least` the accuracy claimed, both by the number of rings.
-    """
+    """That the momentum network separates the rings, and most of them better than the ResNet, by number of rings."""
     made = []
     for rings, least in (at_least or AT_LEAST).items():
         momentum = results[rings]["Momentum ResNet"]
@@ -115,10 +112,7 @@ def draw_points(axes, x, labels, size=4):
 
 
 def draw_layers(results, layers=range(0, networks.DEPTH + 1, 3)):
-    """A figure like the paper's: where the points of the rings are after every third layer, a row for each rival.
-
-    It shows the runs with the median accuracy on most rings.
-    """
+    """A figure like the paper's: where the points of most rings are after every third layer, a row for each rival."""
     if not isinstance(results, dict) or not results:
         raise TypeError(f"results must be a dict by number of rings, with at least one, got {shown(results)}")
     rings = max(results)

@@ -1,16 +1,29 @@
 """The main job: small runs of what `python -m mininet compare` does."""
 
+import dataclasses
+import json
+
 import numpy as np
 import pytest
 
 from mininet.datasets import digits
-from mininet.experiments.compare.comparison import (
-    Settings,
-    digits_network,
-    gradient_difference,
-)
+from mininet.experiments.compare import comparison, report
+from mininet.experiments.compare.comparison import Settings, gradient_difference
 
 pytestmark = pytest.mark.slow  # it trains two networks
+
+SMALL = Settings(depth=3, width=6, epochs=2, batch_size=64)
+
+
+@pytest.fixture(scope="module")
+def exact():
+    return comparison.compare(SMALL, (2, 20), progress=False)
+
+
+@pytest.fixture(scope="module")
+def in_floats():
+    settings = dataclasses.replace(SMALL, arithmetic="float", gamma=0.5, epochs=1, batch_size=1437)
+    return comparison.compare(settings, (), progress=False)
 
 
 def test_exact_runs_are_the_same_to_the_last_bit(exact):
@@ -39,7 +52,7 @@ def test_training_learns(exact):
 def test_gradients_are_compared_at_the_weights_of_the_given_net():
     settings = Settings(depth=3, width=6, arithmetic="float", gamma=0.5)
     data = digits()
-    net = digits_network(settings.depth, settings.width, settings.gamma, "float", "stored")
+    net = comparison.digits_network(settings.depth, settings.width, settings.gamma, "float", "stored")
     found = []
     for _ in range(2):
         before = net.state_dict()
@@ -67,3 +80,15 @@ def test_stored_activations_grow_by_what_a_layer_saves(exact):
         deep.by_kind["activations"] - shallow.by_kind["activations"]
         == (exact.depths[1] - exact.depths[0]) * saved_by_a_layer
     )
+
+
+def test_table_and_summary(exact):
+    text = report.table(exact)
+    assert "0 bits" in text
+    assert f"{exact.runs['stored'].accuracy:.4f}" in text
+    exact.runs["stored"].losses.append(float("nan"))
+    numbers = report.summary(exact)
+    assert json.loads(json.dumps(numbers, allow_nan=False)) == numbers
+    assert numbers["settings"]["depth"] == 3
+    assert numbers["gradient_difference_bits"] == 0
+    assert numbers["runs"]["stored"]["losses"].pop() is None

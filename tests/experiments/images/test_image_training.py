@@ -73,19 +73,10 @@ def test_digits_are_not_mirrored(monkeypatch, split):
     assert sorted(set(flips)) == [False, True]
 
 
-@pytest.mark.slow
-def test_a_training_runs_and_learns(split, monkeypatch):
-    monkeypatch.setattr(models, "resnet20", lambda classes: models.CifarResNet(2, classes, width=8))
-    settings = Settings(epochs=8, batch_size=16, learning_rate=0.05, gamma=0.9)
-    made = training(settings, split, progress=False)
-    history = made.run()
-    assert history[-1].loss < 0.8 * history[0].loss
-    assert made.description == dataclasses.asdict(settings)
-
-
 def test_schedule_rises_then_falls(split):
-    made = training(Settings(epochs=10, batch_size=16), split)
-    rates = []
+    settings = Settings(epochs=10, batch_size=16)
+    made, rates = training(settings, split), []
+    assert made.description == dataclasses.asdict(settings)
     for _ in range(40):
         rates.append(made.optimizer.lr)
         made.schedule.step()

@@ -9,16 +9,7 @@ import pytest
 from mininet import models, plotting
 from mininet.experiments.images import images
 from mininet.experiments.images.image_training import Settings
-from mininet.experiments.images.images import (
-    Accuracies,
-    accuracies,
-    claims,
-    draw,
-    gammas,
-    table,
-    train_all,
-    with_rivals,
-)
+from mininet.experiments.images.images import Accuracies, accuracies, claims, draw, table, train_all
 from mininet.training import Epoch
 
 
@@ -76,8 +67,6 @@ def test_every_rival_and_seed_is_trained_once(split, tmp_path, monkeypatch):
     assert [len(by_seed) for by_seed in histories.values()] == [2, 2, 2, 2]
     assert len(list(tmp_path.glob("*/checkpoint.npz"))) == 8
     assert train_all(split, settings, tmp_path, seeds=(0, 1), progress=False) == histories  # times and all: read back
-    by_gamma = gammas(split, settings, tmp_path, (0.5,), progress=False)
-    assert list(by_gamma) == ["γ = 0.5"]
-    everything = with_rivals(by_gamma, histories)
+    everything = images.gammas(split, settings, tmp_path, histories, (0.5,), progress=False)
     assert list(everything) == ["γ = 0", "γ = 0.5", "γ = 0.9"]
     assert everything["γ = 0.9"] == histories["Momentum ResNet-20, v₀ = 0"][:1]

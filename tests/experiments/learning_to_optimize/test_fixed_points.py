@@ -7,14 +7,7 @@ import pytest
 
 from mininet import MomentumNet, ResidualNet, RevNet, Tensor
 from mininet.experiments.learning_to_optimize import fixed_points
-from mininet.experiments.learning_to_optimize.fixed_points import (
-    Rest,
-    layer_jacobians,
-    radii,
-    slope_at,
-    spectral_radius,
-    stability_limit,
-)
+from mininet.experiments.learning_to_optimize.fixed_points import Rest, layer_jacobians, radii
 from mininet.experiments.learning_to_optimize.sparse_coding import SparseCoding
 from mininet.models.unrolled import IstaFunction
 
@@ -40,7 +33,7 @@ def test_the_jacobians_are_those_of_the_networks():
 @pytest.mark.parametrize(("gamma", "limit"), [(0, 2), (0.5, 6), (0.9, 38)])
 def test_stability_limit(gamma, limit):
     """At the limit an eigenvalue is -1: -1 and -gamma solve mu^2 + (1 + gamma) mu + gamma = 0."""
-    assert stability_limit(gamma) == pytest.approx(limit)
+    assert fixed_points.stability_limit(gamma) == pytest.approx(limit)
     jacobian = layer_jacobians(np.array([[-float(limit)]]), gamma)["Momentum ResNet"]
     np.testing.assert_allclose(sorted(np.linalg.eigvals(jacobian).real), [-1, -gamma], atol=1e-12)
     around = radii(limit * np.array([0.01, 0.99, 1.01]), gamma)["Momentum ResNet"]
@@ -64,7 +57,7 @@ def test_slope_by_finite_differences():
     z = task.solve(y)[0]
     points = z + 1e-6 * np.concatenate([np.eye(6), -np.eye(6)])
     plus, minus = np.split(function(Tensor(points), np.tile(y, (12, 1))).data, 2)
-    np.testing.assert_allclose(slope_at(z, y[0], function), ((plus - minus) / 2e-6).T, atol=1e-8)
+    np.testing.assert_allclose(fixed_points.slope_at(z, y[0], function), ((plus - minus) / 2e-6).T, atol=1e-8)
 
 
 def test_coming_to_rest_where_a_step_of_ista_solves_the_task():
@@ -83,7 +76,7 @@ def test_coming_to_rest_where_a_step_of_ista_solves_the_task():
     np.testing.assert_allclose(rest.jacobians["ResNet"], 0, atol=1e-7)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def rest():
     slope = -np.diag([0.1, 0.5, 1.0])
     distances = {"ResNet": np.array([1, 1e-4]), "Momentum ResNet": np.array([1, 1e-4]), "RevNet": np.array([1, 1e4])}
@@ -99,7 +92,7 @@ def test_claims(rest, monkeypatch):
     unstable = rest.jacobians | {"Momentum ResNet": 1.2 * rest.jacobians["Momentum ResNet"]}
     assert verdicts(dataclasses.replace(rest, jacobians=unstable)) == [False, True, True, True]
     shrinking = rest.jacobians | {"RevNet": 0.3 * rest.jacobians["RevNet"]}
-    assert spectral_radius(shrinking["RevNet"]) < 1
+    assert fixed_points.spectral_radius(shrinking["RevNet"]) < 1
     assert verdicts(dataclasses.replace(rest, jacobians=shrinking)) == [True, False, True, True]
     for kind, last in (("ResNet", 0.1), ("Momentum ResNet", np.nan), ("RevNet", 1e-4)):
         distances = rest.distances | {kind: np.array([1, last])}

@@ -7,14 +7,7 @@ import pytest
 
 from mininet import Tensor, no_grad
 from mininet.experiments.learning_to_optimize import learning_to_optimize as experiment
-from mininet.experiments.learning_to_optimize.learning_to_optimize import (
-    CAREFUL,
-    KINDS,
-    Losses,
-    Settings,
-    make_network,
-    train,
-)
+from mininet.experiments.learning_to_optimize.learning_to_optimize import CAREFUL, KINDS, Losses, Settings, make_network
 
 TINY = Settings(
     measurements=4, atoms=6, depths=(1, 3), seeds=2, steps=15, batch_size=16, learning_rate=0.02, test_samples=50
@@ -39,7 +32,7 @@ def test_losses_are_those_of_networks_trained_one_by_one(losses):
         net = make_network(name, task, 3, TINY.gamma)
         before = mean_loss(net, task, y)
         rate = 0.005 if name == CAREFUL else 0.02
-        train(net, task, TINY, np.random.default_rng((1, 3)), rate)
+        experiment.train(net, task, TINY, np.random.default_rng((1, 3)), rate)
         assert losses.by_network[name][1, 1] == mean_loss(net, task, y)
         assert losses.by_network[name][1, 1] < before
 

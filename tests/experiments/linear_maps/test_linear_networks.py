@@ -4,16 +4,9 @@ import dataclasses
 
 import numpy as np
 
+from mininet.experiments.linear_maps import linear_networks
 from mininet.experiments.linear_maps.linear_flow import lowest_value
-from mininet.experiments.linear_maps.linear_networks import (
-    SLACK,
-    ScaledLinear,
-    Settings,
-    divided,
-    networks,
-    targets,
-    train_all,
-)
+from mininet.experiments.linear_maps.linear_networks import ScaledLinear, Settings, divided, targets, train_all
 from mininet.experiments.linear_maps.representable import is_exponential, is_representable
 
 FEW = Settings(depth=4, steps=100, learning_rates=(0.3,), seeds=1, random_targets=1)
@@ -30,7 +23,7 @@ def momentum_matrix(theta, epsilon, depth):
 def test_networks_are_their_matrices():
     theta = np.random.default_rng(0).standard_normal((2, 3, 3))
     identity = np.zeros_like(theta) + np.eye(3)
-    made = {kind: make(ScaledLinear(theta.copy(), 1 / 8)) for kind, make in networks(8, 0.5).items()}
+    made = {kind: make(ScaledLinear(theta.copy(), 1 / 8)) for kind, make in linear_networks.networks(8, 0.5).items()}
     for k in range(2):
         exact = momentum_matrix(theta[k], 0.5, 8), np.linalg.matrix_power(np.eye(3) + theta[k] / 8, 8)
         # exact arithmetic rounds x and v to 2^-40 in every layer
@@ -53,7 +46,7 @@ def test_targets():
 
 def test_division_leaves_slack():
     np.testing.assert_allclose(
-        np.linalg.eigvals(divided(np.diag([3.0, -2.0]))).min(), lowest_value(1.0) / SLACK, rtol=1e-12
+        np.linalg.eigvals(divided(np.diag([3.0, -2.0]))).min(), lowest_value(1.0) / linear_networks.SLACK, rtol=1e-12
     )
     np.testing.assert_array_equal(divided(np.diag([3.0, -0.5])), np.diag([3.0, -0.5]))
 

@@ -4,15 +4,7 @@ import numpy as np
 import pytest
 
 from mininet.experiments.linear_maps.linear_flow import lowest_value, psi_of_matrix
-from mininet.experiments.linear_maps.representable import (
-    construct,
-    is_exponential,
-    is_representable,
-    jordan_blocks,
-    needed_factor,
-    spectrum,
-    unpaired,
-)
+from mininet.experiments.linear_maps.representable import construct, is_exponential, is_representable, needed_factor
 
 BAR = lowest_value(1.0)  # -0.6135
 
@@ -67,27 +59,6 @@ def test_theorem(case):
     for each in (matrix, matrix.T, turned(matrix)):
         assert is_representable(each, 1.0) is representable
         assert is_exponential(each) is exponential
-
-
-def test_eps_moves_the_bar():
-    matrix = np.diag([1.0, -0.7])
-    assert [is_representable(matrix, epsilon) for epsilon in (0.1, 1.0, 2.0, 10.0)] == [False, False, True, True]
-    assert not any(is_representable(np.diag([1.0, -1.0]), epsilon) for epsilon in (1.0, 10.0, 1000.0))
-
-
-def test_jordan_blocks():
-    blocks = turned(together(jordan(-2, 1), jordan(-2, 2), jordan(-2, 2), jordan(3, 1)))
-    assert jordan_blocks(blocks, -2.0, 5) == {1: 1, 2: 2}
-    assert jordan_blocks(blocks, 3.0, 1) == {1: 1}
-    assert [round(value) for value in unpaired(blocks)] == [-2, 3]
-
-
-def test_spectrum():
-    matrix = turned(together(jordan(-2, 2), np.array([[1.0, -2], [2, 1]]), np.array([[1.0, -2], [2, 1]]), np.eye(1)))
-    values, multiplicities = zip(*sorted(spectrum(matrix), key=lambda each: each[0].real + each[0].imag), strict=True)
-    np.testing.assert_allclose(values, [-2, 1, 1 + 2j], rtol=0, atol=1e-12)  # means of what rounding errors part
-    assert multiplicities == (2, 1, 2)
-    assert values[0].imag == values[1].imag == 0
 
 
 @pytest.mark.parametrize("epsilon", [0.1, 1.0, 10.0])

@@ -6,14 +6,8 @@ import numpy as np
 import pytest
 
 from mininet.experiments import side_information
-from mininet.experiments.memory import memory, power_law
-from mininet.experiments.memory.memory import (
-    Settings,
-    by_depth,
-    claims_by_depth,
-    held_by,
-    network,
-)
+from mininet.experiments.memory import memory
+from mininet.experiments.memory.memory import Settings, claims_by_depth, fit_power_law
 
 SETTINGS = Settings(features=12, hidden=3, batch_size=8)
 DEPTHS = (4, 9, 16, 25)
@@ -24,12 +18,12 @@ CHECKPOINT = (8 + 8 + 4) * SETTINGS.elements  # x, v and b of exact arithmetic
 
 @pytest.fixture(scope="module")
 def memories():
-    return by_depth(DEPTHS, SETTINGS)
+    return memory.by_depth(DEPTHS, SETTINGS)
 
 
 @pytest.fixture(scope="module")
 def fits(memories):
-    return {name: power_law.fit(DEPTHS, [each.peak_bytes for each in memories[name]]) for name in memory.EXPONENTS}
+    return {name: fit_power_law(DEPTHS, [each.peak_bytes for each in memories[name]]) for name in memory.EXPONENTS}
 
 
 def growth(found, attribute="kept_for_backward"):
@@ -56,8 +50,8 @@ def test_memory_free_keeps_the_state(memories, method):
 
 @pytest.mark.parametrize("depth", [10, 200])
 def test_a_training_step_holds_the_side_information_of_the_trace(depth):
-    x, net = memory.inputs(SETTINGS), network("exact", depth, SETTINGS)
-    found = held_by(lambda: memory.train_step(net, x))
+    x, net = memory.inputs(SETTINGS), memory.network("exact", depth, SETTINGS)
+    found = memory.held_by(lambda: memory.train_step(net, x))
     trace = side_information.measure(net.functions[0], x, memory.GAMMA, depth)
     assert 8 * found.by_kind["side information"] == trace.held_bits[-1] * SETTINGS.elements
 
@@ -80,3 +74,23 @@ def test_memory_that_grows_is_not_flat(memories, fits):
     assert [claim.holds for claim in claims_by_depth(DEPTHS, changed, fits)] == [True, True, False, True]
     changed = memories | {"paper": [memories["stored"][-1]] * len(DEPTHS)}  # flat, but no less
     assert [claim.holds for claim in claims_by_depth(DEPTHS, changed, fits)] == [True, True, True, False]
+
+
+ALONG = np.array([4, 9, 25, 100, 400, 900])
+
+
+@pytest.mark.parametrize("exponent", [0.5, 1, 1.25])
+def test_a_law_is_found_again(exponent):
+    law = fit_power_law(ALONG, 700 + 30 * ALONG**exponent)
+    assert law.exponent == exponent
+    # least squares on columns of condition number below 1e4, so 1e-16 becomes 1e-12 at most
+    assert (law.offset, law.scale) == pytest.approx((700, 30), rel=1e-11)
+    assert law.residual < 1e-11
+    np.testing.assert_allclose(law.at(ALONG), 700 + 30 * ALONG**exponent, rtol=1e-11)
+
+
+def test_the_residual_is_relative():
+    values = 10 + ALONG + np.array([1, -1, 1, -1, 1, -1])
+    law = fit_power_law(ALONG, values)
+    assert law.residual == pytest.approx(np.sqrt(np.mean((law.at(ALONG) / values - 1) ** 2)), rel=1e-9)
+    assert law.residual > 0

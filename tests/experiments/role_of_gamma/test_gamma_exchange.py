@@ -6,7 +6,7 @@ import pytest
 from mininet.datasets import Batches, Split, digits
 from mininet.experiments.digits import accuracy
 from mininet.experiments.role_of_gamma import gamma_exchange
-from mininet.experiments.role_of_gamma.gamma_exchange import Exchange, Settings, drift, make_network, train
+from mininet.experiments.role_of_gamma.gamma_exchange import Settings, drift, make_network, train
 from mininet.seeding import position
 
 TINY = Settings(gammas=(0.0, 0.5), depth=2, width=4, epochs=1, batch_size=32, refit_rate=0.1, seeds=2)
@@ -62,11 +62,3 @@ def test_drift(found):
         assert errors[gamma].shape == (7,)
         assert errors[gamma][-1] == 0
     assert errors[0.1][0] > 10 * errors[0.9][0] > 0
-
-
-def test_loss_after_refitting():
-    """Compared with the network trained with the gamma of testing: the diagonal of `before`, by columns."""
-    before = np.array([[[0.9, 0.1], [0.2, 0.8]], [[1.0, 0.1], [0.2, 0.8]]])
-    after = np.array([[[0.9, 0.7], [0.5, 0.8]], [[0.9, 0.9], [0.5, 0.8]]])
-    exchange = Exchange((0.0, 0.5), before, after, {})
-    np.testing.assert_allclose(exchange.loss_after, [[0.05, 0.0], [0.45, 0.0]], atol=1e-15)

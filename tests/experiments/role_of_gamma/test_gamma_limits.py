@@ -5,12 +5,6 @@ import pytest
 
 from mininet import MomentumNet, Tensor
 from mininet.experiments.role_of_gamma import gamma_limits
-from mininet.experiments.role_of_gamma.gamma_limits import (
-    dense_functions,
-    layer_determinant,
-    limits_near_one,
-    order,
-)
 from mininet.seeding import position
 
 
@@ -31,12 +25,8 @@ def test_another_gamma_is_not(monkeypatch):
 @pytest.mark.parametrize("gamma", [0.1, 0.99])
 def test_the_determinant_is_a_power_of_gamma(gamma):
     """Entries are off by about 1e-11; those of the inverse are at most of the order of 1 / gamma."""
-    assert layer_determinant(gamma, 6) == pytest.approx(gamma**6, rel=1e-8)
-    assert layer_determinant(gamma, 3) == pytest.approx(gamma**3, rel=1e-8)
-
-
-def values(functions, x):
-    return [function(Tensor(x)).data for function in functions]
+    assert gamma_limits.layer_determinant(gamma, 6) == pytest.approx(gamma**6, rel=1e-8)
+    assert gamma_limits.layer_determinant(gamma, 3) == pytest.approx(gamma**3, rel=1e-8)
 
 
 def by_hand(functions, x, gamma, scale):
@@ -48,21 +38,14 @@ def by_hand(functions, x, gamma, scale):
 
 
 def test_distances_by_hand():
-    functions = dense_functions(10, 6, seed=0)
+    functions = gamma_limits.dense_functions(10, 6, seed=0)
     x = np.random.default_rng(0).standard_normal((1, 6))
     limit, v = x, np.zeros_like(x)
     for function in functions:
         v = v + function(Tensor(limit)).data
         limit = limit + v
-    rescaled, as_written = limits_near_one([0.5, 0.9])
+    rescaled, as_written = gamma_limits.limits_near_one([0.5, 0.9])
     for number, gamma in enumerate([0.5, 0.9]):
         with_scale = by_hand(functions, x, gamma, 1 / (1 - gamma))[0]
         assert rescaled[number] == pytest.approx(np.linalg.norm(with_scale - limit), rel=1e-12)
         assert as_written[number] == pytest.approx(np.linalg.norm(by_hand(functions, x, gamma, 1)[0] - x), rel=1e-12)
-
-
-@pytest.mark.parametrize("power", [0, 2])
-def test_order_of_a_power(power):
-    gammas = [0.9, 0.99, 0.999]
-    distances = [3 * (1 - gamma) ** power for gamma in gammas]
-    np.testing.assert_allclose(order(distances, gammas), power, atol=1e-12)

@@ -10,16 +10,6 @@ from mininet.experiments.toy import networks
 from mininet.seeding import position
 
 
-@pytest.mark.parametrize("features", [1, 2])
-@pytest.mark.parametrize("gamma", [0, 0.99])
-def test_one_function_stands_at_all_layers(gamma, features):
-    net = networks.network(features, gamma)
-    assert len(net.functions) == 15
-    assert all(function is net.functions[0] for function in net.functions)
-    assert [parameter.shape for parameter in net.parameters()] == [(features, 16), (16,), (16, features), (features,)]
-    assert getattr(net, "gamma", 0) == gamma
-
-
 def test_both_kinds_start_with_flows_of_about_the_same_length():
     """With a constant f = c, the ResNet ends at 15 (c / 15), the momentum network at sum over n of (1 - gamma^n) c."""
     moved = {}
@@ -76,9 +66,8 @@ def test_training_is_adam_with_a_cosine_on_fresh_points():
         drawn.append(random.random())
         return F.mse_loss(model(Tensor(np.ones((1, 1)))), np.array([[100.0]]))
 
-    losses = networks.train(model, loss_of_fresh_points, 0.1, 2, seed=4)
+    networks.train(model, loss_of_fresh_points, 0.1, 2, seed=4)
     expected = np.random.default_rng(4)
     assert drawn == [expected.random(), expected.random()]
     # the gradient is clipped to -1 both times, so Adam's means are of equal numbers, and its steps 1 (eps = 1e-8)
     assert model.weight.data[0, 0] == pytest.approx(start + 0.1 + 0.05, abs=1e-8)
-    assert losses == pytest.approx([100.0**2, 99.9**2], rel=1e-8)

@@ -1,0 +1,116 @@
+"""What our pages have beyond Sphinx: the code that they link to, figures in words, times of chapters, stills."""
+
+import importlib
+import pathlib
+import posixpath
+
+from docutils import nodes
+from PIL import Image
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+from sphinx.addnodes import download_reference, pending_xref
+from sphinx.util.docutils import SphinxDirective
+
+from mininet.course import CHAPTERS
+
+ROOT = pathlib.Path(__file__).parents[1]
+MINUTES = {f"tutorials/{chapter.file}": chapter.minutes for chapter in CHAPTERS}
+HOME = '<!DOCTYPE html><title>mininet</title><meta http-equiv="refresh" content="0; url=docs/index.html">'
+
+
+class Documented(SphinxDirective):
+    """``.. documented:: module``, with names or for all of its ``__all__``: classes with their methods, functions."""
+
+    required_arguments = 1
+    has_content = True
+
+    def run(self):
+        """Write the directives of autodoc that do it."""
+        module = importlib.import_module(self.arguments[0])
+        lines = [f".. currentmodule:: {module.__name__}", ""]
+        for name in " ".join(self.content).split() or module.__all__:
+            found = getattr(module, name)
+            if isinstance(found, type):
+                lines += [f".. autoclass:: {name}", "   :members:", "   :exclude-members: described", ""]
+            elif callable(found):
+                lines += [f".. autofunction:: {name}", ""]
+        return self.parse_text_to_nodes("\n".join(lines))
+
+
+def _read(app, doctree):
+    """Change a page as soon as it is read."""
+    _drop_navigation(doctree)
+    _lead_to_code(app, doctree)
+    _say_what_figures_show(doctree)
+    _show_stills(app, doctree)
+    minutes = MINUTES.get(app.env.docname)
+    if minutes:
+        doctree.next_node(nodes.title).parent.insert(1, nodes.paragraph(text=f"{minutes} minutes, and exercises"))
+
+
+def _lead_to_code(app, doctree):
+    """Links to Python files, which Sphinx would let the reader download, lead to pages with the code."""
+    here = posixpath.dirname(app.env.docname)
+    for node in list(doctree.findall(download_reference)):
+        if node["reftarget"].endswith(".py"):
+            path = posixpath.normpath(posixpath.join(here, node["reftarget"]))
+            address = posixpath.relpath(f"code/{path}.html", here)
+            node.replace_self(nodes.reference("", "", *node.children, internal=True, refuri=address))
+
+
+def _drop_navigation(doctree):
+    """A notebook's links to its neighbours and the list of chapters: the pages have their own."""
+    for node in list(doctree.findall(nodes.paragraph)):
+        if any(link["reftarget"].startswith("README") for link in node.findall(pending_xref)) and "·" in node.astext():
+            node.parent.remove(node)
+
+
+def _say_what_figures_show(doctree):
+    """The paragraph "What to see" below a figure is what someone hears who cannot see it."""
+    figures = []
+    for node in doctree.findall(lambda node: isinstance(node, nodes.image | nodes.paragraph)):
+        if isinstance(node, nodes.image):
+            figures.append(node)
+        elif node.astext().startswith("What to see."):
+            for figure in figures:
+                figure["alt"] = node.astext().removeprefix("What to see. ")
+            figures = []
+
+
+def _show_stills(app, doctree):
+    """The style sheet shows a still of each animation to readers who ask for less motion."""
+    for node in list(doctree.findall(nodes.image)):
+        if node["uri"].endswith(".gif"):
+            node["classes"].append("moves")
+            source = pathlib.Path(app.srcdir, node["uri"])
+            still = pathlib.Path(app.outdir, "_static", "stills", f"{source.stem}.png")
+            still.parent.mkdir(parents=True, exist_ok=True)
+            Image.open(source).convert("RGB").save(still)
+            address = posixpath.relpath(f"_static/stills/{still.name}", posixpath.dirname(app.env.docname))
+            html = f'<img class="still" src="{address}" alt="{node.get("alt", "")}">'
+            node.parent.insert(node.parent.index(node) + 1, nodes.raw("", html, format="html"))
+
+
+def _code_pages(app):
+    """A page for each file of the package."""
+    formatter = HtmlFormatter(linenos="inline", lineanchors="line")
+    for path in sorted((ROOT / "mininet").rglob("*.py")) + sorted((ROOT / "tutorials" / "solutions").glob("*.py")):
+        name = path.relative_to(ROOT).as_posix()
+        body = f"<h1><code>{name}</code></h1>{highlight(path.read_text(encoding='utf-8'), PythonLexer(), formatter)}"
+        yield f"code/{name}", {"title": name, "body": body}, "page.html"
+
+
+def _finish(app, exception):
+    """Lead from the top folder to the first page."""
+    if exception is None:
+        pathlib.Path(app.outdir, "index.html").write_text(HOME, encoding="utf-8")
+
+
+def setup(app):
+    """Called by Sphinx."""
+    app.add_directive("documented", Documented)
+    app.connect("doctree-read", _read)
+    app.connect("html-collect-pages", _code_pages)
+    app.connect("build-finished", _finish)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,1 @@
+"""Do momentum networks classify as well as residual networks when training converges?"""

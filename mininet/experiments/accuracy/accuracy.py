@@ -1,0 +1,116 @@
+"""A network of N layers has N residual functions: conv3x3 - batch norm - ReLU - conv3x3 - batch norm, on 16 channels.
+
+Every network has the same functions.  A RevNet's functions see half of its channels, so it carries 32.  Trainings take
+15 epochs, with the learning rate of 0.03, 0.1 and 0.3 that is best on validation images.  Networks of 100 layers take
+the rate that 30 layers chose.
+
+"Equal" means that the 90 % interval of the mean difference, paired by seed, lies within one point.  We fixed that
+margin before any training.  The interval covers the chance of weights and batches.  It does not cover the choice of the
+360 test images, where one image is 0.28 points.
+"""
+
+from collections.abc import Iterable
+
+from matplotlib.figure import Figure
+
+from ... import plotting
+from ..claim import Claim, Options, Report
+from . import plan, result
+from .digits_training import Settings
+from .equivalence import MARGIN, Difference, difference
+from .plan import Results
+
+
+def in_words(network: Settings) -> str:
+    """The network's name for a reader."""
+    if network.kind != "momentum":
+        return {"resnet": "ResNet", "revnet": "RevNet"}[network.kind]
+    start = ", v₀ learned" * network.learned_velocity
+    return f"Momentum, γ = {network.gamma:.3g}{start}" + f", f times {network.scale:.2f}" * (network.scale != 1)
+
+
+def compared(network: Settings, found: Results) -> Difference | None:
+    """`network` against the residual network of its depth, from the seeds that both have; None if there are none."""
+    ours, theirs = found.of(network), found.of(Settings("resnet", network.depth, epochs=network.epochs))
+    seeds = ours.keys() & theirs.keys()
+    if not seeds:
+        return None
+    return difference(*([each[seed]["test"]["accuracy"] for seed in sorted(seeds)] for each in (ours, theirs)))
+
+
+def table(networks: Iterable[Settings], found: Results) -> str:
+    """The comparison of `networks` as a text table."""
+    rows = []
+    for network in networks:
+        by_seed, against = found.of(network), compared(network, found)
+        planned = plan.PLAN.get(network, plan.FEW_SEEDS)
+        about = (str(network.depth), in_words(network), f"{found.rate(network) or ''}")
+        rows.append(result.row(about, list(by_seed.values()), planned, None if network.kind == "resnet" else against))
+    return result.table(rows)
+
+
+def verdicts(networks: Iterable[Settings], found: Results) -> dict[str, list[str]]:
+    """Names of `networks` by their verdict; of those without, by "not known"."""
+    by_verdict: dict[str, list[str]] = {}
+    for network in networks:
+        against = compared(network, found)
+        by_verdict.setdefault(against.verdict if against else "not known", []).append(in_words(network))
+    return by_verdict
+
+
+def draw(networks: Iterable[Settings], found: Results) -> Figure:
+    """Each network's difference from the residual network, with its interval and the margin, a panel for each depth."""
+    by_depth: dict[int, list[tuple[Settings, Difference]]] = {}
+    for network in networks:
+        against = compared(network, found)
+        if network.kind != "resnet" and against is not None:
+            by_depth.setdefault(network.depth, []).append((network, against))
+    with plotting.figure(columns=max(1, len(by_depth)), height=3, sharex=True, squeeze=False) as (figure, axes):
+        for panel, (depth, rows) in zip(axes[0], by_depth.items(), strict=False):
+            panel.axvspan(-100 * MARGIN, 100 * MARGIN, color=plotting.GREEN, alpha=0.15)
+            panel.axvline(0, color=plotting.BLACK, linewidth=1)
+            for row, (_, against) in enumerate(rows):
+                colour = plotting.GREEN if against.verdict == "equal" else plotting.VERMILION
+                if len(set(against)) > 1 and against.low > -1:
+                    panel.plot([100 * against.low, 100 * against.high], [row, row], color=colour)
+                panel.plot(100 * against.mean, row, "o", color=colour)
+            panel.set_yticks(range(len(rows)), [in_words(network) for network, _ in rows])
+            panel.set(ylim=(len(rows) - 0.5, -0.5), xlim=(-3, 3), xlabel="points of accuracy", title=f"{depth} layers")
+        figure.suptitle("Test accuracy minus a ResNet's of equal depth (band: the margin)", fontsize="medium")
+    return figure
+
+
+def reproduce(options: Options) -> Report:
+    """Run the trainings that are missing, and compare."""
+    folder = options.folder / "accuracy"
+    if options.train:
+        plan.run(plan.quick_trainings() if options.quick else plan.trainings(folder), folder, options.progress)
+    found = Results(folder)
+    networks = plan.QUICK if options.quick else sorted(plan.MAIN + plan.SLOW + plan.DEEP, key=lambda each: each.depth)
+    claims, sentence = [], "A quick run says nothing about accuracy."
+    if not options.quick:
+        claims = _claims(found)
+        by_verdict = verdicts(plan.rivals(30)[1:], found)
+        groups = "; ".join(f"**{verdict}**: {', '.join(names)}" for verdict, names in by_verdict.items())
+        sentence = f"With 30 layers, against a ResNet's test accuracy on the digits, within one point: {groups}."
+    return Report(
+        f"{table(networks, found)}\n{unfinished(networks, found)}", claims, {"accuracy": draw(networks, found)},
+        title="Are momentum networks as accurate as residual networks?", found=sentence,
+    )  # fmt: skip
+
+
+def unfinished(networks: Iterable[Settings], found: Results) -> str:
+    """How many trainings with chosen rates are still to be run."""
+    missing = sum(plan.PLAN.get(network, plan.FEW_SEEDS) - len(found.of(network)) for network in networks)
+    return f"{missing} trainings are unfinished." if missing else "All trainings are finished."
+
+
+def _claims(found: Results) -> list[Claim]:
+    """That 30 momentum layers are as accurate as a residual network, where that is known."""
+    claims = []
+    for network in plan.rivals(30)[1:3]:
+        against = compared(network, found)
+        if against is not None and against.verdict != "not known":
+            text = f"{in_words(network)}: the accuracy of a ResNet of 30 layers, within one point or better"
+            claims.append(Claim(text, f"{against} points", against.verdict != "worse"))
+    return claims

@@ -1,0 +1,66 @@
+"""What a training gave, as a small file, and what several gave, as a table."""
+
+import dataclasses
+import datetime
+import json
+import pathlib
+import statistics
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from ... import plotting
+from ...base.files import written_atomically
+from ...memory import MemoryTracker
+from ..machine import describe
+from .equivalence import Difference
+
+HEADS = (
+    "layers", "network", "rate", "seeds", "accuracy [%]", "minus ResNet (90 %)", "verdict", "memory", "minutes",
+)  # fmt: skip
+
+
+def write(
+    path: pathlib.Path, settings: Any, losses: Sequence[float], memory: MemoryTracker, start: float, **more: Any
+) -> dict[str, Any]:  # fmt: skip
+    """Write the result of a training that began at the monotonic time `start` to `path`, and return it."""
+    result = {
+        "settings": dataclasses.asdict(settings),
+        "loss": [round(loss, 5) for loss in losses],
+        **more,
+        "seconds": round(time.monotonic() - start, 1),
+        "peak_bytes": memory.peak_bytes,
+        "machine": describe(),
+        "date": str(datetime.date.today()),
+    }
+    with written_atomically(path) as temporary:
+        temporary.write_text(json.dumps(result, indent=1) + "\n")
+    return result
+
+
+def row(
+    about: Sequence[str], results: Sequence[dict[str, Any]], planned: int, against: Difference | None
+) -> tuple[str, ...]:  # fmt: skip
+    """A row of the `table`: `about` is layers, network and rate; accuracy in %, the difference in points."""
+    seeds = f"{len(results)}/{planned}"
+    if not results:
+        return *about, seeds, "unfinished", "", "", "", ""
+    values = [100 * each["test"]["accuracy"] for each in results]
+    spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
+    versus = (str(against), against.verdict) if against else ("", "")
+    return (
+        *about, seeds, f"{statistics.fmean(values):.2f}{spread}", *versus,
+        plotting.readable_bytes(max(each["peak_bytes"] for each in results)),
+        f"{sum(each['seconds'] for each in results) / 60:.0f}",
+    )  # fmt: skip
+
+
+def table(rows: Sequence[tuple[str, ...]]) -> str:
+    """Rows under their `HEADS`, as text."""
+    rows = [HEADS, *rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    aligned = (
+        (cell.ljust(width) if cell == each[1] else cell.rjust(width) for cell, width in zip(each, widths, strict=True))
+        for each in rows
+    )
+    return "\n".join("  ".join(each).rstrip() for each in aligned)

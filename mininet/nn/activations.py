@@ -1,0 +1,71 @@
+"""Activations: functions of each element."""
+
+from ..autodiff import Tensor, as_tensor
+from ..autodiff import functional as F
+from ..autodiff.tensor import TensorLike
+from .module import Module
+
+
+class ReLU(Module):
+    """max(x, 0).
+
+    Examples
+    --------
+    >>> nn.ReLU()(Tensor([-1.0, 2.0]))
+    Tensor([0., 2.], dtype=float32)
+    """
+
+    def forward(self, x: TensorLike) -> Tensor:
+        return F.relu(x)
+
+
+class Tanh(Module):
+    """Hyperbolic tangent.
+
+    Examples
+    --------
+    >>> nn.Tanh()(Tensor([0.0]))
+    Tensor([0.], dtype=float32)
+    """
+
+    def forward(self, x: TensorLike) -> Tensor:
+        return F.tanh(x)
+
+
+class Sigmoid(Module):
+    """1 / (1 + exp(-x)).
+
+    Examples
+    --------
+    >>> nn.Sigmoid()(Tensor([0.0]))
+    Tensor([0.5], dtype=float32)
+    """
+
+    def forward(self, x: TensorLike) -> Tensor:
+        return F.sigmoid(x)
+
+
+class SiLU(Module):
+    """x sigmoid(x).
+
+    Examples
+    --------
+    >>> nn.SiLU()(Tensor([0.0]))
+    Tensor([0.], dtype=float32)
+    """
+
+    def forward(self, x: TensorLike) -> Tensor:
+        return F.silu(x)
+
+
+class Identity(Module):
+    """What it is given.
+
+    Examples
+    --------
+    >>> nn.Identity()(Tensor([1.0]))
+    Tensor([1.], dtype=float32)
+    """
+
+    def forward(self, x: TensorLike) -> Tensor:
+        return as_tensor(x)

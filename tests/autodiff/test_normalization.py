@@ -1,0 +1,113 @@
+"""What the table of operations cannot say about normalisation; what it refuses is in `tests/misuse`."""
+
+import numpy as np
+import pytest
+from operation_table import each
+from support import DTYPES, assert_within, normal
+
+from mininet import Tensor
+from mininet import functional as F
+
+ONES = np.ones(3)
+
+
+def norm(x=None, weight=ONES, bias=ONES, mean=ONES, variance=ONES, training=True):
+    x = normal((4, 3)) if x is None else x
+    return F.batch_norm(x, weight, bias, mean.copy(), variance.copy(), training)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("x", (4, 2)),
+        ("x", (3,)),
+        ("weight", (1,)),
+        ("bias", ()),
+        ("mean", (1,)),
+        ("variance", (3, 1)),
+        ("variance", (4,)),
+    ],
+)
+def test_batch_norm_refuses_other_shapes(name, shape, training):
+    # a kernel reads where it is told to: a shorter array of statistics would be read beyond its end
+    with pytest.raises(ValueError, match=r"channels|shape"):
+        norm(**{name: np.ones(shape)}, training=training)
+
+
+@pytest.mark.parametrize("name", ["weight", "bias"])
+def test_batch_norm_of_mixed_dtypes_moves_no_statistics(name):
+    mean, variance, arrays = np.ones(3), np.ones(3), {"weight": ONES, "bias": ONES}
+    arrays[name] = arrays[name].astype(np.float32)
+    with pytest.raises(TypeError, match=r"batch_norm got .*float32"):
+        F.batch_norm(normal((4, 3)), *arrays.values(), mean, variance, True)
+    assert mean.tolist() == variance.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (0, 3)])
+def test_batch_norm_needs_two_values_to_train(shape):
+    mean, variance = np.ones(3), np.ones(3)
+    with pytest.raises(ValueError, match="at least 2 values in every channel"):
+        F.batch_norm(np.ones(shape), ONES, ONES, mean, variance, True)
+    assert (mean == 1).all()
+    assert (variance == 1).all()
+    assert norm(np.ones(shape), training=False).shape == shape
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_batch_norm_moves_running_statistics_in_training(dtype):
+    x = normal((6, 2, 3), dtype) * dtype(2) + dtype(1)
+    mean, variance = np.array([1, 2, 3], dtype), np.array([4, 5, 6], dtype)
+    expected_mean = 0.8 * mean.astype(float) + 0.2 * x.astype(float).mean(axis=(0, 1))
+    expected_variance = 0.8 * variance.astype(float) + 0.2 * x.astype(float).var(axis=(0, 1), ddof=1)
+    F.batch_norm(x, np.ones(3, dtype), np.ones(3, dtype), mean, variance, True, momentum=0.2)
+    # two products, a sum and, in float64, m additions
+    bound = 4 * np.finfo(dtype).eps * 10
+    assert_within(mean, expected_mean, bound)
+    assert_within(variance, expected_variance, bound)
+    assert mean.dtype == variance.dtype == dtype
+
+
+@pytest.mark.parametrize("settings", [{"training": False}, {"training": True, "update": False}], ids=str)
+def test_batch_norm_leaves_running_statistics_alone(settings):
+    mean, variance = np.array([1.0, 2, 3]), np.array([4.0, 5, 6])
+    F.batch_norm(normal((4, 3)), ONES, ONES, mean, variance, **settings)
+    assert mean.tolist() == [1, 2, 3]
+    assert variance.tolist() == [4, 5, 6]
+
+
+def test_batch_norm_differentiates_with_the_statistics_of_its_call():
+    # running statistics may move between forward and backward
+    x = Tensor(normal((4, 3)), requires_grad=True)
+    mean, variance = np.zeros(3), np.ones(3)
+    y = F.batch_norm(x, ONES, ONES, mean, variance, False, eps=0.0)
+    variance *= 100
+    y.sum().backward()
+    assert (x.grad == 1).all()
+
+
+def test_batch_norm_of_a_constant_channel_is_finite():
+    x = Tensor(np.full((4, 3), 5.0), requires_grad=True)
+    y = F.batch_norm(x, ONES, ONES * 0.5, np.zeros(3), np.ones(3), True)
+    y.backward(normal((4, 3)))
+    assert (y.data == 0.5).all()
+    assert np.isfinite(x.grad).all()
+
+
+@pytest.mark.parametrize("case", **each(lambda case: "with ReLU" in case.label))
+def test_batch_norm_with_relu_is_tried_away_from_the_kink_and_on_both_sides(case):
+    """So that the table of operations may compare it with finite differences, and float32 with float64."""
+    outputs = case.function(*case.inputs()).data
+    assert 0.25 < (outputs > 0).mean() < 0.9
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        moved = [array + random.uniform(-0.01, 0.01, array.shape) for array in case.inputs()]
+        assert np.array_equal(case.function(*moved).data > 0, outputs > 0)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_two_values_of_a_channel_have_statistics(channels):
+    x = np.array([[1.0] * channels, [3.0] * channels])  # mean 2, variance 1: they become -1 and 1
+    one, zero = np.ones(channels), np.zeros(channels)
+    out = F.batch_norm(x, one, zero, zero.copy(), one.copy(), training=True, eps=1e-12)
+    np.testing.assert_allclose(out.data, [[-1.0] * channels, [1.0] * channels], rtol=1e-11)

@@ -1,0 +1,96 @@
+"""Exercises of notebook 03: wrong answers with what is said of them, and right ones."""
+
+import numpy as np
+
+from mininet.kernels.convolution import convolve_input_gradient, convolve_reference
+
+
+def intensity(pixels, kernel, c, k, flop=2, itemsize=4, with_weights=True, sides=2):
+    weights = kernel**sides * c * k
+    return flop * pixels * weights / (itemsize * (pixels * (c + k) + with_weights * weights))
+
+
+def as_answer(**mistake):
+    def answer(pixels, kernel, c, k, peak, bandwidth):
+        value = intensity(pixels, kernel, c, k, **mistake)
+        return value, min(peak, bandwidth * value)
+
+    return answer
+
+
+def intensity_only(pixels, kernel, c, k, peak, bandwidth):
+    return intensity(pixels, kernel, c, k)
+
+
+def winograd_matrices(points, outputs, taps):
+    """(A^T, G, B^T), by solving for the coefficients instead of Lagrange's formula."""
+    count = outputs + taps - 1
+
+    def evaluation(length):
+        return np.vstack([np.vander(np.array(points, float), length, increasing=True), np.eye(length)[-1]])
+
+    return evaluation(outputs).T, evaluation(taps), np.linalg.inv(evaluation(count)).T
+
+
+def values_not_interpolated(a, g, matrices):
+    return (matrices[1] @ g) * (matrices[0].T @ a)
+
+
+def depthwise(x, w, padding, turned=False):
+    w = w[::-1, ::-1] if turned else w
+    return convolve_reference(x, w[..., None] * np.eye(w.shape[2]), (1, 1), (padding, padding))
+
+
+def by_kernel(gradient, w, x_shape, stride, padding):
+    return convolve_input_gradient(gradient, w, x_shape, (stride, stride), (padding, padding))
+
+
+def without_turning(gradient, w, x_shape, stride, padding):
+    return by_kernel(gradient, w[::-1, ::-1], x_shape, stride, padding)
+
+
+def as_if_stride_1(gradient, w, x_shape, stride, padding):
+    size = [length + len(w) - 1 - 2 * padding for length in gradient.shape[1:3]]
+    return by_kernel(gradient, w, (len(gradient), *size, x_shape[3]), 1, padding)
+
+
+WRONG = {
+    1: [
+        (
+            lambda size, kernel, stride: (kernel // 2, kernel // 2),
+            "kernel 2, stride 1: with 1 zeros before and 1 after",
+        ),
+        (lambda size, kernel, stride: (kernel // 2, (kernel - 1) // 2), "an additional one after"),
+        (lambda size, kernel, stride: ((kernel - 1) // 2, kernel // 2), "size 8, kernel 3, stride 2: 4 outputs need 1"),
+        (lambda size, kernel, stride: (0, (-(-size // stride) - 1) * stride + kernel - size), "should come before"),
+        (lambda size, kernel, stride: (0, 0), "there are 6 outputs, and should be 8"),
+    ],
+    2: [
+        (as_answer(flop=1), "a multiplication and an addition are two operations"),
+        (as_answer(itemsize=1), "a float32 has 4 bytes"),
+        (as_answer(flop=1, itemsize=1), "4 bytes, and a multiplication"),
+        (as_answer(sides=1), "kernel x kernel pixels"),
+        (lambda pixels, kernel, c, k, peak, bandwidth: (intensity(pixels, kernel, c, k), peak), "1 image|rate"),
+        (lambda *arguments: None, "returns nothing"),
+    ],
+    3: [
+        (lambda a, g, matrices: np.convolve(a, g), winograd_matrices, "does not depend on G"),
+        (values_not_interpolated, winograd_matrices, "coefficients"),
+    ],
+    4: [
+        (lambda x, w, padding: depthwise(x, w, padding, turned=True), "the window is turned round"),
+        (lambda x, w, padding: depthwise(x, w, 0), "has shape"),
+        (lambda x, w, padding: depthwise(x, w.mean(axis=2, keepdims=True) + 0 * w, padding), "should be"),
+    ],
+    5: [
+        (without_turning, "stride 1, padding 1 at"),
+        (as_if_stride_1, "how many outputs would there be with stride 1"),
+    ],
+}
+
+RIGHT = [
+    (2, as_answer()),
+    (3, lambda a, g, matrices: matrices[2].T @ values_not_interpolated(a, g, matrices), winograd_matrices),
+    (4, depthwise),
+    (5, by_kernel),
+]

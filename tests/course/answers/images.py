@@ -1,0 +1,96 @@
+"""Exercises of notebook 11: wrong answers with what is said of them, and right ones."""
+
+import numpy as np
+
+
+def parameter_count(blocks, width, norms=2, bias=10, first=0.5):
+    count = 9 * 3 * width + norms * width
+    for c in (width, 2 * width, 4 * width):
+        before = c if c == width else first * c
+        count += 9 * before * c + (2 * blocks - 1) * 9 * c * c + norms * 2 * blocks * c
+    return int(count + 10 * 4 * width + bias)
+
+
+def kept(numbers, size=4):
+    return lambda images, height, width, w: images * height * width * numbers * w * size
+
+
+def undone(blocks, gamma, x, v, residual=lambda block, x: block(x) - x):
+    passed = [x]
+    for block in reversed(blocks):
+        x = x - v
+        v = (v - (1 - gamma) * residual(block, x)) / gamma
+        passed.append(x)
+    return passed[::-1]
+
+
+def without_subtracting_x(blocks, gamma, x, v):
+    return undone(blocks, gamma, x, v, residual=lambda block, x: block(x))
+
+
+def in_place(blocks, gamma, x, v):
+    passed = [x.copy()]
+    for block in reversed(blocks):
+        x -= v
+        v[...] = (v - (1 - gamma) * (block(x) - x)) / gamma
+        passed.append(x.copy())
+    return passed[::-1]
+
+
+def layers_needed(gamma, share, weights=lambda depth, gamma: 1 - gamma ** np.arange(depth, 0, -1)):
+    depth = 1
+    while np.mean(weights(depth, gamma)) < share and depth < 100:
+        depth += 1
+    return depth
+
+
+def by_the_first_layer(gamma, share):
+    return layers_needed(gamma, share, lambda depth, gamma: 1 - gamma**depth)
+
+
+def in_proportion(peak_bytes, budget):
+    return int(budget // peak_bytes(1))
+
+
+def one_by_one(peak_bytes, budget):
+    images = 1
+    while peak_bytes(images) <= budget:
+        images += 1
+    return images - 1
+
+
+COUNTED = r"3 blocks a stage, width 16 is \d+, and should be 269722"
+
+WRONG = {
+    1: [
+        (lambda *sizes: parameter_count(*sizes, norms=0), COUNTED),
+        (lambda *sizes: parameter_count(*sizes, norms=4), COUNTED),
+        (lambda *sizes: parameter_count(*sizes, bias=0), COUNTED),
+        (lambda *sizes: parameter_count(*sizes, first=1), COUNTED),
+    ],
+    2: [
+        (kept(16), r"measured are 12\.\d\d w numbers a pixel, you said 16.00 w"),  # as for two convolutions of 4 w
+        (kept(12, size=1), "of 4 bytes a number"),
+        (kept(8), "you said 8.00 w"),  # the last convolution forgotten
+    ],
+    3: [
+        (lambda blocks, gamma, x, v: None, "returns nothing"),
+        (without_subtracting_x, r"N = 3, gamma = 0.5: x_1 at .*: the last block .* f\(x\) = block\(x\) - x"),
+        (in_place, "has been overwritten"),
+    ],
+    4: [
+        (lambda gamma, share: 44.5, "whole number from 1 on"),
+        (lambda gamma, share: 10**9, "too many"),
+        (by_the_first_layer, "the mean weight is .* only, below 0.8"),
+        (lambda gamma, share: layers_needed(gamma, share) + 1, "layers would do"),
+    ],
+    5: [
+        (in_proportion, "a constant .* plus so many bytes an image"),
+        (one_by_one, "more than three times"),
+    ],
+}
+
+RIGHT = [
+    (1, parameter_count),
+    (4, layers_needed),
+]

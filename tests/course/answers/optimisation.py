@@ -1,0 +1,96 @@
+"""Exercises of notebook 10: wrong answers with what is said of them, and right ones."""
+
+import numpy as np
+
+
+def soft_threshold(w, t):
+    return np.sign(w) * np.maximum(np.abs(w) - t, 0)
+
+
+def slope(z, y, D):
+    return (z @ D.T - y) @ D
+
+
+def with_the_sign_of_zero(z, y, D, penalty):
+    return np.abs(slope(z, y, D) + penalty * np.sign(z))
+
+
+def by_a_wrong_sign(z, y, D, penalty):
+    return np.where(
+        z != 0, np.abs(slope(z, y, D) - penalty * np.sign(z)), np.maximum(np.abs(slope(z, y, D)) - penalty, 0)
+    )
+
+
+def without_revnets(kind, a, gamma):
+    return 0 < a < 2 * (1 + gamma) / (1 - gamma)
+
+
+def as_gradient_descent(kind, a, gamma):
+    return kind != "revnet" and 0 < a < 2
+
+
+def for_any_sign(kind, a, gamma):
+    return kind != "revnet" and a < 2 * (1 + gamma) / (1 - gamma)
+
+
+def maps(J, gamma, push=None, move=None):
+    one, zero = np.eye(len(J)), np.zeros_like(J)
+    right = np.block([[one, zero], [(1 - gamma) * J, gamma * one]]), np.block([[one, one], [zero, one]])
+    return push or right[0], move or right[1]
+
+
+def without_damping(J, gamma):
+    one, zero = np.eye(len(J)), np.zeros_like(J)
+    return np.block([[one, zero], [J, gamma * one]]), maps(J, gamma)[1]
+
+
+def rotating(period, factor=1, sign=-1):
+    size = np.sqrt(2 * (1 - np.cos(factor * 2 * np.pi / period)))
+    return sign * size, size
+
+
+def heavy_ball(slowest, fastest):
+    ratio = np.sqrt(fastest / slowest)
+    q = (ratio - 1) / (ratio + 1)
+    return q**2, (1 + q) ** 2 / ((1 - q**2) * fastest)
+
+
+WRONG = {
+    1: [
+        (soft_threshold, "negative: not allowed"),
+        (lambda w, t: np.where(w > t, w, 0), r"t = 0.5 at \(1, 1\) is 0.8, and should be 0.3"),
+    ],
+    2: [
+        (with_the_sign_of_zero, "where z is 0"),
+        (by_a_wrong_sign, "where z is not 0"),
+        (lambda *arguments: by_a_wrong_sign(*arguments).max(axis=1), r"has shape \(4,\)"),
+    ],
+    3: [
+        (lambda kind, a, gamma: "yes", "True or False"),
+        (without_revnets, "2 of 12 predictions are wrong: a RevNet's determinant is 1"),
+        (as_gradient_descent, r"3 of 12 predictions are wrong: a momentum layer's p\(1\) and p\(-1\)"),
+        (for_any_sign, "2 of 12 predictions are wrong: a ResNet's layer is 1 - a.*; a momentum layer's"),
+    ],
+    4: [
+        (lambda J, gamma: maps(J, gamma)[0], "two arrays"),
+        (lambda J, gamma: maps(J, gamma)[::-1], "rows of push that give the new x"),
+        (without_damping, r"rows of push that give the new v .* gamma v \+ \(1 - gamma\) J x"),
+    ],
+    5: [
+        (lambda period: rotating(period, sign=1), "the trace is 2 .*, and should be 2 cos"),
+        (
+            lambda period: rotating(period, factor=2 if period == 6 else 1),
+            r"back before 6 layers are over, after 3 already",
+        ),
+        (lambda period: (np.nan, 1.0), "away from where they started"),
+    ],
+    6: [
+        (lambda slowest, fastest: (1.0, 1.0), r"gamma must be in \[0, 1\)"),
+        (lambda slowest, fastest: (0.0, 2 / (slowest + fastest)), "0.81818 is possible"),  # the best ResNet
+        (lambda slowest, fastest: (heavy_ball(slowest, fastest)[0], 1 / fastest), "inside the complex case"),
+    ],
+}
+
+RIGHT = [
+    (6, heavy_ball),
+]

@@ -1,0 +1,75 @@
+"""Exercises of notebook 09: wrong answers with what is said of them, and right ones."""
+
+import numpy as np
+
+from mininet.experiments.linear_maps.linear_flow import lowest_value, preimage
+
+
+def each_twice(path):
+    difference = path[:, :, None] - path[:, None, :]
+    return int(((difference > 0).any(axis=0) & (difference < 0).any(axis=0)).sum())
+
+
+def between_layers_only(path):
+    """Like section 6 of notebook 08, which misses pairs that are at the same place at a layer."""
+    first, second = np.triu_indices(path.shape[1], 1)
+    difference = path[:, first] - path[:, second]
+    return int((difference[1:] * difference[:-1] < 0).any(axis=0).sum())
+
+
+MOMENTUM, RESNET = [True, False, True, False, False, True, True], [False, False, True, False, False, True, False]
+
+
+def number_of(angle, epsilon):
+    return complex(preimage(np.exp(1j * angle), epsilon))
+
+
+def of_number(m):
+    return np.array([[m.real, -m.imag], [m.imag, m.real]])
+
+
+def blocks(slopes, gamma, x_by_x, x_by_v):
+    one = np.eye(len(slopes))
+    return np.block([[x_by_x, x_by_v], [(1 - gamma) * slopes, gamma * one]])
+
+
+WRONG = {
+    1: [
+        (lambda values: None, "nothing was returned"),
+        (lambda values: np.mean(values**2), r"h\(x\) = 1 - x\^3: this is the loss of the constant 0"),
+        (lambda values: np.mean(np.abs(values - values.mean())), r"h\(x\) = -x\^3 is"),
+        (lambda values: np.mean((values - np.median(values)) ** 2), r"h\(x\) = exp"),
+    ],
+    2: [
+        (each_twice, "each pair counts once"),
+        (between_layers_only, "the outer two meet exactly at a layer"),
+    ],
+    3: [
+        ([None] * 7, [None] * 7, "momentum: True or False"),
+        ([True, False, False, False, False, True, True], RESNET, r"momentum: look again at diag\(-2, -2\);"),
+        (MOMENTUM, MOMENTUM, r"resnet: look again at diag\(1, -0.5\), diag\(1, 0\);"),
+        ([True, False, True, False, True, True, True], RESNET, r"momentum: look again at diag\(-2, -3\);"),
+    ],
+    4: [
+        (lambda n, epsilon: -1 / lowest_value(epsilon), "in 2 dimensions the eigenvalue -1 occurs an even number"),
+        (lambda n, epsilon: 1.0, "1 dimensions, epsilon = 1.0 is 1.0"),
+        (lambda n, epsilon: 1.0 if n % 2 == 0 else 1 / lowest_value(epsilon), "is -1.6"),
+    ],
+    5: [
+        (lambda angle, epsilon: of_number(1j * angle), "this is the ResNet's theta"),
+        (lambda angle, epsilon: of_number(number_of(angle, epsilon)).T, "rotates clockwise"),
+        (lambda angle, epsilon: np.diag([number_of(angle, epsilon)] * 2), "theta is complex"),
+    ],
+    6: [
+        (lambda slopes, gamma: blocks(slopes, gamma, np.eye(len(slopes)), gamma * np.eye(len(slopes))), "in two ways"),
+        (lambda slopes, gamma: blocks(slopes, gamma, np.eye(len(slopes)), np.eye(len(slopes))), "new velocity"),
+        (
+            lambda slopes, gamma: blocks(
+                slopes.T, gamma, np.eye(len(slopes)) + (1 - gamma) * slopes.T, gamma * np.eye(len(slopes))
+            ),
+            r"d = 2, .* at \(0, 1\) is",
+        ),
+    ],
+}
+
+RIGHT = []

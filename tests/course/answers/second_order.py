@@ -1,0 +1,72 @@
+"""Exercises of notebook 08: wrong answers with what is said of them, and right ones."""
+
+import numpy as np
+
+
+def frequency(a, epsilon):
+    return np.sqrt(4 * a * epsilon - 1) / (2 * epsilon)
+
+
+def negative_branch(a, epsilon):
+    if 4 * a * epsilon <= 1:
+        return np.inf
+    return -np.arctan(2 * epsilon * frequency(a, epsilon)) / frequency(a, epsilon)
+
+
+def quarter_of_a_period(a, epsilon):
+    return np.inf if 4 * a * epsilon <= 1 else np.pi / 2 / frequency(a, epsilon)
+
+
+def explicit_matrix(a, h, epsilon):
+    return np.array([[1, h], [-h * a / epsilon, 1 - h / epsilon]])
+
+
+def semi_implicit_matrix(a, h, epsilon):
+    return np.array([[1 - h / epsilon * h * a, h * (1 - h / epsilon)], [-h / epsilon * a, 1 - h / epsilon]])
+
+
+def rates(a, epsilon):
+    root = np.sqrt(1 - 4 * a * epsilon + 0j)
+    return (1 - root) / (2 * epsilon), (1 + root) / (2 * epsilon)
+
+
+def as_in_the_notebook(x, u, f, h, epsilon):
+    u = u + h / epsilon * (f(x) - u)
+    return x + h * u, u
+
+
+def not_exact(x, u, f, h, epsilon):
+    x = x + h / 2 * u
+    u = u + h / epsilon * (f(x) - u)
+    return x + h / 2 * u, u
+
+
+WRONG = {
+    1: [
+        (lambda gamma: gamma, "less inertia"),
+        (lambda gamma: np.sqrt(gamma), "less inertia"),
+        (lambda gamma: 1 - 2 * (1 - gamma), "gamma 0.0 is -1.0, and should be 0.5"),
+    ],
+    2: [
+        (lambda a, epsilon: 0.5, "overdamped.* should be inf"),
+        (negative_branch, "take the next branch"),
+        (quarter_of_a_period, r"where cos\(w t\) = 0"),
+    ],
+    3: [
+        (lambda a, h, epsilon: None, lambda a, epsilon: 1 / a, "nothing was returned"),
+        (semi_implicit_matrix, lambda a, epsilon: 1 / a, "the matrix of section 7"),
+        (explicit_matrix, lambda a, epsilon: (np.sqrt(1 + 4 * a * epsilon) - 1) / a, "the limit of section 7"),
+    ],
+    4: [
+        (lambda a, epsilon: rates(a, epsilon)[1].real, "natural logarithm"),
+        (lambda a, epsilon: -rates(a, epsilon)[1].real / np.log(10), "errors grow"),
+        (lambda a, epsilon: rates(a, epsilon)[0].real / np.log(10), "grows slower"),
+        (lambda a, epsilon: 1 / epsilon / np.log(10), "a = 2: 1 / epsilon is right without force only"),
+    ],
+    5: [
+        (as_in_the_notebook, "each of the two moves h/2"),
+        (not_exact, "is the velocity's decay exact"),
+    ],
+}
+
+RIGHT = []
