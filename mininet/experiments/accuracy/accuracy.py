@@ -50,11 +50,12 @@ def table(networks: Iterable[Settings], found: Results) -> str:
 
 
 def verdicts(networks: Iterable[Settings], found: Results) -> dict[str, list[str]]:
-    """Names of `networks` by their verdict; of those without, by "not known"."""
+    """Names of `networks`, with their seeds, by verdict; of those without, by "not known"."""
     by_verdict: dict[str, list[str]] = {}
     for network in networks:
         against = compared(network, found)
-        by_verdict.setdefault(against.verdict if against else "not known", []).append(in_words(network))
+        name = f"{in_words(network)} ({len(found.of(network))} seeds)"
+        by_verdict.setdefault(against.verdict if against else "not known", []).append(name)
     return by_verdict
 
 

@@ -1,4 +1,4 @@
-"""Why does γ = 0.9 lag in short stages, and what helps?
+"""Does γ = 0.9 lag in short stages, and what helps?
 
 Under a constant f, the velocity after k layers is (1 - γ^k) f: for γ = 0.9, 0.10 f after one layer, 0.19 f after two,
 0.65 f after ten.  x itself moves by the mean of these factors, so that two layers with γ = 0.9 move x by 0.145 of what
@@ -50,7 +50,7 @@ def draw(found: Results) -> Figure:
         for (name, points), colour in zip(by_line.items(), (plotting.BLACK, *plotting.SEQUENCE), strict=False):
             axes.plot(*zip(*points, strict=True), "o-", color=colour, label=name)
         axes.set(xscale="log", xlabel="layers k", ylabel="test error [%]")
-        axes.set_title("With few layers γ = 0.9 lags; γ = 1 - 1/k does not")
+        axes.set_title("Test error of networks of k layers, mean of the seeds that are trained")
         axes.set_xticks(DEPTHS, map(str, DEPTHS))
         axes.minorticks_off()
         if by_line:
