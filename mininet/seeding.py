@@ -79,8 +79,7 @@ def restore(to: tuple[int, int]) -> None:
     >>> position()
     (7, 2)
     """
-    for stream, name, value in at_position(to):
-        setattr(stream, name, value)
+    _stream.seed, _stream.draw = _checked(to)
 
 
 def rewound(to: tuple[int, int]) -> changed:
@@ -93,12 +92,15 @@ def rewound(to: tuple[int, int]) -> changed:
     ...     np.array_equal(nn.Linear(2, 2).weight.data, weight)
     True
     """
-    return changed(at_position(to))
+    return changed(at_position(_checked(to)))
 
 
 def at_position(to: tuple[int, int]) -> list[Change]:
     """List the changes, for `changed`, that put the stream at `to`."""
+    return [(_stream, "seed", to[0]), (_stream, "draw", to[1])]
+
+
+def _checked(to: tuple[int, int]) -> tuple[int, int]:
     if not isinstance(to, (tuple, list)) or len(to) != 2:
         raise TypeError(f"position must be a pair (seed, number), as position() gives it, got {shown(to)}")
-    seed, draw = integer("seed", to[0], 0, NUMBERS), integer("number", to[1], 0, NUMBERS)
-    return [(_stream, "seed", seed), (_stream, "draw", draw)]
+    return integer("seed", to[0], 0, NUMBERS), integer("number", to[1], 0, NUMBERS)

@@ -8,7 +8,7 @@ from ..base.types import FloatArray
 from ..kernels import convolution, winograd
 from ..kernels.simd import lanes
 from ..kernels.sums import sum_over
-from .linear import optional_bias, require_not_empty
+from .linear import checked_bias, require_not_empty
 from .operation import Computed, Gradients, Needs, operation
 from .tensor import Tensor, TensorLike, as_tensor, require_rank
 
@@ -22,7 +22,7 @@ Pair: TypeAlias = int | Window
 def _conv2d(x: FloatArray, weight: FloatArray, bias: FloatArray | None = None, *, settings: Any) -> Computed:
     out = convolution.convolve(x, weight, *settings)
     if bias is not None:
-        out += bias
+        out += checked_bias(bias, weight.shape[3])
     return out, (x, weight, settings)
 
 
@@ -78,22 +78,23 @@ def conv2d(
     require_rank("weight", weight, 4, "(kh, kw, in_channels / groups, out_channels)")
     require_not_empty("weight", weight.shape)
     steps, room, spread = pair("stride", stride, 1), pair("padding", padding, 0), pair("dilation", dilation, 1)
-    *window, inputs, outputs = weight.shape
+    *window, channels, outputs = weight.shape
     if outputs % integer("groups", groups, 1):
         raise ValueError(f"groups must divide the {outputs} output channels of weight, got {groups}")
-    if x.shape[3] != inputs * groups:
+    if x.shape[3] != channels * groups:
         raise ValueError(
-            f"x must have {inputs * groups} channels on its last axis, as weight {weight.shape} says, "
+            f"x must have {channels * groups} channels on its last axis, as weight {weight.shape} says, "
             f"got shape {x.shape}"
         )
     require_window("weight", x.shape, [each * (size - 1) + 1 for each, size in zip(spread, window, strict=True)], room)
-    fits = winograd.fits((*window, inputs, outputs // groups), steps, x.dtype) and spread == (1, 1)
+    fits = winograd.fits((*window, channels, outputs // groups), steps, x.dtype) and spread == (1, 1)
     if one_of("method", method, get_args(convolution.Choice)) == "winograd" and not fits:
         raise ValueError(
             f"method 'winograd' needs 3x3 windows, stride 1, no dilation and channels in multiples of "
             f"{lanes(x.dtype)}, got weight {weight.shape}, stride {steps}, dilation {spread} and groups {groups}"
         )
-    return _conv2d(x, weight, *optional_bias(bias, outputs), settings=(steps, room, spread, groups, method))
+    inputs = (x, weight) if bias is None else (x, weight, bias)
+    return _conv2d(*inputs, settings=(steps, room, spread, groups, method))
 
 
 def require_window(name: str, shape: tuple[int, ...], size: Sequence[int], padding: Window) -> None:

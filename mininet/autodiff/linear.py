@@ -9,7 +9,7 @@ from ..kernels.matrix import matmul as array_matmul
 from ..kernels.matrix import matrix_product, transposed_product
 from ..kernels.sums import sum_over
 from .operation import Computed, Gradients, Needs, operation
-from .tensor import Tensor, TensorLike, as_tensor, require_rank
+from .tensor import Tensor, TensorLike, require_rank
 
 
 def _product(a: FloatArray, b: FloatArray) -> FloatArray:
@@ -54,9 +54,16 @@ def rows(array: FloatArray) -> FloatArray:
 
 @operation
 def _linear(x: FloatArray, weight: FloatArray, bias: FloatArray | None = None) -> Computed:
+    require_rank("weight", weight, 2, "(in, out)")
+    require_not_empty("weight", weight.shape)
+    if x.ndim == 0 or x.shape[-1] != weight.shape[0]:
+        raise ValueError(
+            f"x must have {weight.shape[0]} features on its last axis, as weight {weight.shape} says, "
+            f"got shape {x.shape}"
+        )
     out = matrix_product(rows(x), rows(weight))
     if bias is not None:
-        out += bias
+        out += checked_bias(bias, weight.shape[1])
     return out.reshape(*x.shape[:-1], weight.shape[1]), (x, weight)
 
 
@@ -89,15 +96,7 @@ def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) ->
     >>> F.linear(np.ones((2, 3)), np.ones((3, 4))).shape
     (2, 4)
     """
-    x, weight = as_tensor(x), as_tensor(weight)
-    require_rank("weight", weight, 2, "(in, out)")
-    require_not_empty("weight", weight.shape)
-    if x.ndim == 0 or x.shape[-1] != weight.shape[0]:
-        raise ValueError(
-            f"x must have {weight.shape[0]} features on its last axis, as weight {weight.shape} says, "
-            f"got shape {x.shape}"
-        )
-    return _linear(x, weight, *optional_bias(bias, weight.shape[1]))
+    return _linear(x, weight) if bias is None else _linear(x, weight, bias)
 
 
 def require_not_empty(name: str, shape: tuple[int, ...]) -> None:
@@ -106,11 +105,8 @@ def require_not_empty(name: str, shape: tuple[int, ...]) -> None:
         raise ValueError(f"{name} must not be empty, got shape {shape}")
 
 
-def optional_bias(bias: TensorLike | None, size: int) -> tuple[Tensor, ...]:
-    """The bias of `size` outputs as the last inputs of an operation: one, or none."""
-    if bias is None:
-        return ()
-    bias = as_tensor(bias)
-    if bias.shape != (size,):
-        raise ValueError(f"bias must have shape ({size},), got {bias.shape}")
-    return (bias,)
+def checked_bias(bias: FloatArray, outputs: int) -> FloatArray:
+    """The bias of so many outputs; ValueError if it has another shape."""
+    if bias.shape != (outputs,):
+        raise ValueError(f"bias must have shape ({outputs},), got {bias.shape}")
+    return bias

@@ -96,21 +96,21 @@ class Operation:
             If dtypes are mixed.
         """
         raise_if_interrupted()
-        like: Any = next(filter(_has_float_dtype, inputs), None)
-        tensors = [as_tensor(value, like) for value in inputs]
+        tensors = [value if isinstance(value, Tensor) else _beside(inputs, value) for value in inputs]
+        arrays = [tensor.data for tensor in tensors]
         self.require_one_dtype(*tensors)
         for tensor in tensors:
             instruments.note(tensor.data, tensor.memory_kind)
         slots = tuple([tensor.slot for tensor in tensors])  # before a function can freeze one of them
         with instruments.measured(self.name), np.errstate(under="ignore"):  # 0 will do, whatever users ask for
-            output, saved = self.forward(*[tensor.data for tensor in tensors], **settings)
+            output, saved = self.forward(*arrays, **settings)
         output = np.asarray(output)
-        is_recorded = is_recording() and any(slots)
+        is_recorded = any(slots) and is_recording()
         return Tensor.computed(output, Slot(output, Record(self, slots, saved, output.shape)) if is_recorded else None)
 
     def require_one_dtype(self, *tensors: Tensor) -> None:
         """Raise TypeError, and say what to convert, unless all inputs have the same dtype."""
-        if all(tensor.dtype == tensors[0].dtype for tensor in tensors):
+        if len({tensor.dtype for tensor in tensors}) < 2:
             return
         names = [name for name, each in inspect.signature(self.forward).parameters.items() if each.kind != _KEYWORD]
         wanted = next((tensor.dtype for tensor in tensors if tensor.memory_kind == "parameters"), FLOATS[0])
@@ -120,6 +120,12 @@ class Operation:
             f"{self.name} got {found}: dtypes are not mixed, convert {names[min(odd, len(names) - 1)]} with "
             f".astype(np.{wanted})"
         )
+
+
+def _beside(inputs: tuple[TensorLike, ...], value: TensorLike) -> Tensor:
+    """`value` as a tensor, in the dtype of the first of `inputs` that has one."""
+    like: Any = next(filter(_has_float_dtype, inputs), None)
+    return as_tensor(value, like)
 
 
 def _has_float_dtype(value: Any) -> bool:

@@ -11,14 +11,14 @@ order meets each record once, after everything that used its output.  There is n
 import heapq
 import itertools
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from .. import seeding
 from ..base import instruments
-from ..base.changes import changed
+from ..base.changes import Change, changed
 from ..base.interrupts import raise_if_interrupted
 from ..base.types import AnyArray, FloatArray
 from ..kernels.sums import sum_over
@@ -28,17 +28,18 @@ class _Switches(threading.local):
     recording, replaying = True, False
 
 
-_switches = _Switches()
+switches = _Switches()
+"""Of each thread: whether operations are put on the tape, and whether a function is evaluated again."""
 
 
 def is_recording() -> bool:
     """Whether operations are put on the tape."""
-    return _switches.recording
+    return switches.recording
 
 
 def is_replaying() -> bool:
     """Whether a function is evaluated again to recover what was not stored: side effects must then be left out."""
-    return _switches.replaying
+    return switches.replaying
 
 
 def no_grad() -> changed:
@@ -51,7 +52,7 @@ def no_grad() -> changed:
     ...     (2 * x).requires_grad
     False
     """
-    return changed([(_switches, "recording", False)])
+    return changed([(switches, "recording", False)])
 
 
 def enable_grad() -> changed:
@@ -64,16 +65,20 @@ def enable_grad() -> changed:
     ...     (2 * x).requires_grad
     True
     """
-    return changed([(_switches, "recording", True)])
+    return changed([(switches, "recording", True)])
 
 
-def replaying(random_position: tuple[int, int], attributes: Iterable[tuple[Any, str, Any]] = ()) -> changed:
-    """Evaluate a function again, silently: side effects are left out, random numbers are drawn as the first time.
+def as_at(random_position: tuple[int, int]) -> list[Change]:
+    """The changes by which a function is evaluated again: without side effects, and with the random numbers from then.
 
     random_position : what `seeding.position()` was before the first evaluation
-    attributes : of other objects as they were then, (object, name, value) for each
     """
-    return changed([*attributes, (_switches, "replaying", True), *seeding.at_position(random_position)])
+    return [(switches, "replaying", True), *seeding.at_position(random_position)]
+
+
+def replaying(random_position: tuple[int, int]) -> changed:
+    """Evaluate functions again inside this context, `as_at` a position of the random numbers."""
+    return changed(as_at(random_position))
 
 
 class Slot:
@@ -149,7 +154,7 @@ class Record:
         if not keep_tape:
             instruments.hold(self.saved_arrays(), -1)
             self.saved, self.released = None, True
-        needs = tuple(slot is not None for slot in self.inputs)
+        needs = tuple([slot is not None for slot in self.inputs])
         extra = (keep_tape,) if self.operation.consumes_saved else ()
         with instruments.measured(f"{self.operation.name}, backward"):
             gradients = self.operation.vjp(saved, gradient, needs, *extra)

@@ -33,6 +33,7 @@ from . import buffers, jit
 from .prefetch import prefetch
 from .threads import share_elements
 
+share = functools.partial(share_elements, least=2**14)  # a division takes its time
 kernel = functools.partial(jit.kernel, contract=True)  # what is multiplied and then added to are integers below 2^53
 
 FRACTION_BITS = 40
@@ -130,7 +131,7 @@ def to_units(name: str, values: FloatArray) -> NDArray[np.int64]:
     array([  549755813888, -1099511627776])
     """
     units, is_bad = buffers.empty(float_array(name, values).shape, np.int64), np.zeros(1, np.int64)
-    share_elements(_to_units, values, units, is_bad)
+    share(_to_units, values, units, is_bad)
     if is_bad[0] and not np.isfinite(values).all():
         raise ValueError(f"{name} must be finite in exact arithmetic, got NaN or infinity")
     if is_bad[0]:
@@ -143,7 +144,7 @@ def to_units(name: str, values: FloatArray) -> NDArray[np.int64]:
 def to_floats(integers: IntegerArray, dtype: np.dtype[Any]) -> FloatArray:
     """The floats nearest to integers in units, via float64."""
     out = buffers.empty(integers.shape, dtype)
-    share_elements(_to_floats, integers, out)
+    share(_to_floats, integers, out)
     return out
 
 
@@ -158,7 +159,7 @@ def step(
     f = alike("residual", f, x.shape, dtype)
     if not ratios.gamma:
         v.fill(0)
-    share_elements(_step, x, v, b, f, values, ratios.multiply, ratios.scale, is_bad)
+    share(_step, x, v, b, f, values, ratios.multiply, ratios.scale, is_bad)
     _require_in_range(is_bad, f, "x, v")
     return values
 
@@ -166,14 +167,14 @@ def step(
 def undo_position(x: IntegerArray, v: IntegerArray, dtype: np.dtype[Any]) -> FloatArray:
     """First half of the inverse: `x` is overwritten with the position before the step, and returned as floats too."""
     values = buffers.empty(x.shape, dtype)
-    share_elements(_undo_position, x, v, values)
+    share(_undo_position, x, v, values)
     return values
 
 
 def undo_velocity(v: IntegerArray, b: IntegerArray, f: FloatArray, ratios: Ratios, dtype: np.dtype[Any]) -> None:
     """Second half of the inverse: overwrites `v` and `b`; `f` is evaluated at the x that `undo_position` gave back."""
     ratios.require_invertible()
-    share_elements(_undo_velocity, v, b, alike("residual", f, v.shape, dtype), ratios.undo, ratios.scale)
+    share(_undo_velocity, v, b, alike("residual", f, v.shape, dtype), ratios.undo, ratios.scale)
 
 
 def undo_velocity_and_position(
@@ -182,7 +183,7 @@ def undo_velocity_and_position(
     """`undo_velocity`, and then `undo_position` of the layer before, in one pass over memory."""
     ratios.require_invertible()
     values, f = buffers.empty(x.shape, dtype), alike("residual", f, x.shape, dtype)
-    share_elements(_undo_both, x, v, b, f, values, ratios.undo, ratios.scale)
+    share(_undo_both, x, v, b, f, values, ratios.undo, ratios.scale)
     return values
 
 
@@ -192,7 +193,7 @@ def add(x: IntegerArray, f: FloatArray, sign: int = 1) -> FloatArray:
     Errors are those of `step`.  With sign -1 it is subtracted, which leads back to an x within the range.
     """
     values, is_bad = buffers.empty(x.shape, f.dtype), np.zeros(1, np.int64)
-    share_elements(_add, x, alike("residual", f, x.shape, f.dtype), values, sign * _UNITS_PER_ONE, is_bad)
+    share(_add, x, alike("residual", f, x.shape, f.dtype), values, sign * _UNITS_PER_ONE, is_bad)
     if sign > 0:
         _require_in_range(is_bad, f, "x")
     return values

@@ -23,8 +23,8 @@ def kernel(function: Callable[..., Any], contract: bool = False) -> Callable[...
     A kernel for a range of flat arrays first slices them and then counts from 0, or counts with unsigned numbers.  An
     index that could be negative, which Python counts from the end, keeps the compiler from using vectors.
 
-    With `contract`, the processor may round a product and the sum that takes it in only once.  Use it only where these
-    are integers that need no rounding, so that it saves time and changes nothing.
+    With `contract`, the processor may round a product and the sum that takes it in only once.  Use it where these are
+    integers that need no rounding, so that it changes nothing, or where an error bound allows either.
 
     With ``NUMBA_DISABLE_JIT=1`` a kernel stays plain Python, for tests and debugging.  Machine code is kept in
     ``__pycache__`` beside the kernel or in Numba's folder for the user; ``NUMBA_CACHE_DIR`` overrides both.  If neither

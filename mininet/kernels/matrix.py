@@ -4,6 +4,8 @@ BLAS may compute a row differently when it is given a different number of rows. 
 number of threads, or the bits would.
 """
 
+import functools
+
 import numpy as np
 
 from ..base.types import FloatArray
@@ -31,13 +33,13 @@ def matrix_product(a: FloatArray, b: FloatArray) -> FloatArray:
     if a.shape[1] != b.shape[0]:
         raise ValueError(f"a must have as many columns as b has rows, got shapes {a.shape} and {b.shape}")
     out = buffers.empty((len(a), b.shape[1]), a.dtype)
-    piece = _piece(len(a), a.shape[1] * b.shape[1])
+    pieces = _pieces(len(a), a.shape[1] * b.shape[1])
 
     def work(first: int, last: int) -> None:
-        for start in range(first * piece, min(last * piece, len(a)), piece):
-            matmul(a[start : start + piece], b, out=out[start : start + piece])
+        for rows in pieces[first:last]:
+            matmul(a[rows], b, out=out[rows])
 
-    for_each_share(work, -(-len(a) // piece))
+    for_each_share(work, len(pieces))
     return out
 
 
@@ -45,20 +47,22 @@ def transposed_product(a: FloatArray, b: FloatArray) -> FloatArray:
     """Compute a.T @ b for matrices of shape (m, k) and (m, n), usually of many rows, as a sum of pieces along m."""
     if len(a) != len(b):
         raise ValueError(f"a and b must have equally many rows, got shapes {a.shape} and {b.shape}")
-    piece = _piece(len(a), a.shape[1] * b.shape[1])
-    partial = buffers.empty((-(-len(a) // piece), a.shape[1], b.shape[1]), a.dtype, "workspace")
+    pieces = _pieces(len(a), a.shape[1] * b.shape[1])
+    partial = buffers.empty((len(pieces), a.shape[1], b.shape[1]), a.dtype, "workspace")
 
     def work(first: int, last: int) -> None:
         for number in range(first, last):
-            rows = slice(number * piece, (number + 1) * piece)
+            rows = pieces[number]
             matmul(a[rows].T, b[rows], out=partial[number])
 
-    for_each_share(work, len(partial))
+    for_each_share(work, len(pieces))
     total: FloatArray = partial.sum(axis=0)
     return total
 
 
-def _piece(rows: int, pairs: int) -> int:
-    """Say how many rows make a piece, in register tiles of 16, if each takes `pairs` multiplications."""
-    pieces = min(MOST_PIECES, max(1, 2 * rows * pairs // OPERATIONS_PER_PIECE))
-    return max(16, -(-rows // (16 * pieces)) * 16)
+@functools.lru_cache(maxsize=1024)
+def _pieces(rows: int, pairs: int) -> list[slice]:
+    """Cut rows, each of which takes `pairs` multiplications, into pieces of register tiles of 16."""
+    count = min(MOST_PIECES, max(1, 2 * rows * pairs // OPERATIONS_PER_PIECE))
+    size = max(16, -(-rows // (16 * count)) * 16)
+    return [slice(start, start + size) for start in range(0, rows, size)]

@@ -188,13 +188,14 @@ def for_each_share(work: Callable[..., object], total: int, least: int = 1, *arg
             raise share.error
 
 
-def share_elements(kernel: Callable[..., object], *arguments: Any) -> None:
-    """Call `kernel` for ranges of elements of the arrays among `arguments`; it gets them flat."""
-    flat = [np.ascontiguousarray(each).reshape(-1) if isinstance(each, np.ndarray) else each for each in arguments]
-    for_each_share(kernel, flat[0].size, ELEMENTS_WORTH_SHARING, *flat)
-
-
 ELEMENTS_WORTH_SHARING = 2**17
+"""About as long as handing over a share takes, where one element takes 0.1 nanoseconds."""
+
+
+def share_elements(kernel: Callable[..., object], *arguments: Any, least: int = ELEMENTS_WORTH_SHARING) -> None:
+    """Call `kernel` for ranges of elements, at least so many, of the arrays among `arguments`; it gets them flat."""
+    flat = [each.ravel() if isinstance(each, np.ndarray) else each for each in arguments]
+    for_each_share(kernel, flat[0].size, least, *flat)
 
 
 def items_worth_sharing(operations: int) -> int:

@@ -122,13 +122,21 @@ class Module:
 
     def parameters(self) -> Iterator[Parameter]:
         """Iterate over all parameters, each once."""
-        return (parameter for _, parameter in self.named_parameters())
+        return iter(self.contents()[1])
 
     def contents(self) -> tuple[list["Module"], list[Parameter]]:
         """List this module with all below it, and all parameters, each once."""
-        walk = list(self._walk())
-        parameters = [value for _, _, members in walk for _, value in members if isinstance(value, Parameter)]
-        return [module for _, module, _ in walk], list(dict.fromkeys(parameters))
+        modules: dict[Module, None] = {}
+        parameters: dict[Parameter, None] = {}
+        waiting = [self]
+        while waiting:
+            module = waiting.pop()
+            if module not in modules:
+                modules[module] = None
+                members = [value for _, value in module._members()]
+                parameters.update((value, None) for value in members if isinstance(value, Parameter))
+                waiting += [value for value in reversed(members) if isinstance(value, Module)]
+        return list(modules), list(parameters)
 
     def _members(self) -> list[Member]:
         """List (name, value) for modules and tensors that are attributes, or in lists and dicts there: functions.0."""

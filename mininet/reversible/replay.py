@@ -5,7 +5,6 @@ what the first one did.  So it draws the same random numbers, finds the same mod
 frozen, and it is silent: batch normalisation does not move its running statistics twice.
 """
 
-import contextlib
 from array import array
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias
@@ -13,9 +12,10 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 
 from .. import seeding
-from ..autodiff import Tensor, enable_grad, no_grad, replaying
-from ..autodiff.tape import GradientSums, OutsideTape, Slot, backpropagate, next_number
+from ..autodiff import Tensor
+from ..autodiff.tape import GradientSums, OutsideTape, Slot, as_at, backpropagate, next_number, switches
 from ..autodiff.tensor import slot_of
+from ..base.changes import Change, changed
 from ..base.instruments import measured
 from ..base.types import FloatArray
 from ..nn import Module, Parameter
@@ -91,12 +91,13 @@ class Replay:
         self.keywords = {key: as_leaf(value) for key, value in keywords.items()}
         self._draws = array("Q")  # where the random numbers stood at the first call of each layer
         self._contents: dict[int, tuple[list[Module], list[Parameter]]] = {}
-        self._settings: dict[int, list[tuple[int, Any]]] = {}  # by function: (layer, settings from it on)
+        self._settings: dict[int, list[tuple[int, int, Any]]] = {}  # by function: (layer, seed and settings from it on)
 
     def value(self, layer: int, x: FloatArray, pull_backs: list[PullBack] | None = None) -> FloatArray:
         """f_layer(x); with a list `pull_backs` it is evaluated on a tape, and its pull-back is put there."""
         records = self.detects_captured or pull_backs is not None
-        with self._as_the_first_time(layer), enable_grad() if records else no_grad(), measured("residual functions"):
+        mode = changed([(switches, "recording", records), *self._as_the_first_time(layer)])
+        with mode, measured("residual functions"):
             begin, leaf = next_number(), Tensor(x, requires_grad=pull_backs is not None)
             output = self._call(layer, leaf)
         if pull_backs is not None:
@@ -124,34 +125,34 @@ class Replay:
 
         return pull_back
 
-    def _as_the_first_time(self, layer: int) -> contextlib.AbstractContextManager[Any]:
-        """Remember how the layer's function is called, or restore that for a later call."""
+    def _as_the_first_time(self, layer: int) -> list[Change]:
+        """Remember how the layer's function is called; for a later call, what to change so that it repeats that."""
         function = self._functions[layer]
         if id(function) not in self._contents:  # searched once, however many layers share it
             self._contents[id(function)] = function.contents() if isinstance(function, Module) else ([], [])
         modules, parameters = self._contents[id(function)]
         versions = self._settings.setdefault(id(function), [])
+        now = [module.training for module in modules], [parameter.slot for parameter in parameters]
+        seed, draw = seeding.position()
         if layer == len(self._draws):
-            seed, draw = seeding.position()
-            found = seed, [module.training for module in modules], [parameter.slot for parameter in parameters]
-            if not versions or versions[-1][1] != found:
-                versions.append((layer, found))
+            if not versions or versions[-1][1:] != (seed, now):
+                versions.append((layer, seed, now))
             self._draws.append(draw)
-            return contextlib.nullcontext()
-        seed, training, slots = next(settings for first, settings in reversed(versions) if first <= layer)
-        return replaying((seed, self._draws[layer]), [
-            *((module, "training", value) for module, value in zip(modules, training, strict=True)),
-            *((parameter, "slot", slot) for parameter, slot in zip(parameters, slots, strict=True)),
-        ])  # fmt: skip
+            return []
+        seed, then = next((seed, settings) for first, seed, settings in reversed(versions) if first <= layer)
+        repeated = as_at((seed, self._draws[layer]))
+        if then != now:
+            repeated += [(module, "training", value) for module, value in zip(modules, then[0], strict=True)]
+            repeated += [(parameter, "slot", slot) for parameter, slot in zip(parameters, then[1], strict=True)]
+        return repeated
 
     def _call(self, layer: int, x: Tensor) -> Tensor:
         output = self._functions[layer](x, *self.inputs, **self.keywords)
-        name = self._name.format(layer)
         if not isinstance(output, Tensor):
-            raise TypeError(f"{name} must return a Tensor, got {type(output).__name__}")
+            raise TypeError(f"{self._name.format(layer)} must return a Tensor, got {type(output).__name__}")
         if output.shape != x.shape or output.dtype != x.dtype:
             raise ValueError(
-                f"{name} must return what it got, shape {x.shape} and dtype {x.dtype}, "
+                f"{self._name.format(layer)} must return what it got, shape {x.shape} and dtype {x.dtype}, "
                 f"got {output.shape} and {output.dtype}"
             )
         return output if self._is_residual else output - x

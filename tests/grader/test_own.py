@@ -1,7 +1,5 @@
 """mininet's network as an implementation: where the network is broken, so are its promises."""
 
-import contextlib
-
 import own_block
 import pytest
 
@@ -19,7 +17,7 @@ def adjoint_without_factor(p, q, keep, take):
 
 
 def no_replay(replay, layer):
-    return contextlib.nullcontext()
+    return []
 
 
 BREAKAGES = [

@@ -39,12 +39,14 @@ def test_tiny_an_invalid_product_is_nan_without_a_warning(dtype):
 @pytest.mark.parametrize("pairs", [1, 100, 64 * 64])
 def test_tiny_pieces_depend_on_the_sizes_only(pairs):
     for rows in (0, 1, 16, 17, 257, 1000, 10_000):
-        piece = matrix._piece(rows, pairs)
-        assert piece % 16 == 0
-        assert piece > 0
-        assert -(-rows // piece) <= matrix.MOST_PIECES
+        pieces = matrix._pieces(rows, pairs)
+        assert [row for piece in pieces for row in range(rows)[piece]] == list(range(rows))
+        sizes = {piece.stop - piece.start for piece in pieces}
+        assert len(sizes) <= 1
+        assert all(size % 16 == 0 for size in sizes)
+        assert len(pieces) <= matrix.MOST_PIECES
         # a piece is not smaller than it is worth, except for what rounding to 16 rows takes away
-        assert rows <= piece or 2 * (piece + 16) * pairs >= matrix.OPERATIONS_PER_PIECE
+        assert len(pieces) <= 1 or all(2 * (size + 16) * pairs >= matrix.OPERATIONS_PER_PIECE for size in sizes)
 
 
 def test_tiny_arrays_that_are_not_contiguous():
