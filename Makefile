@@ -6,12 +6,15 @@ BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.ready-bench
 DOCS_READY := $(VENV)/.ready-docs
+EXTRAS_VENV := .venv-extras
+EXTRAS_READY := $(EXTRAS_VENV)/.ready
+EXTRAS_PYTHON ?= python3.11
 ROUNDS ?= 5
 RUN := $(VENV)/$(BIN)/python
 TEST := $(RUN) -m pytest --numprocesses 2 --dist worksteal
 PYTHONS ?= $(RUN)
 
-.PHONY: demo test test-fast test-bounds fuzz mutants coverage course site bench lint types format notebooks packages test-requirements clean
+.PHONY: demo test test-fast extras test-bounds fuzz mutants coverage course site bench lint types format notebooks packages test-requirements clean
 
 demo: $(READY)  ## train on digits, with stored activations and without, and compare
 	$(RUN) -m mininet compare
@@ -24,6 +27,9 @@ test-fast: $(READY)  ## up to two cases of each test that takes no more than a f
 
 fuzz: $(READY)  ## the generated tests in their long form: at least 20,000 examples, others each time
 	$(TEST) tests/generated --hypothesis-profile=long --least-examples 20000
+
+extras: $(EXTRAS_READY)  ## the tests of the layer for PyTorch and of training on many processes, some minutes; Python 3.11
+	$(EXTRAS_VENV)/$(BIN)/python -m pytest tests/bridges tests/test_sharding.py
 
 test-bounds: $(READY)  ## the tests of compiled kernels and their callers, with every index checked, a quarter of an hour
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(CURDIR)/build/bounds $(TEST) tests/kernels tests/nn tests/reversible tests/misuse
@@ -40,8 +46,9 @@ mutants: $(READY)  ## change the code in small ways and see whether a test fails
 	$(RUN) -m tests.mutation mininet/reversible mininet/autodiff \
 		--tests tests/reversible tests/autodiff tests/misuse tests/test_memory.py
 
-course: $(READY)  ## open the course in JupyterLab, at its first notebook
-	$(RUN) -m jupyter lab --LabApp.news_url=None --ServerApp.root_dir=. tutorials/01_momentum_resnets_in_ten_minutes.ipynb
+course: $(READY)  ## open the course in JupyterLab, at its first page
+	$(RUN) -m jupyter trust tutorials/*.ipynb
+	$(RUN) -m jupyter lab --LabApp.news_url=None --ServerApp.root_dir=. tutorials/00_the_course.ipynb
 
 site: $(DOCS_READY)  ## write course, guide, reference and results as pages to read without a server: site/index.html
 	$(RUN) -m sphinx -c docs -b html -d build/doctrees -j 2 -q --fail-on-warning --keep-going . site
@@ -62,7 +69,7 @@ format: $(READY)  ## let them change it
 	$(RUN) -m ruff format .
 
 notebooks: $(READY)  ## run the tutorials again and keep what they print and draw
-	$(RUN) -m jupyter nbconvert --to notebook --execute --inplace \
+	MININET_MINE=build/none.py $(RUN) -m jupyter nbconvert --to notebook --execute --inplace \
 		--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False tutorials/*.ipynb
 
 packages: $(READY)  ## build wheel and sdist into dist/, and run the quick tests with each in a new environment
@@ -75,7 +82,7 @@ test-requirements: $(READY)  ## the quick tests with the lowest and the newest v
 	$(RUN) tools/packages.py --only wheel --constraint requirements-lowest.txt
 
 clean:  ## remove the environment and everything generated
-	rm -rf $(VENV) build dist results site *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) $(EXTRAS_VENV) build dist results site *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml requirements.txt
@@ -86,6 +93,12 @@ $(READY): pyproject.toml requirements.txt
 
 $(DOCS_READY): $(READY)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	touch $@
+
+$(EXTRAS_READY): pyproject.toml
+	$(EXTRAS_PYTHON) -m venv $(EXTRAS_VENV)
+	$(EXTRAS_VENV)/$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[torch,mpi]' 'pytest>=8,<10' 'hypothesis>=6.80,<7'
+	$(EXTRAS_VENV)/$(BIN)/python -c 'import torch, mpi4py'  # or the tests would be skipped
 	touch $@
 
 $(BENCH_READY): $(READY)

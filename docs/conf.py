@@ -25,6 +25,7 @@ nb_execution_mode = "off"
 nb_merge_streams = True
 
 autodoc_typehints = "none"
+autodoc_mock_imports = ["torch"]
 toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 

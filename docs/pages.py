@@ -46,7 +46,7 @@ def _read(app, doctree):
     _show_stills(app, doctree)
     minutes = MINUTES.get(app.env.docname)
     if minutes:
-        doctree.next_node(nodes.title).parent.insert(1, nodes.paragraph(text=f"{minutes} minutes, and exercises"))
+        doctree.next_node(nodes.title).parent.insert(1, nodes.paragraph(text=f"{minutes} minutes, exercises included"))
 
 
 def _lead_to_code(app, doctree):
@@ -62,7 +62,7 @@ def _lead_to_code(app, doctree):
 def _drop_navigation(doctree):
     """A notebook's links to its neighbours and the list of chapters: the pages have their own."""
     for node in list(doctree.findall(nodes.paragraph)):
-        if any(link["reftarget"].startswith("README") for link in node.findall(pending_xref)) and "·" in node.astext():
+        if any("00_the_course" in link["reftarget"] for link in node.findall(pending_xref)) and "·" in node.astext():
             node.parent.remove(node)
 
 
@@ -95,7 +95,7 @@ def _show_stills(app, doctree):
 def _code_pages(app):
     """A page for each file of the package."""
     formatter = HtmlFormatter(linenos="inline", lineanchors="line")
-    for path in sorted((ROOT / "mininet").rglob("*.py")) + sorted((ROOT / "tutorials" / "solutions").glob("*.py")):
+    for path in sorted((ROOT / "mininet").rglob("*.py")):
         name = path.relative_to(ROOT).as_posix()
         body = f"<h1><code>{name}</code></h1>{highlight(path.read_text(encoding='utf-8'), PythonLexer(), formatter)}"
         yield f"code/{name}", {"title": name, "body": body}, "page.html"

@@ -1,4 +1,4 @@
-"""The command line: ``python -m mininet compare | train | evaluate | reproduce | grade | info``."""
+"""The command line: ``python -m mininet compare | train | evaluate | write | reproduce | grade | info``."""
 
 import argparse
 import dataclasses
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numba
 
-from . import get_num_threads, grader, models, plotting
+from . import course, datasets, get_num_threads, grader, models, plotting, seeding
 from .base.checks import path as path_of
 from .base.files import written_atomically
 from .experiments import machine, reproduce, step_profile
@@ -20,7 +20,9 @@ from .experiments.claim import Options
 from .experiments.compare import comparison as comparing
 from .experiments.compare import report
 from .experiments.images import image_training
+from .experiments.transformer import text_training
 from .kernels.exact import as_fraction
+from .sharding import Processes
 from .training import CHECKPOINT, CURVES, FIGURE
 from .version import VERSION
 
@@ -94,19 +96,37 @@ def _parser():
     defaults = image_training.Settings()
     command = commands.add_parser(
         "train",
-        help="train a residual or momentum network on images",
-        description="Train an image classifier; writes a checkpoint, curves.csv and curves.png, and at the end "
-        "weights.npz, by PyTorch's names.  Stop it when you like: with --resume it goes on from the last checkpoint, "
-        "to the same bits.",
+        help="train a residual or momentum network on images or text",
+        description="Train an image classifier, or a transformer on a novel; writes a checkpoint, curves.csv and "
+        "curves.png, and at the end weights.npz, by PyTorch's names.  Stop it when you like: with --resume it goes on "
+        "from the last checkpoint, to the same bits.",
     )
-    _add_classifier(command)
+    _add_classifier(command, texts=("transformer", "transformer_revnet"))
     command.add_argument("--learned-velocity", action="store_true", help="v_0 as a learned function of x_0, not 0")
     command.add_argument("--weights", help="a PyTorch state dict to start from, .npz or .safetensors")
-    command.add_argument("--epochs", type=_integer(1, 10_000), default=defaults.epochs, help="passes over the images")
-    command.add_argument("--batch-size", type=_integer(2, 1437), default=defaults.batch_size, help="images a step")
-    command.add_argument("--learning-rate", type=_between(0, 10), default=defaults.learning_rate, help="at its highest")
-    command.add_argument("--weight-decay", type=_between(-1e-300, 1), default=defaults.weight_decay, help="L2 penalty")
+    of_text = text_training.Settings()
+    for name, kind, what in (
+        ("epochs", _integer(1, 10_000), "passes over the data"),
+        ("batch_size", _integer(2, 1437), "images, or windows of text, a step"),
+        ("learning_rate", _between(0, 10), "at its highest"),
+        ("weight_decay", _between(-1e-300, 1), "L2 penalty; of text, decay of matrices"),
+    ):
+        both = f"{getattr(defaults, name):g} for images, {getattr(of_text, name):g} for text"
+        command.add_argument(
+            f"--{name.replace('_', '-')}", type=kind, default=argparse.SUPPRESS, help=f"{what}: {both}"
+        )
+    for name, what in (
+        ("blocks", "of a transformer"), ("width", "of a transformer"), ("heads", "of attention; divide the width"),
+        ("context", "characters that a transformer looks at"), ("warmup", "steps until the rate is highest, for text"),
+    ):  # fmt: skip
+        command.add_argument(f"--{name}", type=_integer(1, 4096), default=getattr(of_text, name), help=what)
+    command.add_argument("--dropout", type=_between(-1e-300, 1), default=of_text.dropout, help="of a transformer")
+    ways = ("reversible", "stored", "checkpointed")
+    what = "what a transformer keeps for the backward pass; reversible if it can be"
+    command.add_argument("--backprop", choices=ways, default=argparse.SUPPRESS, help=what)
     command.add_argument("--seed", type=_integer(0, 2**63 - 1), default=defaults.seed, help="of weights and batches")
+    shards = "parts of a batch, shared out among the processes of mpiexec; batch norm is over one"
+    command.add_argument("--shards", type=_integer(1, 1024), help=shards)
     command.add_argument("--output", type=_path, default=pathlib.Path("results/train"), help="a folder")
     command.add_argument("--resume", action="store_true", help="go on from the checkpoint there, if there is one")
     command.add_argument("--checkpoint-seconds", type=_between(-1e-300, 1e9), default=60.0, help="between checkpoints")
@@ -122,6 +142,17 @@ def _parser():
     command.add_argument("--confusion", type=_path, help="a file for the counts by true and predicted class")
 
     command = commands.add_parser(
+        "write",
+        help="continue a text",
+        description="Let the momentum transformer that ships with mininet, trained on Moby-Dick, continue a text.",
+    )
+    command.add_argument("start", nargs="?", default="Call me", help="the text to continue")
+    command.add_argument("--count", type=_integer(1, 100_000), default=400, help="characters to write")
+    command.add_argument("--temperature", type=_between(-1e-300, 100), default=0.7, help="0 takes the likeliest")
+    command.add_argument("--top-k", type=_integer(1, 89), default=89, help="draw among so many of the likeliest")
+    command.add_argument("--seed", type=_integer(0, 2**63 - 1), default=0, help="of the draws")
+
+    command = commands.add_parser(
         "reproduce",
         help="run an experiment of the paper",
         description="Run an experiment of the paper: print its numbers and save its figure.  Trainings go on where an "
@@ -134,7 +165,7 @@ def _parser():
     command.add_argument("--epochs", type=_integer(1, 10_000), help="of each training, else the experiment's own")
     command.add_argument("--seeds", type=_integer(1, 100), help="how many, else the experiment's own number")
     command.add_argument("--weights", help="file of pretrained weights, for fine_tuning")
-    drawn = "draw accuracy from the trainings that are finished"
+    drawn = "draw accuracy and transformer from the trainings that are finished"
     command.add_argument("--no-training", dest="train", action="store_false", help=drawn)
     command.add_argument("--output", type=_path, default=pathlib.Path("results"), help="folder for the results")
     command.add_argument("--quiet", action="store_true", help="no progress bars")
@@ -150,6 +181,9 @@ def _parser():
     what = command.add_mutually_exclusive_group(required=True)
     what.add_argument("path", nargs="?", type=_path, help="the file")
     what.add_argument("--template", type=_path, metavar="FILE", help="write a file to begin with")
+    numbers = list(course.PIECES)
+    chapter = "grade what the course has built up to this chapter"
+    command.add_argument("--chapter", choices=numbers, metavar="CHAPTER", help=f"{chapter}: {', '.join(numbers)}")
     when = "grade exact arithmetic also where nothing of it is written yet"
     command.add_argument("--exact", action="store_true", help=when)
 
@@ -167,13 +201,14 @@ def _parser():
     return parser
 
 
-def _add_classifier(command):
-    """Options of every command that runs an image classifier."""
+def _add_classifier(command, texts=()):
+    """Options of every command that runs an image classifier, or trains one of the networks for `texts`."""
     defaults = image_training.Settings()
-    command.add_argument("--network", choices=image_training.NETWORKS, default=defaults.network, help="which one")
+    networks, sets = image_training.NETWORKS + texts, image_training.DATASETS + ("moby_dick",) * bool(texts)
+    command.add_argument("--network", choices=networks, default=defaults.network, help="which one")
     command.add_argument("--gamma", type=_gamma, help="turn it into a momentum network with this momentum")
     command.add_argument("--arithmetic", choices=("exact", "float"), default=defaults.arithmetic, help="of x and v")
-    command.add_argument("--dataset", choices=image_training.DATASETS, default=defaults.dataset, help="of images")
+    command.add_argument("--dataset", choices=sets, default=defaults.dataset, help="what it learns from")
     command.add_argument("--data", type=_path, help="the dataset's folder, else the variable MININET_DATA")
     command.add_argument("--download", action="store_true", help="download the dataset if it is not there")
     command.add_argument(
@@ -212,25 +247,57 @@ def _compare(arguments):
     print(f"saved {numbers} and {figure}")
 
 
+def _given(settings, arguments):
+    """`settings`, a dataclass, made of the arguments of those names."""
+    names = [field.name for field in dataclasses.fields(settings)]
+    return settings(**{name: getattr(arguments, name) for name in names if hasattr(arguments, name)})
+
+
 def _train(arguments):
-    names = [field.name for field in dataclasses.fields(image_training.Settings)]
-    settings = image_training.Settings(**{name: getattr(arguments, name) for name in names})
+    try:
+        processes = Processes()
+    except ValueError as error:
+        raise SystemExit(f"mininet: {error}") from None
+    with processes.ending_together():
+        _train_as_one_of(processes, arguments)
+
+
+def _train_as_one_of(processes, arguments):
+    reads = arguments.network.startswith("transformer")
+    if reads != (arguments.dataset == "moby_dick"):
+        raise SystemExit(f"mininet: --network {arguments.network} does not go with --dataset {arguments.dataset}")
     folder = _output_folder(arguments.output)
     if (folder / CHECKPOINT).exists() and not arguments.resume:
         raise SystemExit(f"mininet: {folder} has a checkpoint: go on from it with --resume, or choose another --output")
+    how = {
+        "checkpoint_seconds": arguments.checkpoint_seconds, "progress": not arguments.quiet, "shards": arguments.shards,
+    }  # fmt: skip
     try:
-        split = image_training.load(settings.dataset, arguments.data, arguments.download)
-        training = image_training.training(
-            settings, split, folder, checkpoint_seconds=arguments.checkpoint_seconds, progress=not arguments.quiet
-        )
-        if arguments.resume and training.resume():
+        if reads:
+            text = datasets.moby_dick()
+            training = text_training.training(text_training.settings_for(arguments), text, folder, **how)
+        else:
+            settings = _given(image_training.Settings, arguments)
+            split = image_training.load(settings.dataset, arguments.data, arguments.download)
+            training = image_training.training(settings, split, folder, **how)
+        if arguments.resume and training.resume() and processes.rank == 0:
             print(f"going on after {len(training.history)} epochs")
         training.run()
     except ValueError as error:
         raise SystemExit(f"mininet: {error}") from None
     except (OverflowError, FloatingPointError) as error:
         raise SystemExit(f"mininet: training diverged, {error}; try a smaller --learning-rate") from None
+    if processes.rank > 0:
+        return
     saved = [folder / name for name in (CHECKPOINT, CURVES, FIGURE)]
+    if reads:
+        saved.append(folder / WEIGHTS)
+        models.save_pytorch_state_dict(training.net, saved[-1])
+        print(text_training.sample(training.net, text, "Call me", 400, temperature=0.7))
+        last = training.history[-1]
+        losses = f"validation loss {last.validation_loss:.4f}, training loss {last.loss:.4f} nats per character"
+        print(f"{losses} after {len(training.history)} epochs\nsaved {', '.join(map(str, saved))}")
+        return
     if not settings.learned_velocity:  # a residual network has no place for it
         saved.append(folder / WEIGHTS)
         net = training.net if settings.gamma is None else models.to_residual(training.net)
@@ -238,6 +305,18 @@ def _train(arguments):
     last = training.history[-1]
     print(f"test accuracy {last.test_accuracy:.4f}, training loss {last.loss:.4f} after {len(training.history)} epochs")
     print(f"saved {', '.join(map(str, saved))}")
+
+
+def _write(arguments):
+    net, facts = models.pretrained("moby_dick")
+    text = datasets.moby_dick()
+    seeding.manual_seed(arguments.seed)
+    settings = {"temperature": arguments.temperature, "top_k": arguments.top_k}
+    try:
+        print(text_training.sample(net, text, arguments.start or "\n", arguments.count, **settings))
+    except ValueError as error:
+        raise SystemExit(f"mininet: {error}") from None
+    print(f"\n({facts['test_loss']:.3f} nats per character on the part of the novel kept for testing)")
 
 
 def _evaluate(arguments):
@@ -281,6 +360,8 @@ def _grade(arguments):
         print(f"saved {arguments.template}: fill it in, then run python -m mininet grade {arguments.template}")
         return 0
     try:
+        if arguments.chapter:
+            return 0 if course.grade_chapters(arguments.path, arguments.chapter).all_kept else 1
         return 0 if grader.grade(arguments.path, exact=arguments.exact or None).all_kept else 1
     except grader.CannotLoad as error:
         raise SystemExit(f"mininet: {error}") from None
@@ -300,8 +381,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
         sys.stdout.reconfigure(errors="replace")  # no result is lost for a letter that the output does not have
-    runs = {"compare": _compare, "train": _train, "evaluate": _evaluate, "reproduce": _reproduce, "grade": _grade}
-    runs["info"] = _info
+    runs = {"compare": _compare, "train": _train, "evaluate": _evaluate, "write": _write, "reproduce": _reproduce}
+    runs |= {"grade": _grade, "info": _info}
     try:
         try:
             parsed = _parser().parse_args(arguments)

@@ -79,7 +79,7 @@ def restore(to: tuple[int, int]) -> None:
     >>> position()
     (7, 2)
     """
-    _stream.seed, _stream.draw = _checked(to)
+    _stream.seed, _stream.draw = checked(to)
 
 
 def rewound(to: tuple[int, int]) -> changed:
@@ -92,7 +92,7 @@ def rewound(to: tuple[int, int]) -> changed:
     ...     np.array_equal(nn.Linear(2, 2).weight.data, weight)
     True
     """
-    return changed(at_position(_checked(to)))
+    return changed(at_position(checked(to)))
 
 
 def at_position(to: tuple[int, int]) -> list[Change]:
@@ -100,7 +100,8 @@ def at_position(to: tuple[int, int]) -> list[Change]:
     return [(_stream, "seed", to[0]), (_stream, "draw", to[1])]
 
 
-def _checked(to: tuple[int, int]) -> tuple[int, int]:
+def checked(to: tuple[int, int]) -> tuple[int, int]:
+    """`to`, if it is a position."""
     if not isinstance(to, (tuple, list)) or len(to) != 2:
         raise TypeError(f"position must be a pair (seed, number), as position() gives it, got {shown(to)}")
     return integer("seed", to[0], 0, NUMBERS), integer("number", to[1], 0, NUMBERS)

@@ -30,6 +30,7 @@ from .base.types import AnyArray, PathLike
 from .datasets import Batches
 from .nn import Module
 from .optim import Optimizer, Schedule
+from .sharding import Processes, Shards
 
 CHECKPOINT, CURVES, FIGURE = "checkpoint.npz", "curves.csv", "curves.png"
 _FORMAT = 1
@@ -75,6 +76,9 @@ class Training:
         Strings and numbers that distinguish this training from others; other checkpoints are refused.
     checkpoint_seconds : float
         The time between checkpoints within an epoch; there is always one after each epoch.
+    shards : int, optional
+        Cut each batch into so many shards, which the processes of ``mpiexec`` share out; the bits do not depend on how
+        many there are.  Batch normalisation is over a shard.
     progress : bool
         Whether to show a progress bar with loss, accuracy, images per second and the time left.
 
@@ -95,7 +99,7 @@ class Training:
     def __init__(
         self, net: Module, optimizer: Optimizer, schedule: Schedule | None, batches: Batches, test_batches: Batches,
         epochs: int, folder: PathLike | None = None, description: dict[str, Any] | None = None,
-        checkpoint_seconds: float = 60.0, progress: bool = True,
+        checkpoint_seconds: float = 60.0, progress: bool = True, shards: int | None = None,
     ) -> None:  # fmt: skip
         self.net = instance("net", net, Module)
         self.optimizer = instance("optimizer", optimizer, Optimizer)
@@ -105,8 +109,14 @@ class Training:
         self.epochs = integer("epochs", epochs, 0)
         self.folder = None if folder is None else path_of("folder", folder)
         self.description = {} if description is None else instance("description", description, dict)
+        if shards is not None:
+            self.description = {**self.description, "shards": shards}
         self.checkpoint_seconds = number("checkpoint_seconds", checkpoint_seconds, 0)
-        self.progress = flag("progress", progress)
+        self.processes = Processes()
+        self.shards = None if shards is None else Shards(net, shards, self.processes)
+        if self.shards is None and self.processes.size > 1:
+            raise ValueError(f"shards must be given for {self.processes.size} processes of mpiexec, got None")
+        self.progress = flag("progress", progress) and self.processes.rank == 0
         self.history: list[Epoch] = []
         self._steps, self._loss, self._right, self._seen, self._seconds = 0, 0.0, 0, 0, 0.0  # in the present epoch
 
@@ -125,36 +135,86 @@ class Training:
                     self._step(images, labels)
                     bar.update()
                     bar.set_postfix_str(self._progress(), refresh=False)
-                    if self.folder and time.monotonic() - saved >= self.checkpoint_seconds:
+                    if self.folder and self._is_due(saved):
                         self.save()
                         saved = time.monotonic()
                 self._end_epoch()
-                bar.set_postfix_str(f"loss {self.history[-1].loss:.4f}, test {self.history[-1].test_accuracy:.4f}")
+                loss, _, test, *_ = dataclasses.astuple(self.history[-1])
+                bar.set_postfix_str(f"loss {loss:.4f}, test {test:.4f}")
             if self.folder:
                 self.save()
                 saved = time.monotonic()
-                self._write_curves()
+                if self.processes.rank == 0:
+                    self._write_curves()
         return self.history
 
     def _step(self, images: AnyArray, labels: AnyArray) -> None:
         start = time.perf_counter()
         if not self.net.training:  # else layers that are in evaluation are meant to be
             self.net.train()
-        self.net.zero_grad()
-        logits = self.net(Tensor(images))
-        loss = F.cross_entropy(logits, labels)
-        if not math.isfinite(loss.item()):
-            raise FloatingPointError(f"the loss is {loss.item()} in epoch {len(self.history) + 1}")
-        right = int((logits.data.argmax(axis=1) == labels).sum())
-        loss.backward()
+        if self.shards is None:
+            loss, right = self._differentiate(images, labels)
+        else:
+            loss, right = self._differentiate_shards(self.shards, images, labels)
         self.optimizer.step()
         if self.schedule is not None:
             self.schedule.step()
         self._steps += 1
-        self._loss += loss.item() * len(labels)
+        self._loss += loss * labels.size
         self._right += right
-        self._seen += len(labels)
+        self._seen += labels.size
         self._seconds += time.perf_counter() - start
+
+    def _differentiate(self, images: AnyArray, labels: AnyArray, share: float = 1.0) -> tuple[float, int]:
+        """Compute the gradients of the mean loss, times `share`, and return the loss and how many are right."""
+        self.net.zero_grad()
+        loss, right = self._loss_of(images, labels)
+        if not math.isfinite(loss.item()):
+            raise FloatingPointError(f"the loss is {loss.item()} in epoch {len(self.history) + 1}")
+        (loss if share == 1 else loss * share).backward()
+        return loss.item(), right
+
+    def _differentiate_shards(self, shards: Shards, images: AnyArray, labels: AnyArray) -> tuple[float, int]:
+        """`_differentiate` for a batch in shards: their gradients, loss and right images are added up."""
+        found: dict[int, AnyArray] = {}
+
+        def gradients(shard: int) -> AnyArray:
+            part, truth = shards.part(shard, images), shards.part(shard, labels)
+            loss, right = self._differentiate(part, truth, len(truth) / len(labels))
+            found[shard] = np.array([loss * len(truth) / len(labels), right])
+            return np.concatenate([parameter.grad.ravel() for parameter in self._with_gradients()])
+
+        total = shards.total(gradients)
+        loss, right = shards.total(found.__getitem__)
+        first = 0
+        for parameter in self._with_gradients():
+            parameter.grad = total[first : first + parameter.size].reshape(parameter.shape)
+            first += parameter.size
+        return float(loss), int(right)
+
+    def _with_gradients(self) -> list[Any]:
+        return [parameter for parameter in self.net.parameters() if parameter.grad is not None]
+
+    def _is_due(self, saved: float) -> bool:
+        """Whether it is time for a checkpoint; the first process's clock says so for all."""
+        due = np.array([time.monotonic() - saved >= self.checkpoint_seconds])
+        return bool(self.processes.shared(due, due)[0])
+
+    # What a kind of data changes: each may be overridden
+
+    epoch_kind: type[Any] = Epoch
+    unit = "images"
+
+    def _loss_of(self, images: AnyArray, labels: AnyArray) -> tuple[Tensor, int]:
+        """The mean loss of a batch, and how many labels the network gets right."""
+        logits = self.net(Tensor(images))
+        return F.cross_entropy(logits, labels), int((logits.data.argmax(axis=1) == labels).sum())
+
+    def _test(self) -> float:
+        return accuracy(self.net, self.test_batches)
+
+    def _draw(self) -> Figure:
+        return draw_curves({"": self.history})
 
     def _bar(self) -> tqdm:
         return tqdm(total=len(self.batches), initial=self._steps, unit="batch", disable=not self.progress,
@@ -165,20 +225,16 @@ class Training:
         left = (self.epochs * len(self.batches) - done) * self._seconds / self._steps
         return (
             f"loss {self._loss / self._seen:.4f}, accuracy {self._right / self._seen:.4f}, "
-            f"{self._seen / self._seconds:.0f} images/s, {tqdm.format_interval(left)} to the end"
+            f"{self._seen / self._seconds:.0f} {self.unit}/s, {tqdm.format_interval(left)} to the end"
         )
 
     def _end_epoch(self) -> None:
         seen = max(1, self._seen)
-        self.history.append(
-            Epoch(
-                loss=self._loss / seen,
-                train_accuracy=self._right / seen,
-                test_accuracy=accuracy(self.net, self.test_batches),
-                learning_rate=self.optimizer.lr,
-                images_per_second=self._seen / self._seconds if self._seconds else 0.0,
-            )
-        )
+        if self.shards is not None:
+            self.shards.average_statistics()
+        speed = self._seen / self._seconds if self._seconds else 0.0
+        epoch = self.epoch_kind(self._loss / seen, self._right / seen, self._test(), self.optimizer.lr, speed)
+        self.history.append(epoch)
         self._steps, self._loss, self._right, self._seen, self._seconds = 0, 0.0, 0, 0, 0.0
 
     # Checkpoints
@@ -186,6 +242,8 @@ class Training:
     def save(self) -> None:
         """Write the checkpoint, as a whole or not at all."""
         folder = self._require_folder()
+        if self.shards is not None:
+            self.shards.average_statistics()
         arrays = {
             f"{part}.{name}": value
             for part, owner in self._parts().items()
@@ -196,6 +254,8 @@ class Training:
         arrays["history"] = np.array([dataclasses.astuple(epoch) for epoch in self.history]).reshape(-1, 5)
         arrays["epoch"] = np.array([self._steps, self._loss, self._right, self._seen, self._seconds])
         arrays["description"] = np.array(json.dumps([_FORMAT, self.description], sort_keys=True))
+        if self.processes.rank > 0:
+            return
         folder.mkdir(parents=True, exist_ok=True)
         with written_atomically(folder / CHECKPOINT) as path:
             write_npz(path, arrays)
@@ -207,7 +267,7 @@ class Training:
 
     def _parts(self) -> dict[str, Any]:
         """Get everything that has a state dict, by its name in the checkpoint."""
-        parts = {"net": self.net, "optimizer": self.optimizer, "schedule": self.schedule}
+        parts = {"net": self.net, "optimizer": self.optimizer, "schedule": self.schedule, "shards": self.shards}
         return {name: part for name, part in parts.items() if part is not None}
 
     def resume(self) -> bool:
@@ -233,7 +293,7 @@ class Training:
             made_by = json.loads(_taken(arrays, "description", "U", ()).item())
             random = int(_taken(arrays, "random.seed", "u", ())), int(_taken(arrays, "random.draw", "u", ()))
             rows = np.size(arrays.get("history", ())) // 5
-            history = [Epoch(*row) for row in _taken(arrays, "history", "f", (rows, 5)).tolist()]
+            history = [self.epoch_kind(*row) for row in _taken(arrays, "history", "f", (rows, 5)).tolist()]
             steps, loss, right, seen, seconds = _taken(arrays, "epoch", "f", (5,)).tolist()
             if not all(count.is_integer() for count in (steps, right, seen)) or not math.isfinite(loss + seconds):
                 raise ValueError("an epoch is not made of such numbers")
@@ -273,9 +333,9 @@ class Training:
         folder = self._require_folder()
         with written_atomically(folder / CURVES) as path, open(path, "w", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(["epoch", *(field.name for field in dataclasses.fields(Epoch))])
+            writer.writerow(["epoch", *(field.name for field in dataclasses.fields(self.epoch_kind))])
             writer.writerows([number, *dataclasses.astuple(epoch)] for number, epoch in enumerate(self.history, 1))
-        plotting.save(draw_curves({"": self.history}), folder / FIGURE)
+        plotting.save(self._draw(), folder / FIGURE)
 
 
 def _taken(arrays: dict[str, AnyArray], name: str, kind: str, shape: tuple[int, ...]) -> AnyArray:

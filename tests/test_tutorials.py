@@ -1,5 +1,6 @@
-"""Every notebook runs from a clean kernel, is committed as it ran, and its exercises can be solved."""
+"""Every notebook runs from a clean kernel, is committed as it ran, and its exercises and blanks can be filled."""
 
+import inspect
 import os
 import pathlib
 import re
@@ -9,14 +10,17 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell
 
-from mininet.course import CHAPTERS
+from mininet.course import CHAPTERS, PIECES, own
 
 TUTORIALS = pathlib.Path(__file__).parents[1] / "tutorials"
 EVERY_CHAPTER = pytest.mark.parametrize("chapter", CHAPTERS, ids=[chapter.file for chapter in CHAPTERS])
 QUICK_FIGURES = """from matplotlib_inline.config import InlineBackend
 InlineBackend.instance().print_figure_kwargs = {"dpi": 40, "bbox_inches": None}"""
 """What a notebook runs first here: figures of fewer pixels, drawn once each; its own are committed with it."""
-CHECK = re.compile(r'^check\("(\d\d\.\d)", .*\)$', re.MULTILINE)
+TRIED = re.compile(r'^(?:check\("(\d\d\.\d)", .*|([\w, ]+) = keep\(.*)\)$', re.MULTILINE)
+SOLUTION = re.compile(r"<summary>Solution</summary>(.*?)</details>", re.DOTALL)
+CODE = re.compile(r"```python\n(.*?)```", re.DOTALL)
+COLOR = re.compile(r"\x1b\[\d+m")
 
 
 def read(chapter):
@@ -31,25 +35,31 @@ def markdown(notebook):
     return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
 
 
-def exercises(notebook):
-    """The cell of each exercise, by number; its last line is the check."""
-    return {match[1]: cell for cell in code_cells(notebook) for match in CHECK.finditer(cell.source)}
+def tasks(notebook):
+    """The cell of each exercise, by number, and of each piece, by its functions: its last line tries the answer."""
+    return {match[1] or match[2]: cell for cell in code_cells(notebook) for match in TRIED.finditer(cell.source)}
 
 
-def solutions(chapter):
-    """The code that solves each exercise, by number."""
-    text = (TUTORIALS / "solutions" / f"{chapter.file}.py").read_text(encoding="utf-8")
-    parts = re.split(r"^# %% (\d\d\.\d)$", text, flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
-
-
-def printed(cell):
-    return "".join(output.text for output in cell.outputs if output.output_type == "stream" and output.name == "stdout")
+def solutions(notebook):
+    """The code that solves each task, which stands folded before its cell."""
+    found, code = {}, None
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            shown = [match[1] for text in SOLUTION.findall(cell.source) for match in CODE.finditer(text)]
+            code = shown[-1] if shown else code
+        elif match := TRIED.search(cell.source):
+            found[match[1] or match[2]], code = code, None
+    return found
 
 
 def verdict(cell):
     """The last line that it printed."""
-    return printed(cell).splitlines()[-1]
+    printed = [output.text for output in cell.outputs if output.output_type == "stream" and output.name == "stdout"]
+    return COLOR.sub("", "".join(printed)).splitlines()[-1]
+
+
+def is_open(cell):
+    return verdict(cell).startswith(("not yet: ", "open: "))
 
 
 def problems(cells):
@@ -59,29 +69,29 @@ def problems(cells):
 
 
 def test_the_chapters_are_the_notebooks_that_are_there():
-    assert [path.stem for path in sorted(TUTORIALS.glob("*.ipynb"))] == [chapter.file for chapter in CHAPTERS]
-    assert [path.stem for path in sorted((TUTORIALS / "solutions").glob("*.py"))] == [
-        chapter.file for chapter in CHAPTERS
-    ]
+    assert [path.stem for path in sorted(TUTORIALS.glob("*.ipynb"))] == [
+        "00_the_course", *(chapter.file for chapter in CHAPTERS)
+    ]  # fmt: skip
 
 
 @pytest.mark.slow
 @EVERY_CHAPTER
-def test_runs_from_a_clean_kernel_and_solutions_are_right(chapter, monkeypatch):
+def test_runs_from_a_clean_kernel_and_solutions_are_right(chapter, monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHONPATH", str(TUTORIALS.parent), prepend=os.pathsep)  # the kernel runs this source tree
+    monkeypatch.setenv("MININET_MINE", str(tmp_path / "mine.py"))
     notebook = read(chapter)
-    cells, stubs, solved = code_cells(notebook), exercises(notebook), solutions(chapter)
+    cells, stubs, solved = code_cells(notebook), tasks(notebook), solutions(notebook)
     for cell in cells:
         cell.outputs = []
     answers = {  # run after the notebook, as the reader does who goes back to an exercise
-        number: new_code_cell(f"{solved[number]}\n\n{CHECK.search(stub.source)[0]}") for number, stub in stubs.items()
+        task: new_code_cell(f"{solved[task]}\n\n{TRIED.search(stub.source)[0]}") for task, stub in stubs.items()
     }
     notebook.cells = [new_code_cell(QUICK_FIGURES), *notebook.cells, *answers.values()]
     nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(TUTORIALS)}}).execute()
     assert not problems([*cells, *answers.values()])
-    for number in stubs:
-        assert verdict(stubs[number]).startswith("not yet: "), f"the stub of {number} passes"
-        assert verdict(answers[number]) == "right", printed(answers[number])
+    for task in stubs:
+        assert is_open(stubs[task]), f"the stub of {task} passes"
+        assert verdict(answers[task]).startswith("right"), answers[task].outputs
 
 
 @EVERY_CHAPTER
@@ -89,8 +99,7 @@ def test_committed_as_executed_from_top_to_bottom(chapter):
     cells = code_cells(read(chapter))
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     assert not problems(cells)
-    for cell in exercises(read(chapter)).values():
-        assert verdict(cell).startswith("not yet: ")
+    assert all(map(is_open, tasks(read(chapter)).values()))
 
 
 @EVERY_CHAPTER
@@ -98,28 +107,36 @@ def test_has_what_every_notebook_has(chapter):
     notebook = read(chapter)
     text = markdown(notebook)
     assert text.startswith(f"# {chapter.title}\n")
-    for heading in ("Summary", "Exercises", "Further reading"):
+    for heading in ("Summary", "Further reading"):
         assert f"\n## {heading}\n" in text
-    summary = text.split("\n## Summary\n")[1].split("\n## ")[0]
-    assert re.findall(r"^(\d)\. ", summary, flags=re.MULTILINE) == ["1", "2", "3", "4", "5"]
     figures = [
         output for cell in code_cells(notebook) for output in cell.outputs if "image/png" in output.get("data", {})
     ]
     assert len(figures) >= 2
     assert text.count("**What to see.**") >= 2
+    assert len(tasks(notebook)) == len(
+        re.findall(r"^\*\*(?:Exercise|Build) .*\*\* · (?:easy|medium|hard)\.", text, re.M)
+    )
+    assert text.count("<details><summary>Hint</summary>") >= len(tasks(notebook))
 
 
 @EVERY_CHAPTER
-def test_exercises_have_hints_checks_and_solutions(chapter):
-    notebook = read(chapter)
-    numbers = list(exercises(notebook))
-    assert numbers == [f"{chapter.number}.{k + 1}" for k in range(len(numbers))]
-    assert 3 <= len(numbers) <= 6
-    assert list(solutions(chapter)) == numbers
-    part = markdown(notebook).split("\n## Exercises\n")[1]
-    assert part.count("<details><summary>Hint</summary>") == len(numbers)
-    for k in range(len(numbers)):
-        assert f"\n**{k + 1}.** " in part
+def test_plotting_code_is_folded(chapter):
+    for cell in code_cells(read(chapter)):
+        if "plotting.figure(" in cell.source:
+            assert "hide-input" in cell.metadata.get("tags", []), cell.source
+            assert cell.metadata.jupyter.source_hidden
+
+
+@pytest.mark.parametrize("number", PIECES)
+def test_solutions_of_pieces_are_the_courses_own(number):
+    (chapter,) = (each for each in CHAPTERS if each.number == number)
+    shown = solutions(read(chapter))
+    assert ", ".join(task for task in shown if not task[0].isdigit()) == ", ".join(PIECES[number])
+    for task, code in shown.items():
+        for name in [] if task[0].isdigit() else task.split(", "):
+            lines = inspect.getsource(getattr(own, name)).splitlines()
+            assert "\n".join(line for line in lines if '"""' not in line) in code
 
 
 @EVERY_CHAPTER

@@ -13,11 +13,12 @@ from .pooling import avg_pool2d, global_avg_pool2d, max_pool2d
 from .reductions import max, mean, min, sum, var
 from .selection import clip, dropout, where
 from .shapes import concatenate, flatten, getitem, pad, reshape, split, stack, transpose
+from .transformer import causal_attention, embedding, gelu, layer_norm
 
 __all__ = [
-    "absolute", "add", "avg_pool2d", "batch_norm", "clip", "concatenate", "conv2d", "cross_entropy", "divide",
-    "dropout", "exp", "flatten", "getitem", "global_avg_pool2d", "group_norm", "leaky_relu", "linear", "log",
-    "log_softmax", "logsigmoid", "matmul", "max", "max_pool2d", "maximum", "mean", "min", "mse_loss", "multiply",
-    "negative", "pad", "power", "relu", "reshape", "sigmoid", "silu", "softmax", "softplus", "split", "sqrt", "stack",
-    "subtract", "sum", "tanh", "transpose", "var", "where",
+    "absolute", "add", "avg_pool2d", "batch_norm", "causal_attention", "clip", "concatenate", "conv2d", "cross_entropy",
+    "divide", "dropout", "embedding", "exp", "flatten", "gelu", "getitem", "global_avg_pool2d", "group_norm",
+    "layer_norm", "leaky_relu", "linear", "log", "log_softmax", "logsigmoid", "matmul", "max", "max_pool2d", "maximum",
+    "mean", "min", "mse_loss", "multiply", "negative", "pad", "power", "relu", "reshape", "sigmoid", "silu", "softmax",
+    "softplus", "split", "sqrt", "stack", "subtract", "sum", "tanh", "transpose", "var", "where",
 ]  # fmt: skip

@@ -61,9 +61,8 @@ def _linear(x: FloatArray, weight: FloatArray, bias: FloatArray | None = None) -
             f"x must have {weight.shape[0]} features on its last axis, as weight {weight.shape} says, "
             f"got shape {x.shape}"
         )
-    out = matrix_product(rows(x), rows(weight))
-    if bias is not None:
-        out += checked_bias(bias, weight.shape[1])
+    bias = None if bias is None else checked_bias(bias, weight.shape[1])
+    out = matrix_product(rows(x), rows(weight), bias)
     return out.reshape(*x.shape[:-1], weight.shape[1]), (x, weight)
 
 

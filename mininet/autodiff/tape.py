@@ -78,7 +78,7 @@ def as_at(random_position: tuple[int, int]) -> list[Change]:
 
 def replaying(random_position: tuple[int, int]) -> changed:
     """Evaluate functions again inside this context, `as_at` a position of the random numbers."""
-    return changed(as_at(random_position))
+    return changed(as_at(seeding.checked(random_position)))
 
 
 class Slot:

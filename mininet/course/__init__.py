@@ -1,11 +1,16 @@
-"""What the notebooks of the course need beside the library: checks of exercises, and controls for figures.
+"""What the notebooks of the course need beside the library.
 
-``expect`` compares two results and says how they agree; ``check`` tells whether an exercise is solved; ``explore``
-puts sliders under a figure.  The exercises' checks are in ``exercises``, a file for each notebook.
+``keep`` puts a piece of the reader's network into ``mine.py`` and ``take`` gets it back; ``progress`` shows how far it
+has come.  ``expect`` compares two results and says how they agree; ``check`` tells whether an exercise is solved.
+``explore`` puts sliders under a figure.  `diagrams` draws the course's diagrams, `canvas` shows figures that move.
 """
 
 from .checking import NotYet, check, expect, require
 from .contents import CHAPTERS, Chapter
 from .controls import explore
+from .mine import COUNT, PIECES, grade_chapters, keep, overview, progress, take
 
-__all__ = ["CHAPTERS", "Chapter", "NotYet", "check", "expect", "explore", "require"]
+__all__ = [
+    "CHAPTERS", "COUNT", "PIECES", "Chapter", "NotYet", "check", "expect", "explore", "grade_chapters", "keep",
+    "overview", "progress", "require", "take",
+]  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..base.colors import GREEN, RED, colored
 from ..precision import describe_difference
 from .contents import CHAPTERS
 
@@ -64,12 +65,12 @@ def check(number: str, *answers: Any) -> None:
     try:
         exercise(*answers)
     except NotYet as error:
-        print(f"not yet: {error}")
+        print(colored(f"not yet: {error}", RED))
     except Exception as error:  # whatever the learner's code raises
         line = traceback.extract_tb(error.__traceback__)[-1]
-        print(f"not yet: {type(error).__name__}: {error} (in {line.name}: {line.line})")
+        print(colored(f"not yet: {type(error).__name__}: {error} (in {line.name}: {line.line})", RED))
     else:
-        print("right")
+        print(colored("right", GREEN))
 
 
 def find(number):

@@ -20,6 +20,7 @@ from .memory import image_memory, memory
 from .role_of_gamma import role_of_gamma
 from .too_deep import too_deep
 from .toy import animations, crossing, rings
+from .transformer import transformer
 
 EXPERIMENTS = {
     "crossing": (crossing,),
@@ -36,10 +37,11 @@ EXPERIMENTS = {
     "fine_tuning": (fine_tuning,),
     "accuracy": (accuracy, short_stages, cifar),
     "too_deep": (too_deep,),
+    "transformer": (transformer,),
 }
 """The files of each experiment, in the order of the course."""
 
-WITH_DATA = ("images", "fine_tuning", "accuracy", "too_deep")
+WITH_DATA = ("images", "fine_tuning", "accuracy", "too_deep", "transformer")
 """Those that need CIFAR-10, pretrained weights or hours: `all` leaves them out."""
 
 

@@ -4,7 +4,6 @@ An implementation is a file, a module or any object with some of the functions i
 of them is given and must return.  `functions` are `mininet.grader.layers.Layer`s.
 """
 
-import collections.abc
 import contextlib
 import copy
 import dis
@@ -16,7 +15,7 @@ import sys
 import traceback
 import types
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,9 +29,9 @@ ARGUMENTS = {
     "forward": ("functions", "gamma", "x", "v"),
     "invert": ("functions", "gamma", "x", "v"),
     "backward": ("functions", "gamma", "x", "v", "dx"),
-    "forward_exact": ("functions", "n", "d", "x", "v"),
-    "invert_exact": ("functions", "n", "d", "state"),
-    "backward_exact": ("functions", "n", "d", "state", "dx"),
+    "forward_exact": ("functions", "num", "den", "x", "v"),
+    "invert_exact": ("functions", "num", "den", "state"),
+    "backward_exact": ("functions", "num", "den", "state", "dx"),
 }
 FLOAT, EXACT = tuple(ARGUMENTS)[:3], tuple(ARGUMENTS)[3:]
 
@@ -65,9 +64,9 @@ def load(source: Any) -> "Implementation":
     """
     if isinstance(source, (str, os.PathLike)):
         path = path_of("implementation", source)
-        source, name = _module(path), path.name
+        source, name = module_at(path), path.name
     else:
-        if isinstance(source, collections.abc.Mapping):
+        if isinstance(source, Mapping):
             source = types.SimpleNamespace(**source)
         name = getattr(source, "__name__", "your functions")
     if not any(hasattr(source, each) for each in ARGUMENTS):
@@ -75,7 +74,8 @@ def load(source: Any) -> "Implementation":
     return Implementation(source, name)
 
 
-def _module(path: pathlib.Path) -> types.ModuleType:
+def module_at(path: pathlib.Path, names: Mapping[str, object] | None = None) -> types.ModuleType:
+    """Run a file as a module that knows `names` from the beginning, or raise `CannotLoad`."""
     try:
         text = path.read_text(encoding="utf-8-sig")  # Notepad puts a mark in front
     except OSError as error:
@@ -84,6 +84,7 @@ def _module(path: pathlib.Path) -> types.ModuleType:
         raise CannotLoad(f"cannot read {path}: it is not a text in UTF-8") from None
     module = types.ModuleType(path.stem)
     module.__file__ = str(path)
+    module.__dict__.update(names or {})
     sys.path.insert(0, str(path.resolve().parent))  # for modules beside it
     try:
         with _without_warnings():
@@ -119,7 +120,7 @@ class Implementation:
     """A learner's functions.  Calls hand them copies and check the form of what they return."""
 
     def __init__(self, source: Any, name: str) -> None:
-        self._source, self.name = source, name
+        self.source, self.name = source, name
 
     def has_begun(self, names: Sequence[str]) -> bool:
         """Tell whether one of the functions is more than a stub."""
@@ -173,16 +174,26 @@ class Implementation:
     def call(self, name: str, case: Case | ExactCase, *arguments: Any, overwritten: list[str] | None = None) -> Any:
         """Call a function with the case's functions, its gamma or n and d, and copies of the other arguments.
 
-        The names of arguments that it changes are appended to `overwritten`.  Raises `NotWritten` if there is no such
-        function or only a stub, and `Broken` if it takes other arguments, raises, or returns nothing.
+        The names of arguments that it changes are appended to `overwritten`.  Raises what `run` does.
         """
-        function = self._function(name)
         numbers: Any = (case.n, case.d) if isinstance(case, ExactCase) else (case.gamma,)
         try:
             given = [list(case.functions), *numbers, *copy.deepcopy(arguments)]
         except Exception as error:  # only a state can be anything
             allowed = "a state must be of arrays, numbers, and lists of them: no generators, files or locks"
             raise Broken(case, f"the state cannot be copied for {name}: {error}", allowed) from None
+        result = self.run(name, case, *given)
+        if overwritten is not None:
+            overwritten += _changed(ARGUMENTS[name], (case.functions, *numbers, *arguments), given)
+        return result
+
+    def run(self, name: str, example: object, *given: Any) -> Any:
+        """Call a function.
+
+        Raises `NotWritten` if there is no such function or only a stub, and `Broken` if it takes other arguments,
+        raises, or returns nothing.
+        """
+        function = self.function(name)
         try:
             with _without_warnings():
                 result = function(*given)
@@ -191,25 +202,27 @@ class Implementation:
         except (Exception, SystemExit) as error:
             deep = isinstance(error, RecursionError)
             cause = "recursion over the layers ends at about a thousand; a loop has no such limit" if deep else None
-            raise Broken(case, f"{name} raised {_in_words(error)}", cause) from None
+            raise Broken(example, f"{name} raised {_in_words(error)}", cause) from None
         if result is None or result is Ellipsis:
-            if _is_stub(function):
+            if is_stub(function):
                 raise NotWritten(f"{name} is not written yet")
-            raise Broken(case, f"{name} returned {result}", "is a return missing?")
-        if overwritten is not None:
-            overwritten += _changed(ARGUMENTS[name], (case.functions, *numbers, *arguments), given)
+            raise Broken(example, f"{name} returned {result}", "is a return missing?")
         return result
 
-    def _function(self, name: str) -> Callable[..., Any]:
-        function: Callable[..., Any] | None = getattr(self._source, name, None)
+    def function(self, name: str) -> Callable[..., Any]:
+        """Return the function of this name; raises `NotWritten` without one, `Broken` if it takes other arguments."""
+        function: Callable[..., Any] | None = getattr(self.source, name, None)
         if function is None:
             raise NotWritten(f"{name} is not there")
         if not callable(function):
             raise Broken(f"calling {name}", f"{name} must be a function, and is {_kind(function)}")
+        wanted = ARGUMENTS.get(name)
+        if wanted is None:
+            return function
         try:
-            inspect.signature(function).bind(*ARGUMENTS[name])
+            inspect.signature(function).bind(*wanted)
         except TypeError:
-            came = f"it takes {inspect.signature(function)}, and must take ({', '.join(ARGUMENTS[name])})"
+            came = f"it takes {inspect.signature(function)}, and must take ({', '.join(wanted)})"
             raise Broken(f"calling {name}", came) from None
         except ValueError:  # a built-in function without a signature
             pass
@@ -260,7 +273,7 @@ def _kind(value: Any) -> str:
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
-def _is_stub(function: Callable[..., Any]) -> bool:
+def is_stub(function: Callable[..., Any]) -> bool:
     """Whether the function does nothing: its body is a docstring, ``...`` or ``pass``."""
     does_nothing = {"RESUME", "NOP", "LOAD_CONST", "POP_TOP", "RETURN_VALUE", "RETURN_CONST"}
     return hasattr(function, "__code__") and {each.opname for each in dis.get_instructions(function)} <= does_nothing

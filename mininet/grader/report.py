@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..base.checks import path as path_of
+from ..base.colors import BLUE, GREEN, RED, colored
 from ..base.files import written_atomically
 from ..base.types import PathLike
 from . import exact_promises, float_promises, template
@@ -23,6 +24,7 @@ UNKNOWN = (UNKNOWN_IN_SMALL, UNKNOWN_IN_LARGE, NEARLY_RIGHT)
 
 WIDTH = 110
 KEPT, BROKEN, TO_DO = "kept", "BROKEN", "to do"
+COLORS = {KEPT: GREEN, BROKEN: RED, TO_DO: BLUE}
 
 
 class Outcome(NamedTuple):
@@ -98,6 +100,14 @@ class Report:
 
     def _ipython_display_(self) -> None:
         """Show nothing at the end of a notebook's cell: `grade` has printed it."""
+
+
+def in_color(text: str) -> str:
+    """Colour the status with which the text of an outcome begins, where colours are shown."""
+    for status, color in COLORS.items():
+        if text.startswith(status):
+            return colored(status, color) + text.removeprefix(status)
+    return text
 
 
 def _told_once(outcome: Outcome, told: dict[str | None, str]) -> str:
@@ -178,8 +188,8 @@ def grade(implementation: Any, exact: bool | None = None) -> Report:
         except KeyboardInterrupt as stopped:
             print(f"stopped while {promise.name!r} was tried{line_of(stopped)}", flush=True)
             raise
-        print(_told_once(report.outcomes[-1], told), flush=True)
-    print(report.summary)
+        print(in_color(_told_once(report.outcomes[-1], told)), flush=True)
+    print(colored(report.summary, GREEN if report.all_kept else RED))
     return report
 
 

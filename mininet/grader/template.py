@@ -55,19 +55,19 @@ def backward(functions, gamma, x, v, dx):
 
 # Exact arithmetic: go on here when the functions above are right.  It is graded from your first line on.
 #
-# x and v are int64 arrays that count units of 2^-40, below 2^56 in size, and gamma is the fraction n/d of small
-# integers, 0 < n < d.  Functions see floats, f(x * 2.0**-40), which are the same floats on the way back if x is the
-# same integer.  The rule becomes
+# x and v are int64 arrays that count units of 2^-40, below 2^56 in size.  gamma is the fraction num/den of small
+# integers, 0 < num < den.  Functions see floats, f(x * 2.0**-40); if x comes back as the same integer, these are the
+# same floats.  The rule becomes
 #
-#     v <- v n/d, keeping in a buffer what that would destroy
-#     v <- v + round((1 - n/d) f(x 2^-40) 2^40)
+#     v <- v num/den, keeping in a buffer what that would destroy
+#     v <- v + round((1 - num/den) f(x 2^-40) 2^40)
 #     x <- x + v
 #
-# Multiplying by n/d destroys log2(d/n) bits of each element in each layer; what is kept must not grow faster, as a list
-# of all remainders would.  Integers may be negative, and there may be 1,000 layers: will your buffer hold all that?
+# Multiplying by num/den destroys log2(den/num) bits per element and layer.  What you keep must not grow faster, as a
+# list of all remainders would.  Integers may be negative, and there may be 1,000 layers: is your buffer large enough?
 
 
-def forward_exact(functions, n, d, x, v):
+def forward_exact(functions, num, den, x, v):
     """Run all layers.
 
     Returns a state: state[0] and state[1] are x_N and v_N; let what you need for the way back follow.
@@ -75,7 +75,7 @@ def forward_exact(functions, n, d, x, v):
     ...  # your code
 
 
-def invert_exact(functions, n, d, state):
+def invert_exact(functions, num, den, state):
     """Run back from what forward_exact returned, which you may use up.
 
     Returns (x, v): x_0 and v_0, every bit as it was.
@@ -83,7 +83,7 @@ def invert_exact(functions, n, d, state):
     ...  # your code
 
 
-def backward_exact(functions, n, d, state, dx):
+def backward_exact(functions, num, den, state, dx):
     """As `backward`, from what forward_exact returned, which you may use up.
 
     dx and the gradients are floats (float64).

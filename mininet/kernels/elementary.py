@@ -23,6 +23,7 @@ _T11, _T9, _T7 = np.float32(-5.70498872745e-3), np.float32(2.06390887954e-2), np
 _T5, _T3 = np.float32(1.33314422036e-1), np.float32(-3.33332819422e-1)
 _ONE, _TWO = np.float32(1), np.float32(2)
 _LOWEST, _HIGHEST = np.float32(-105), np.float32(89)  # beyond these exp is 0 or infinite
+_NORMAL = np.float32(88)
 _SMALL, _SATURATED = np.float32(0.625), np.float32(9.1)  # from where on tanh is 1
 _BIAS, _MANTISSA_BITS = np.int32(127), np.int32(23)
 
@@ -58,14 +59,27 @@ def _power_of_two(exponent):
 
 
 @kernel
-def _exp_of(y):
-    """e^y for y between `_LOWEST` and `_HIGHEST`: 2^k e^r with |r| < 0.35, and 2^k as two factors that are floats."""
+def _exp_in_parts(y):
+    """e^r and k, where e^y = 2^k e^r and |r| < 0.35."""
     k = np.rint(y * _LOG2_E)
     r = y - k * _LN2_HIGH - k * _LN2_LOW
     tail = ((((_E7 * r + _E6) * r + _E5) * r + _E4) * r + _E3) * r + _E2
-    exponent = np.int32(k)
-    half = np.int32(exponent >> 1)
-    return (tail * r * r + r + _ONE) * _power_of_two(half) * _power_of_two(np.int32(exponent - half))
+    return tail * r * r + r + _ONE, np.int32(k)
+
+
+@kernel
+def _exp_of(y):
+    """e^y for y between `_LOWEST` and `_HIGHEST`, where 2^k is two factors that are floats."""
+    value, k = _exp_in_parts(y)
+    half = np.int32(k >> 1)
+    return value * _power_of_two(half) * _power_of_two(np.int32(k - half))
+
+
+@kernel
+def _exp_of_normal(y):
+    """e^y for |y| up to 88, and 0 instead of e^-88."""
+    value, k = _exp_in_parts(y)
+    return value * _power_of_two(k)
 
 
 @kernel
@@ -73,6 +87,16 @@ def _exp(x, out):
     for i in range(len(out)):
         y = max(min(x[i], _HIGHEST), _LOWEST)
         out[i] = _exp_of(y) if x[i] == x[i] else x[i]
+
+
+@kernel
+def exponentials(values):
+    """For kernels: replace flat values by their exponentials, 0 below -88; those of float64 one by one."""
+    for i in range(len(values)):
+        if values.itemsize == 4:
+            values[i] = _exp_of_normal(max(min(values[i], _NORMAL), -_NORMAL))
+        else:
+            values[i] = np.exp(values[i])
 
 
 @kernel
@@ -90,6 +114,6 @@ def _tanh(x, out):
         square = a * a
         series = a + a * square * ((((_T11 * square + _T9) * square + _T7) * square + _T5) * square + _T3)
         y = min(a, _SATURATED)
-        beyond = _ONE - _TWO / (_exp_of(y + y) + _ONE)
+        beyond = _ONE - _TWO / (_exp_of_normal(y + y) + _ONE)
         value = np.copysign(series if a < _SMALL else beyond, x[i])
         out[i] = value if a == a else x[i]

@@ -28,8 +28,8 @@ def matmul(a: FloatArray, b: FloatArray, out: FloatArray | None = None) -> Float
         return np.matmul(a, b, out=out)
 
 
-def matrix_product(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Compute a @ b for matrices of shape (m, k) and (k, n), cut along m."""
+def matrix_product(a: FloatArray, b: FloatArray, bias: FloatArray | None = None) -> FloatArray:
+    """Compute a @ b, plus a `bias` (n,) if there is one, for matrices of shape (m, k) and (k, n), cut along m."""
     if a.shape[1] != b.shape[0]:
         raise ValueError(f"a must have as many columns as b has rows, got shapes {a.shape} and {b.shape}")
     out = buffers.empty((len(a), b.shape[1]), a.dtype)
@@ -38,6 +38,8 @@ def matrix_product(a: FloatArray, b: FloatArray) -> FloatArray:
     def work(first: int, last: int) -> None:
         for rows in pieces[first:last]:
             matmul(a[rows], b, out=out[rows])
+            if bias is not None:
+                out[rows] += bias  # while it is in the cache
 
     for_each_share(work, len(pieces))
     return out
@@ -56,7 +58,12 @@ def transposed_product(a: FloatArray, b: FloatArray) -> FloatArray:
             matmul(a[rows].T, b[rows], out=partial[number])
 
     for_each_share(work, len(pieces))
-    total: FloatArray = partial.sum(axis=0)
+    total = buffers.empty(partial.shape[1:], a.dtype)
+
+    def add_up(first: int, last: int) -> None:
+        partial[:, first:last].sum(axis=0, out=total[first:last])
+
+    for_each_share(add_up, len(total), max(1, 2**17 // max(1, len(partial) * b.shape[1])))
     return total
 
 

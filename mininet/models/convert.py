@@ -17,6 +17,7 @@ from ..autodiff import Tensor
 from ..base.checks import flag, instance, shown
 from ..base.types import Arithmetic, Backprop
 from ..reversible import MomentumNet, ResidualNet
+from .transformer import Transformer
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -27,6 +28,8 @@ def to_momentum(
     backprop: Backprop | None = None, is_residual: bool = False,
 ) -> Net:  # fmt: skip
     """Make a momentum network of the blocks of a residual network; training one trains the other.
+
+    All layers of a `Transformer` become one `MomentumNet`; only `gamma`, `arithmetic` and `backprop` apply to it.
 
     Parameters
     ----------
@@ -67,6 +70,12 @@ def to_momentum(
     keep_first_block = flag("keep_first_block", keep_first_block)
     if init_velocity is not None and not callable(init_velocity):
         raise TypeError(f"init_velocity must be callable or None, got {type(init_velocity).__name__}")
+    if isinstance(net, Transformer):
+        if layers is not None or init_velocity is not None:
+            raise ValueError(
+                "layers and init_velocity must be None for a Transformer, all of whose layers are converted"
+            )
+        return net.with_layers("momentum", gamma, arithmetic, backprop)
     backprop = backprop or ("stored" if gamma == 0 else "reversible")
     converted = net
     for name in _stages(net, layers):
@@ -109,6 +118,8 @@ def to_residual(net: Net, layers: tuple[str, ...] | list[str] | None = None) -> 
     --------
     >>> net = models.to_residual(models.to_momentum(models.resnet20(), gamma=0.9))
     """
+    if isinstance(net, Transformer):
+        return net.with_layers("residual")
     converted = net
     for name in _stages(net, layers):
 

@@ -3,7 +3,7 @@
 import importlib.resources
 import math
 import pathlib
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, overload
 
 from ..base.checks import one_of
 from ..base.files import read_json
@@ -11,10 +11,11 @@ from ..base.types import Arithmetic
 from ..kernels.exact import as_fraction
 from .convert import to_momentum
 from .resnet import CifarResNet, resnet20
+from .transformer import Transformer
 from .weights import load_pytorch_state_dict
 
 _FOLDER = "data/weights"
-_NETWORKS = {"momentum_resnet20": resnet20}
+_NAMES = ("momentum_resnet20", "moby_dick")
 
 
 class Facts(TypedDict):
@@ -29,21 +30,44 @@ class Facts(TypedDict):
     command: str
 
 
+class TextFacts(TypedDict):
+    """What is known about a trained transformer; see `pretrained`."""
+
+    gamma: float
+    characters: str
+    context: int
+    width: int
+    heads: int
+    blocks: int
+    validation_loss: float
+    test_loss: float
+    command: str
+
+
+@overload
 def pretrained(
     name: Literal["momentum_resnet20"] = "momentum_resnet20", arithmetic: Arithmetic = "exact"
-) -> tuple[CifarResNet, Facts]:
+) -> tuple[CifarResNet, Facts]: ...
+@overload
+def pretrained(name: Literal["moby_dick"], arithmetic: Arithmetic = "exact") -> tuple[Transformer, TextFacts]: ...
+def pretrained(name: str = "momentum_resnet20", arithmetic: Arithmetic = "exact") -> Any:
     """Load a trained network in evaluation mode, and what is known about it.
 
-    The only `name` is "momentum_resnet20", a Momentum ResNet-20 for CIFAR-10.
+    "momentum_resnet20" is a Momentum ResNet-20 for CIFAR-10; "moby_dick" is a momentum transformer that has read the
+    novel.
 
     Returns
     -------
     net : Module
-        From normalised images (n, 32, 32, 3) to logits (n, 10).
+        From normalised images (n, 32, 32, 3) to logits (n, 10); or from characters (n, time) of `datasets.moby_dick`,
+        as integers, to logits (n, time, 89).
     facts : dict
-        ``gamma``; ``mean`` and ``deviation`` of the channels for `datasets.augmentation.normalized`; ``classes``,
-        their names; ``test_accuracy``; ``confusion``, how many test images of each class (outer list) the network takes
-        for each class (inner lists); ``command``, how it was trained.
+        ``gamma``, and ``command``, how it was trained.
+        Of the classifier: ``mean`` and ``deviation`` of the channels for `datasets.augmentation.normalized`;
+        ``classes``, their names; ``test_accuracy``; ``confusion``, how many test images of each class (outer list) the
+        network takes for each class (inner lists).
+        Of the transformer: ``context``, ``width``, ``heads`` and ``blocks``; ``characters``; ``validation_loss`` and
+        ``test_loss`` in nats per character.
 
     Raises
     ------
@@ -56,23 +80,41 @@ def pretrained(
     >>> facts["gamma"], facts["classes"][0]
     (0.9, 'airplane')
     """
-    one_of("name", name, _NETWORKS)
+    one_of("name", name, _NAMES)
     one_of("arithmetic", arithmetic, ("exact", "float"))
     folder = importlib.resources.files("mininet") / _FOLDER
+    if name == "moby_dick":
+        with importlib.resources.as_file(folder / f"{name}.json") as path:
+            text_facts = _text_facts(path)
+        sizes = (text_facts[size] for size in ("context", "width", "heads", "blocks"))
+        writer = Transformer(len(text_facts["characters"]), *sizes)
+        with importlib.resources.as_file(folder / f"{name}.npz") as path:
+            load_pytorch_state_dict(writer, path)
+        return to_momentum(writer, text_facts["gamma"], arithmetic=arithmetic).eval(), text_facts
     with importlib.resources.as_file(folder / f"{name}.json") as path:
         facts = _facts(path)
     with importlib.resources.as_file(folder / f"{name}_confusion.json") as path:
         facts["confusion"] = _confusion(path, len(facts["classes"]))
-    net = _NETWORKS[name](len(facts["classes"]))
+    net = resnet20(len(facts["classes"]))
     with importlib.resources.as_file(folder / f"{name}.npz") as path:
         load_pytorch_state_dict(net, path)
     return to_momentum(net, facts["gamma"], arithmetic=arithmetic).eval(), facts
 
 
-def _facts(path: pathlib.Path) -> Any:
-    """Read the facts, which must be complete and of the right kinds."""
+def _text_facts(path: pathlib.Path) -> Any:
+    """Read the facts about a transformer."""
+    facts = _read(path, {
+        "gamma": float, "characters": str, "context": int, "width": int, "heads": int, "blocks": int,
+        "validation_loss": float, "test_loss": float, "command": str,
+    })  # fmt: skip
+    if not all(0 < facts[size] < 2**16 for size in ("context", "width", "heads", "blocks")) or not facts["characters"]:
+        raise ValueError(f"{path} must have positive sizes, and characters")
+    return facts
+
+
+def _read(path: pathlib.Path, kinds: dict[str, type]) -> Any:
+    """Read facts, which must be complete and of the right kinds."""
     facts = read_json(path)
-    kinds = {"gamma": float, "test_accuracy": float, "mean": list, "deviation": list, "classes": list, "command": str}
     found = {name: type(facts.get(name)) for name in kinds} if isinstance(facts, dict) else {}
     if found != kinds:
         raise ValueError(f"{path} must have {', '.join(kinds)}, of the kinds that go with them")
@@ -80,6 +122,13 @@ def _facts(path: pathlib.Path) -> Any:
         as_fraction(facts["gamma"])
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+    return facts
+
+
+def _facts(path: pathlib.Path) -> Any:
+    """Read the facts about a classifier."""
+    kinds = {"gamma": float, "test_accuracy": float, "mean": list, "deviation": list, "classes": list, "command": str}
+    facts = _read(path, kinds)
     if not 0 <= facts["test_accuracy"] <= 1:
         raise ValueError(f"{path} must have a share as test_accuracy, got {facts['test_accuracy']}")
     colours = [*facts["mean"], *facts["deviation"]]

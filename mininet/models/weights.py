@@ -7,18 +7,21 @@ Where images are flattened, PyTorch's columns are in the order (c, h, w) and our
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
 from .. import nn
 from ..base.checks import array as array_of
-from ..base.checks import instance
+from ..base.checks import instance, one_of
 from ..base.checks import path as path_of
 from ..base.files import written_atomically
 from ..base.npz import read_npz, write_npz
 from ..base.types import AnyArray, FloatArray, PathLike
 from . import safetensors
+from .transformer import Transformer
+
+Layout: TypeAlias = Literal["linear", "gpt2"]
 
 _TO_PYTORCH = {nn.Conv2d: (3, 2, 0, 1), nn.Linear: (1, 0)}
 """PyTorch's order of axes for the weights of a layer."""
@@ -27,11 +30,12 @@ _COUNTER = ".num_batches_tracked"
 """How the names of the counters end that only PyTorch's batch norms have."""
 
 
-def pytorch_state_dict(net: nn.Module) -> dict[str, FloatArray]:
+def pytorch_state_dict(net: nn.Module, layout: Layout | None = None) -> dict[str, FloatArray]:
     """Copy the state of `net`, with the names and in the layout of PyTorch.
 
     ``torch.from_numpy`` makes tensors of these contiguous arrays for ``load_state_dict`` of a PyTorch network.  What
-    modules share is one array under all its names.
+    modules share is one array under all its names; a `Transformer` has GPT-2's names only.  `layout` is that of
+    `load_pytorch_state_dict`.
 
     Examples
     --------
@@ -40,7 +44,7 @@ def pytorch_state_dict(net: nn.Module) -> dict[str, FloatArray]:
     """
     state: dict[str, FloatArray] = {}
     copies: dict[Any, FloatArray] = {}
-    for name, entry in _entries(instance("net", net, nn.Module)).items():
+    for name, entry in _entries(instance("net", net, nn.Module), _layout(net, layout)).items():
         key = entry.what, entry.axes, entry.channels
         if key not in copies:
             copies[key] = np.array(entry.to_pytorch(entry.array), order="C")
@@ -48,7 +52,7 @@ def pytorch_state_dict(net: nn.Module) -> dict[str, FloatArray]:
     return state
 
 
-def save_pytorch_state_dict(net: nn.Module, path: PathLike) -> None:
+def save_pytorch_state_dict(net: nn.Module, path: PathLike, layout: Layout | None = None) -> None:
     """Write `pytorch_state_dict` to a file, as a whole or not at all.
 
     `path` ends in ``.npz``, for ``np.load``, or ``.safetensors``, for ``safetensors.torch.load_file``.
@@ -61,7 +65,7 @@ def save_pytorch_state_dict(net: nn.Module, path: PathLike) -> None:
     path = path_of("path", path)
     if path.suffix not in (".npz", ".safetensors"):
         raise ValueError(f"path must end in .npz or .safetensors, got {str(path)!r}")
-    state: dict[str, Any] = pytorch_state_dict(net)
+    state: dict[str, Any] = pytorch_state_dict(net, layout)
     with written_atomically(path) as temporary:
         if path.suffix == ".npz":
             write_npz(temporary, state)
@@ -69,8 +73,13 @@ def save_pytorch_state_dict(net: nn.Module, path: PathLike) -> None:
             safetensors.save(state, temporary)
 
 
-def load_pytorch_state_dict(net: nn.Module, source: Mapping[str, Any] | PathLike, prefix: str = "") -> None:
+def load_pytorch_state_dict(
+    net: nn.Module, source: Mapping[str, Any] | PathLike, prefix: str = "", layout: Layout | None = None
+) -> None:
     """Copy a PyTorch state dict into `net`.
+
+    A `Transformer` takes the state dicts of Hugging Face's GPT-2, with or without "transformer." in front of names and
+    with or without the output's weights, which are those of the embedding.  Masks are left out.
 
     Parameters
     ----------
@@ -82,6 +91,10 @@ def load_pytorch_state_dict(net: nn.Module, source: Mapping[str, Any] | PathLike
         where you trust them.
     prefix : str
         What the names in `source` have in front, such as "module."; names without it are left out.
+    layout : "linear" or "gpt2", optional
+        How the weights of linear layers lie in `source`: (out, in), as PyTorch's own layers have them, or (in, out), as
+        GPT-2's.  By default "gpt2" for a `Transformer`, and "linear" for other networks.  Say which: a square matrix
+        does not show it.
 
     Raises
     ------
@@ -100,15 +113,33 @@ def load_pytorch_state_dict(net: nn.Module, source: Mapping[str, Any] | PathLike
     instance("prefix", prefix, str)
     given = _read(source)
     try:
-        _load(net, {name.removeprefix(prefix): value for name, value in given.items() if name.startswith(prefix)})
+        kept = {name.removeprefix(prefix): value for name, value in given.items() if name.startswith(prefix)}
+        _load(net, _as_gpt2(kept) if isinstance(net, Transformer) else kept, _layout(net, layout))
     except ValueError as error:
         if given is source:
             raise
         raise ValueError(f"{source}: {error}") from None
 
 
-def _load(net: nn.Module, given: Mapping[str, Any]) -> None:
-    entries = _entries(net)
+def _layout(net: nn.Module, layout: Layout | None) -> Layout:
+    default: Layout = "gpt2" if isinstance(net, Transformer) else "linear"
+    return default if layout is None else one_of("layout", layout, ("linear", "gpt2"))
+
+
+def _as_gpt2(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out prefixes, masks, and the output's weights, which must be those of the embedding."""
+    names = {name: name.removeprefix("transformer.") for name in given}
+    state = {names[name]: value for name, value in given.items() if not name.endswith((".attn.bias", ".masked_bias"))}
+    output = state.pop("lm_head.weight", None)
+    if output is not None and "wte.weight" in state:
+        output, embedding = _array("lm_head.weight", output), _array("wte.weight", state["wte.weight"])
+        if not np.array_equal(output, embedding, equal_nan=True):
+            raise ValueError("lm_head.weight differs from wte.weight, with which it is one here")
+    return state
+
+
+def _load(net: nn.Module, given: Mapping[str, Any], layout: Layout) -> None:
+    entries = _entries(net, layout)
     first: dict[Any, str] = {}  # the first name of what each entry is
     for name, entry in entries.items():
         first.setdefault(entry.what, name)
@@ -163,16 +194,18 @@ class _Entry(NamedTuple):
         return array if self.axes is None else array.transpose(np.argsort(self.axes))
 
 
-def _entries(net: nn.Module) -> dict[str, _Entry]:
+def _entries(net: nn.Module, layout: Layout) -> dict[str, _Entry]:
     """Map every name of every parameter and buffer, those of shared ones too, to what it is."""
     entries, flattened = {}, _flattened(net)
-    for prefix, module in _every_name(net):
+    for prefix, module in net.named_modules() if isinstance(net, Transformer) else _every_name(net):
         prefix = prefix and f"{prefix}."
         axes = next((axes for kind, axes in _TO_PYTORCH.items() if isinstance(module, kind)), None)
+        if layout == "gpt2" and isinstance(module, nn.Linear):
+            axes = None
         for name, value in module._members():
             if isinstance(value, nn.Parameter):
-                layout = (axes, flattened.get(module)) if name == "weight" else (None, None)
-                entries[f"{prefix}{name}"] = _Entry(id(value), value.data, *layout)
+                order = (axes, flattened.get(module)) if name == "weight" else (None, None)
+                entries[f"{prefix}{name}"] = _Entry(id(value), value.data, *order)
         for name in module._buffers:
             entries[f"{prefix}{name}"] = _Entry((module, name), getattr(module, name), None, None)
     return entries

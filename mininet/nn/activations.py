@@ -1,8 +1,11 @@
 """Activations: functions of each element."""
 
+from typing import Literal
+
 from ..autodiff import Tensor, as_tensor
 from ..autodiff import functional as F
 from ..autodiff.tensor import TensorLike
+from ..base.checks import one_of
 from .module import Module
 
 
@@ -56,6 +59,25 @@ class SiLU(Module):
 
     def forward(self, x: TensorLike) -> Tensor:
         return F.silu(x)
+
+
+class GELU(Module):
+    """x times the probability that a normal variable is below x; see `functional.gelu`.
+
+    Examples
+    --------
+    >>> nn.GELU(approximate="tanh")(Tensor([0.0]))
+    Tensor([0.], dtype=float32)
+    """
+
+    def __init__(self, approximate: Literal["none", "tanh"] = "none") -> None:
+        self.approximate: Literal["none", "tanh"] = one_of("approximate", approximate, ("none", "tanh"))
+
+    def forward(self, x: TensorLike) -> Tensor:
+        return F.gelu(x, self.approximate)
+
+    def described(self) -> str:
+        return f"approximate={self.approximate!r}"
 
 
 class Identity(Module):

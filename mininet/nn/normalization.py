@@ -83,3 +83,28 @@ class GroupNorm(Module):
 
     def described(self) -> str:
         return f"{self.num_groups}, {self.weight.size}, eps={self.eps}"
+
+
+class LayerNorm(Module):
+    """Normalisation of the last axis of each position; see `functional.layer_norm`.
+
+    Attributes
+    ----------
+    weight, bias : Parameter (channels,)
+
+    Examples
+    --------
+    >>> nn.LayerNorm(2)(np.array([[0.0, 2.0]], np.float32)).data.round(3)
+    array([[-1.,  1.]], dtype=float32)
+    """
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        channels, self.eps = integer("channels", channels, 1), number("eps", eps, 0)
+        self.weight = Parameter(np.ones(channels, np.float32))
+        self.bias = Parameter(np.zeros(channels, np.float32))
+
+    def forward(self, x: TensorLike) -> Tensor:
+        return F.layer_norm(x, self.weight, self.bias, self.eps)
+
+    def described(self) -> str:
+        return f"{self.weight.size}, eps={self.eps}"

@@ -1,5 +1,7 @@
 """Networks that can be run backwards: the subject, and its rivals."""
 
+from .adjoint import AdjointResNet
+from .bdia import BDIANet
 from .inversion import InversionReport
 from .iresnet import IResNet
 from .lipschitz import limit_lipschitz, spectral_norm
@@ -8,6 +10,6 @@ from .residual import ResidualNet
 from .revnet import RevNet
 
 __all__ = [
-    "ExactState", "FloatState", "IResNet", "InversionReport", "MomentumNet", "ResidualNet", "RevNet", "limit_lipschitz",
-    "spectral_norm",
+    "AdjointResNet", "BDIANet", "ExactState", "FloatState", "IResNet", "InversionReport", "MomentumNet", "ResidualNet",
+    "RevNet", "limit_lipschitz", "spectral_norm",
 ]  # fmt: skip

@@ -8,12 +8,14 @@ from mininet.experiments import table_one as measured
 from mininet.experiments.table_one import measure_properties
 from mininet.reversible import spectral_norm
 
-PAPER = {  # closed-form inverse, same parameters as the ResNet, unconstrained training
+PAPER = {  # and the two that came later: closed-form inverse, same parameters as the ResNet, unconstrained training
     "ResNet": (False, True, True),
     "checkpointed ResNet": (False, True, True),
     "RevNet": (True, False, True),
     "i-ResNet": (False, True, False),
     "Momentum ResNet": (True, True, True),
+    "ResNet, adjoint": (False, True, False),
+    "BDIA": (True, True, True),
 }
 
 
@@ -75,12 +77,21 @@ def test_costs():
     """Only the stored network grows by a layer's activations; times are there, not judged."""
     found = {
         name: measured.measure_costs(measured.NETWORKS[name], depth=4, channels=4, size=6, batch_size=3, steps=1)
-        for name in ("ResNet", "checkpointed ResNet", "RevNet", "Momentum ResNet")
+        for name in ("ResNet", "checkpointed ResNet", "RevNet", "Momentum ResNet", "BDIA")
     }
     array = 3 * 6 * 6 * 4 * 4  # bytes
     assert found["ResNet"].growth_bytes == 2 * array  # x, and tanh
     assert 0 < found["checkpointed ResNet"].growth_bytes < found["ResNet"].growth_bytes
+    assert found["BDIA"].growth_bytes == array / 32  # a bit for four bytes
     for name in ("RevNet", "Momentum ResNet"):
         assert found[name].growth_bytes == 0, name
         assert found[name].kept_bytes < found["ResNet"].kept_bytes
     assert all(cost.milliseconds > 0 for cost in found.values())
+
+
+def test_gradient_errors():
+    """Exact arithmetic has none; the neighbour's falls with the depth."""
+    for name in ("Momentum ResNet", "RevNet", "BDIA"):
+        assert measured.gradient_errors(measured.NETWORKS[name], (5, 10)) == [0, 0], name
+    shallow, deep = measured.gradient_errors(measured.NETWORKS["ResNet, adjoint"], (5, 50))
+    assert 0 < deep < shallow / 10

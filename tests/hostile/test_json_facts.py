@@ -10,7 +10,7 @@ from hostile_support import disguised, face, limits, mutants
 
 from mininet import models
 from mininet.base.files import read_json
-from mininet.datasets import digits
+from mininet.datasets import digits, moby_dick
 from mininet.experiments.drift import drift
 
 
@@ -53,6 +53,26 @@ def test_a_damaged_package_gives_no_network(package):
             models.pretrained()
         path.write_bytes(whole)
     models.pretrained()
+
+
+def test_a_damaged_package_gives_no_transformer(package):
+    for name, damage in (
+        ("moby_dick.json", b"[]"), ("moby_dick.json", {"heads": 0}), ("moby_dick.json", {"gamma": 2.0}),
+        ("moby_dick.json", {"characters": "ab"}), ("moby_dick.npz", b"PK"),
+    ):  # fmt: skip
+        path = package / "weights" / name
+        whole = path.read_bytes()
+        path.write_bytes(changed(path, damage))
+        with limits(), pytest.raises(ValueError, match=r"moby_dick\.(json|npz)"):
+            models.pretrained("moby_dick")
+        path.write_bytes(whole)
+    net, facts = models.pretrained("moby_dick")
+    assert not net.training
+    assert net.vocabulary == len(facts["characters"]) == 89
+    path = package / "moby_dick" / "moby-dick.txt.xz"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ValueError, match="moby-dick"):
+        moby_dick()
 
 
 def test_damaged_figures_of_the_authors_package(package):

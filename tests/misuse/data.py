@@ -6,6 +6,7 @@ from misuse.table import NAN, NO_FLAGS, NO_INTEGERS, NO_NAMES, NO_NUMBERS, case,
 from mininet import datasets, nn, optim
 from mininet.datasets import Batches, augmentation
 from mininet.datasets.image_folder import ImageFolder
+from mininet.sharding import Shards
 from mininet.training import Training, accuracy, confusion, count_right, draw_curves
 
 IMAGES = (100 * random(4, 5, 6, 3)).astype(np.int64).astype(np.uint8)
@@ -53,6 +54,9 @@ CASES = [
     *each(Batches.of_epoch, "epoch", lambda f, v: f(batches(), v), types=NO_INTEGERS, values=(-1, 2**31)),
     *each(Batches.of_epoch, "first", lambda f, v: f(batches(), 0, v), types=("0", None, 1.5), values=(-1, 4)),
     *each(Batches.random_for, "number", lambda f, v: f(batches(), 0, v), types=("0", None, 1.5), values=(-1, 2**32)),
+    *each(datasets.TextBatches, "tokens", lambda f, v: f(v, 2, 1), values=(np.zeros(5), np.zeros((9, 1), int), np.zeros(3, int))),
+    *each(datasets.TextBatches, "context", lambda f, v: f(np.zeros(9, int), v, 1), types=NO_INTEGERS, values=(0,)),
+    *each(datasets.Text.encode, "text", lambda f, v: f(datasets.Text(LABELS, LABELS, LABELS, "ab"), v), types=(None, 3, ["a"]), values=("abc",)),
     # Augmentation
     *(row for f, call in ((augmentation.normalized, lambda f, v: prepared(f, v)), (augmentation.shifted, lambda f, v: f(v, RANDOM)), (augmentation.statistics, lambda f, v: f(v))) for row in (
         *each(f, "images", call, types=NO_IMAGES, values=(IMAGES[0], IMAGES[:, :0], IMAGES[..., :0], IMAGES[None])),
@@ -76,6 +80,7 @@ CASES = [
     *each(ImageFolder, "shorter", lambda f, v: f("nowhere", 8, v), types=("9", 9.0, True)),
     case(ImageFolder, "shorter below size", lambda f: f("nowhere", 8, 7), ValueError, "shorter"),
     # Training
+    *each(Shards, "count", lambda f, v: f(nn.Linear(2, 2), v), types=NO_INTEGERS, values=(0, -1), says="shards"),
     *each(Training, "net", lambda f, v: training(net=v), types=(None, abs, nn.Tanh)),
     *each(Training, "optimizer", lambda f, v: training(optimizer=v), types=(None, 0.1, optim.SGD)),
     *each(Training, "schedule", lambda f, v: training(schedule=v), types=(0.1, "cosine", optim.CosineDecay)),

@@ -101,6 +101,17 @@ CASES = [
     # Normalisation
     *each(F.group_norm, "num_groups", lambda f, v: f(zeros(2, 3), v, ONES, ONES), types=NO_INTEGERS, values=(0, 2)),
     *each(F.group_norm, "eps", lambda f, v: f(zeros(2, 3), 1, ONES, ONES, v), values=(*NO_NUMBERS, -1)),
+    *each(F.layer_norm, "eps", lambda f, v: f(zeros(2, 3), ONES, ONES, v), values=(*NO_NUMBERS, -1)),
+    case(F.layer_norm, "weight of another length", lambda f: f(zeros(2, 3), zeros(2), zeros(2)), ValueError, "x, weight"),
+    # Transformers
+    *each(F.causal_attention, "heads", lambda f, v: f(zeros(1, 2, 12), v), types=NO_INTEGERS, values=(0, 3)),
+    *each(F.causal_attention, "dropout", lambda f, v: f(zeros(1, 2, 12), 2, v), values=(*NO_NUMBERS, -0.1, 1)),
+    *each(F.causal_attention, "training", lambda f, v: f(zeros(1, 2, 12), 2, 0.1, v), types=NO_FLAGS),
+    case(F.causal_attention, "two axes", lambda f: f(zeros(2, 12), 2), ValueError, "qkv"),
+    works(F.causal_attention, "an empty batch", lambda f: f(zeros(0, 2, 6), 1), lambda: zeros(0, 2, 2)),
+    *each(F.gelu, "approximate", lambda f, v: f(ONES, v), values=("", "erf", None)),
+    *each(F.embedding, "indices", lambda f, v: f(v, zeros(3, 2)), types=(1.0, [True], "a"), values=(-1, [0, 3])),
+    case(F.embedding, "a table of one axis", lambda f: f([0], ONES), ValueError, "weight"),
     case(F.group_norm, "weight of another length", lambda f: f(zeros(2, 3), 1, zeros(2), ONES), ValueError, "x, weight"),
     *(case(F.batch_norm, f"shape of {name}", lambda f, a=arguments: norm(f, **a), ValueError, "x, weight")
       for name, arguments in (("x", {"x": zeros(4, 2)}), ("x of rank 1", {"x": ONES}), ("weight", {"weight": zeros(1)}), ("weight of rank 2", {"weight": zeros(1, 3)}),

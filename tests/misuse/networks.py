@@ -6,10 +6,10 @@ from support import strided
 
 from mininet import IResNet, MomentumNet, ResidualNet, RevNet, Tensor, models, nn
 from mininet.models.unrolled import IstaFunction, UnrolledIsta, soft_threshold
-from mininet.reversible import ExactState, FloatState, limit_lipschitz, spectral_norm
+from mininet.reversible import AdjointResNet, BDIANet, ExactState, FloatState, limit_lipschitz, spectral_norm
 
 X = random(5, 4)
-KINDS = (MomentumNet, RevNet, ResidualNet, IResNet)
+KINDS = (MomentumNet, RevNet, ResidualNet, IResNet, BDIANet, AdjointResNet)
 RESNETS = (models.resnet20, models.resnet32, models.resnet44, models.resnet56, models.resnet110)
 LARGE = (models.resnet18, models.resnet34, models.resnet50, models.resnet101, models.resnet152)
 DICTIONARY = random(3, 6, dtype=np.float64)
@@ -125,6 +125,16 @@ CASES = [
         case(method, "images of rank 3", lambda f: f(tiny(), zeros(8, 8, 3)), ValueError, "x must"),
         case(method, "bytes", lambda f: f(tiny(), zeros(2, 8, 8, 3, dtype=np.uint8)), TypeError, "float32"),
     )),
+    *(row for place, name in enumerate(("vocabulary", "context", "width", "heads", "blocks")) for row in each(
+        models.Transformer, name if name != "width" else "", lambda f, v, p=place: f(*(v if i == p else 4 for i in range(5))), types=NO_INTEGERS, values=(0, -1))),
+    *each(models.Transformer, "kind", lambda f, v: f(4, 4, 4, 2, 1, kind=v), values=NO_NAMES),
+    *each(models.Transformer.forward, "tokens", lambda f, v: f(models.Transformer(4, 4, 4, 2, 1), v), values=([0], [[0] * 5], np.zeros((1, 0), int))),
+    *each(models.Transformer.generate, "temperature", lambda f, v: f(models.Transformer(4, 4, 4, 2, 1), [[0]], 1, v), values=(*NO_NUMBERS, -1)),
+    *each(models.Transformer.generate, "top_k", lambda f, v: f(models.Transformer(4, 4, 4, 2, 1), [[0]], 1, 1.0, v), types=(1.5, "2"), values=(0,)),
+    *each(models.Transformer.generate, "count", lambda f, v: f(models.Transformer(4, 4, 4, 2, 1), [[0]], v), types=NO_INTEGERS, values=(-1,)),
+    *each(models.Transformer.generate, "tokens", lambda f, v: f(models.Transformer(4, 4, 4, 2, 1), v, 1), values=([0], np.zeros((1, 0), int))),
+    *each(models.to_momentum, "layers", lambda f, v: f(models.Transformer(4, 4, 4, 2, 1), 0.9, v), values=(["h"],)),
+    *each(models.load_pytorch_state_dict, "layout", lambda f, v: f(tiny(), {}, layout=v), values=("", "gpt")),
     *each(models.pretrained, "name", lambda f, v: f(v), values=NO_NAMES),
     # Conversion
     *each(models.to_momentum, "net", lambda f, v: f(v, 0.9), types=(None, "resnet20", models.resnet20, X, nn.Linear)),

@@ -64,6 +64,12 @@ CASES = [
     *each(nn.GroupNorm, "num_groups", lambda f, v: f(v, 4), types=NO_INTEGERS, values=(0, 3)),
     *each(nn.GroupNorm, "num_channels", lambda f, v: f(1, v), types=NO_INTEGERS, values=BELOW_1),
     *each(nn.GroupNorm, "eps", lambda f, v: f(1, 2, v), values=(*NO_NUMBERS, -1e-5)),
+    *each(nn.LayerNorm, "channels", lambda f, v: f(v), types=NO_INTEGERS, values=BELOW_1),
+    *each(nn.GELU, "approximate", lambda f, v: f(v), values=("erf", None)),
+    *(row for name, arguments in (("num_embeddings", lambda v: (v, 2)), ("embedding_dim", lambda v: (2, v))) for row in
+      each(nn.Embedding, name, lambda f, v, a=arguments: f(*a(v)), types=NO_INTEGERS, values=BELOW_1)),
+    *each(nn.CausalSelfAttention, "heads", lambda f, v: f(4, v), types=NO_INTEGERS, values=(0, 3)),
+    *each(nn.CausalSelfAttention, "dropout", lambda f, v: f(4, 2, v), values=(NAN, 1)),
     *each(nn.BatchNorm2d, "eps", lambda f, v: f(2, v), values=(*NO_NUMBERS, -1e-5)),
     *each(nn.BatchNorm2d, "momentum", lambda f, v: f(2, momentum=v), values=(*NO_NUMBERS, -0.1, 1.1)),
     *(row for kind in (nn.MaxPool2d, nn.AvgPool2d) for row in (

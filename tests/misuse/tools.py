@@ -27,7 +27,6 @@ CASES = [
     *each(seeding.generator_for, "number", lambda f, v: f(0, v), types=NO_SEEDS, values=(-1, 2**64)),
     *(row for f, call in (
         (seeding.restore, lambda f, v: f(v)),
-        (seeding.at_position, lambda f, v: f(v)),
         (seeding.rewound, lambda f, v: entered(f(v))),
     ) for row in (
         *each(f, "to", call, types=(None, 3, (1,), (1, 2, 3), "ab", {1, 2}), says="position must"),

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import hypothesis.extra.numpy as hnp
 import hypothesis.strategies as st
 import numpy as np
-from operation_table import CASES, anything, apart, positive, softmax_truth, swapped_parts
+from operation_table import CASES, anything, apart, attention_truth, positive, softmax_truth, swapped_parts
 from references import pool_reference
 from strategies import different_axes, seeds, shapes
 
@@ -438,6 +438,56 @@ def group_norm(draw):
 
 
 @st.composite
+def layer_norm(draw):
+    """As `group_norm` with one group."""
+    channels, seed = draw(st.sampled_from([2, 5, 40])), draw(seeds)
+    x = apart((*draw(shapes(0, 2)), channels), 0, seed)
+    weight, bias = anything((channels,), 1), anything((channels,), 2)
+
+    def truth(x, weight, bias):
+        spread = np.sqrt(x.var(axis=-1, keepdims=True) + 1e-5)
+        return (x - x.mean(axis=-1, keepdims=True)) / spread * weight + bias
+
+    spread = np.sqrt(x.var(axis=-1) + 1e-5).min(initial=1)
+    off = 8 * (channels + 8) * math.sqrt(channels) * np.abs(x).max(initial=1) / spread
+
+    def gradient_units(call, seed):
+        by_bias = np.abs(seed).reshape(-1, channels).sum(axis=0)
+        by_x = 4 * channels * off / spread * (by_bias @ np.abs(weight))
+        return [by_x * np.ones(x.shape), _summands(seed) * off * by_bias, _summands(seed) * by_bias]
+
+    return Call("layer_norm", (x, weight, bias), F.layer_norm, truth,
+                lambda out, x, weight, bias: off * np.abs(weight) + 4 * (np.abs(out) + np.abs(bias)),
+                gradient_units)  # fmt: skip
+
+
+@st.composite
+def causal_attention(draw):
+    """Scores are off by d products, weights by that and their sum, all relatively; outputs are means of values."""
+    heads, d, time = draw(st.integers(1, 3)), draw(st.integers(1, 9)), draw(st.sampled_from([1, 3, 48, 65]))
+    x = anything((draw(st.integers(0, 2)), time, 3 * heads * d), 0, draw(seeds))
+    largest = np.abs(x).max(initial=1)
+    off = 4 * (d + 8) * math.sqrt(d) * largest**2 + time + 16
+
+    def gradient_units(call, seed):
+        steepest = np.abs(seed).max(initial=0) * d * largest**2
+        return [8 * (time + d) * off * steepest * np.ones(x.shape)]
+
+    return Call(f"causal_attention {heads}", (x,), lambda x: F.causal_attention(x, heads),
+                lambda x: attention_truth(x, heads), lambda out, x: off * largest * np.ones(out.shape),
+                gradient_units)  # fmt: skip
+
+
+@st.composite
+def embedding(draw):
+    rows, shape = draw(st.integers(1, 5)), draw(shapes(0, 2))
+    places = np.random.default_rng(draw(seeds)).integers(0, rows, shape).astype(draw(st.sampled_from([int, np.uint8])))
+    table = anything((rows, draw(st.integers(1, 4))), 0, draw(seeds))
+    return Call(f"embedding {places.tolist()}", (table,), lambda table: F.embedding(places, table),
+                lambda table: table[places], lambda out, table: np.zeros(out.shape), by_selection)  # fmt: skip
+
+
+@st.composite
 def global_avg_pool2d(draw):
     x = anything((draw(st.integers(0, 3)), *draw(shapes(2, 2, 1)), draw(st.integers(0, 4))), 0, draw(seeds))
     return Call("global_avg_pool2d", (x,), F.global_avg_pool2d, lambda x: x.mean(axis=(1, 2)),
@@ -505,7 +555,7 @@ def mse_loss(draw):
                 lambda out, a, b: (a.size + 6) * out, gradient_units)  # fmt: skip
 
 
-UNARY = "negative exp log sqrt absolute relu tanh sigmoid silu softplus logsigmoid leaky_relu"
+UNARY = "negative exp log sqrt absolute relu tanh sigmoid silu softplus logsigmoid leaky_relu gelu"
 
 OPERATIONS = (
     {name: elementwise(name) for name in UNARY.split()}
@@ -521,6 +571,9 @@ OPERATIONS = (
         "split": split(),
         "pad": pad(),
         "group_norm": group_norm(),
+        "layer_norm": layer_norm(),
+        "causal_attention": causal_attention(),
+        "embedding": embedding(),
         "dropout": dropout(),
         "reshape": reshape(),
         "transpose": transpose(),

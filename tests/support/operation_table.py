@@ -3,14 +3,16 @@
 import dataclasses
 import functools
 import itertools
+import math
 from collections.abc import Callable
 
 import numpy as np
 from references import batch_norm_reference, pool_reference
 from support import normal
 
+from mininet import Tensor, manual_seed, seeding
 from mininet import functional as F
-from mininet import manual_seed, seeding
+from mininet.kernels.attention import plain_attention
 from mininet.kernels.convolution import convolve_reference
 
 
@@ -238,6 +240,46 @@ def pool(name, shape, size, stride, padding, label, given=None, empty=()):
     )
 
 
+def layer_norm_truth(x, weight, bias):
+    variance = x.var(axis=-1, keepdims=True)
+    return (x - x.mean(axis=-1, keepdims=True)) / np.sqrt(variance + 1e-5) * weight + bias
+
+
+def gelu_truth(a):
+    return a * np.vectorize(math.erfc, otypes=[float])(-a / math.sqrt(2)) / 2
+
+
+def gelu_by_tanh_truth(a):
+    return a / (1 + np.exp(-2 * math.sqrt(2 / math.pi) * (a + 0.044715 * a**3)))  # (1 + tanh) / 2 would lose digits
+
+
+PLACES = np.array([[3, 1], [1, 1], [0, 3]])
+
+
+def attention_truth(x, heads=2):
+    """`plain_attention` of each head."""
+    n, time, wide = x.shape
+    q, k, v = x.reshape(n, time, 3, heads, wide // 3 // heads).transpose(2, 0, 3, 1, 4)
+    out = plain_attention(q, k, v)
+    return out.swapaxes(1, 2).reshape(n, time, wide // 3)
+
+
+def dropped_attention(x):
+    manual_seed(3)
+    return F.causal_attention(x, 1, dropout=0.4)
+
+
+def dropped_attention_truth(x):
+    """Every weight is either 0 or divided by 1 - p: which of both, values that are unit vectors tell."""
+    d = x.shape[-1] // 3
+    probe = np.concatenate([np.zeros((1, d, 2 * d)), np.eye(d)[None]], axis=2)[:, : x.shape[1]]
+    kept = dropped_attention(Tensor(probe)).data > 0
+    q, k, v = np.split(x, 3, axis=2)
+    scores = q @ k.swapaxes(1, 2) / math.sqrt(d) + np.triu(np.full(2 * [x.shape[1]], -np.inf), 1)
+    weights = np.exp(scores) / np.exp(scores).sum(axis=2, keepdims=True)
+    return kept[:, :, : x.shape[1]] * weights / 0.6 @ v
+
+
 IMAGES = (2, 3, 4, 2)
 NO_IMAGES = ((0, 3, 4, 2),)
 
@@ -440,6 +482,22 @@ CASES = [
         )
         for groups, shape in ((2, IMAGES), (1, (2, 3)), (2, (2, 3, 4)))
     ),
+    # transformers
+    Case("layer_norm", ((2, 3, 4), (4,), (4,)), F.layer_norm, layer_norm_truth, terms=12, empty=((0, 4), (4,), (4,))),
+    Case("layer_norm", ((3, 37), (37,), (37,)), F.layer_norm, layer_norm_truth, "wide", terms=111),
+    unary("gelu", gelu_truth),
+    unary("gelu", gelu_by_tanh_truth, label="by tanh", approximate="tanh"),
+    Case("embedding", ((4, 3),), lambda table: F.embedding(PLACES, table), lambda table: table[PLACES], terms=1),
+    Case("causal_attention", ((2, 5, 18),), lambda x: F.causal_attention(x, 2), attention_truth, "2 heads", terms=15),
+    Case(
+        "causal_attention",
+        ((1, 70, 9),),
+        lambda x: F.causal_attention(x, 1),
+        functools.partial(attention_truth, heads=1),
+        "two blocks",
+        terms=210,
+    ),
+    Case("causal_attention", ((1, 7, 24),), dropped_attention, dropped_attention_truth, "with dropout", terms=21),
     # losses
     Case("log_softmax", ((3, 4),), F.log_softmax, lambda a: np.log(softmax_truth(a)), terms=4, empty=((0, 4),)),
     Case("log_softmax", ((2, 2, 3),), F.log_softmax, lambda a: np.log(softmax_truth(a)), "3 axes", terms=3),

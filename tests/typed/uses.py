@@ -180,5 +180,5 @@ def mistakes() -> None:
     Tensor(X) + "1"  # type: ignore[operator]
     F.conv2d(X, X, stride=(1, 1, 1))  # type: ignore[arg-type]
     optim.SGD(nn.Linear(8, 8), lr=0.1)  # type: ignore[arg-type]
-    models.pretrained("resnet20")  # type: ignore[arg-type]
+    models.pretrained("resnet20")  # type: ignore[call-overload]
     models.to_momentum([nn.Linear(8, 8)], 0.9)  # type: ignore[type-var]

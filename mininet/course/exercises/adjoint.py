@@ -4,9 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from ... import MomentumNet, Tensor, manual_seed, nn
 from ...autodiff.gradcheck import STEP
-from ...grader import grade
 from ...grader.layers import Dense
 from ...grader.reference import UNIT, adjoint, backpropagate, multiply, run
 from ..checking import NotYet, expect, is_near, require, returned
@@ -126,26 +124,7 @@ def _changed_adjoint(change, pullback, gamma, p, q):
     return by_x + p if change.startswith("by_x") else p + by_x, by_q, by_parameters
 
 
-def exercise_3(momentum_of_two_moves):
-    """The share of a batch in the running mean after two moves: compared with a network that is evaluated twice."""
-    for m in (0.1, 0.3, 1.0):
-        value = returned(momentum_of_two_moves(m), "momentum_of_two_moves")
-        require(not np.isclose(value, 2 * m), "not 2 m: the second move also takes a share of what the first brought")
-        if m != 1 and is_near(value, (1 - m) ** 2):
-            raise NotYet("that is the share of the old mean: the batch has the rest")
-        moved = []
-        for momentum, count in ((m, 2), (float(value), 1)):
-            manual_seed(0)
-            layer = nn.BatchNorm2d(4, momentum=momentum).to(np.float64)
-            net = MomentumNet([nn.Sequential(nn.Linear(4, 4).to(np.float64), layer)], 0.5, backprop="stored")
-            x = np.random.default_rng(0).standard_normal((8, 4))
-            for _ in range(count):
-                net(Tensor(x))
-            moved.append(layer.running_mean)
-        expect(f"running means for m = {m}", moved[1], moved[0], within=ROUNDING)
-
-
-def exercise_4(gradient_by_gamma):
+def exercise_3(gradient_by_gamma):
     """dL/dgamma against a central difference, whose error is about STEP^2 times a third derivative."""
     random = np.random.default_rng(0)
     for depth, gamma in ((1, 0.5), (5, 0.9), (10, 0.7)):
@@ -186,9 +165,3 @@ def _mistakes_by_gamma(functions, gamma, x, v, dx):
             sums[direct] = sums.get(direct, 0.0) + np.sum(p * (old - value))
         p, q, _ = adjoint(pullback, gamma, p, q)
     return sums
-
-
-def exercise_5(forward, invert, backward):
-    """The reader's own implementation: the grader's report."""
-    report = grade({"forward": forward, "invert": invert, "backward": backward})
-    require(report.all_kept, "the report above says what is broken, and which example shows it")

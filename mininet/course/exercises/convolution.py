@@ -29,55 +29,7 @@ def exercise_1(same_padding):
         print(f"{case}: {wanted} outputs with {before} + {after} zeros")
 
 
-LAYERS = {
-    "3x3, 64 -> 64, 3136 pixels": (3136, 3, 64, 64),
-    "1x1, 64 -> 256, 3136 pixels": (3136, 1, 64, 256),
-    "fully connected, 512 -> 1000, 1 image": (1, 1, 512, 1000),
-    "fully connected, 512 -> 1000, 256 images": (256, 1, 512, 1000),
-}
-
-
-def exercise_2(intensity_and_rate):
-    """2 FLOP for a multiplication and an addition, 4 bytes for a number."""
-    for name, (pixels, kernel, c, k) in LAYERS.items():
-        answer = returned(intensity_and_rate(pixels, kernel, c, k, 140.0, 20.0), "intensity_and_rate")
-        require(np.shape(answer) == (2,), "return two numbers, the intensity and the rate")
-        flop, weights = 2 * pixels * kernel**2 * c * k, kernel**2 * c * k
-        right = flop / (4 * (pixels * (c + k) + weights))
-        for factor, why in {
-            0.5: "a multiplication and an addition are two operations",
-            4.0: "a float32 has 4 bytes",
-            2.0: "a float32 has 4 bytes, and a multiplication and an addition are two operations",
-        }.items():
-            require(not np.isclose(answer[0], factor * right, rtol=1e-9), f"{name}: intensity off by {factor:g}: {why}")
-        without = flop / (4 * pixels * (c + k))
-        require(not np.isclose(answer[0], without, rtol=1e-9), f"{name}: the weights have to be read, too")
-        row = flop / kernel / (4 * (pixels * (c + k) + weights / kernel))
-        if kernel != 1 and np.isclose(answer[0], row, rtol=1e-9):
-            raise NotYet(f"{name}: a window is kernel x kernel pixels large")
-        expect(f"{name}: intensity", answer[0], right, within=1e-12)
-        expect("    rate on a machine of 140 GFLOP/s and 20 GB/s", answer[1], min(140.0, 20.0 * right), within=1e-12)
-        print(f"    {right:.2f} FLOP/byte: limited by {'memory' if right < 7 else 'arithmetic'}")
-
-
-def exercise_3(multiply_polynomials, winograd_matrices):
-    """B [(G g) * (A a)]."""
-    for points, outputs, taps in [((0, 1, -1), 2, 3), ((0, 1), 2, 2), ((0, 1, -1, 2, -2), 4, 3)]:
-        random = np.random.default_rng(outputs + taps)
-        a, g = (random.integers(-9, 10, count).astype(float) for count in (outputs, taps))
-        matrices = winograd_matrices(points, outputs, taps)
-        found = multiply_polynomials(a.copy(), g.copy(), tuple(matrix.copy() for matrix in matrices))
-        right = np.convolve(a, g)
-        at, g_matrix, bt = (np.abs(matrix) for matrix in matrices)
-        unsigned = bt.T @ ((g_matrix @ np.abs(g)) * (at.T @ np.abs(a)))
-        within = 8 * len(bt) * EPS * unsigned.max() / np.abs(right).max()  # sums of up to len(bt) terms, three times
-        expect(f"{outputs} times {taps} coefficients", found, right, within=within)
-        doubled = multiply_polynomials(a.copy(), g.copy(), (matrices[0], 2 * matrices[1], matrices[2]))
-        if not np.allclose(doubled, 2 * right):
-            raise NotYet("the result does not depend on G: multiply values at points, with the matrices that are given")
-
-
-def exercise_4(depthwise):
+def exercise_2(depthwise):
     """Every channel by itself: a convolution whose weights are diagonal in the channels."""
     cases = ((5, 6, 3), (3, 3), 1), ((5, 6, 3), (3, 3), 0), ((4, 7, 2), (1, 3), 1)
     for (height, width, c), (kh, kw), padding in cases:
@@ -95,7 +47,7 @@ def exercise_4(depthwise):
     print(f"3x3: at best {intensity}: memory limits it on most machines")
 
 
-def exercise_5(strided_input_gradient):
+def exercise_3(strided_input_gradient):
     """The vjp of keeping every s-th output, then that of stride 1."""
     cases = ((6, 6), 3, 1, 1), ((5, 5), 1, 2, 0), ((7, 7), 3, 2, 1), ((8, 7), 3, 2, 1), ((9, 8), 2, 3, 0)
     for (height, width), kernel, stride, padding in cases:

@@ -9,23 +9,10 @@ from ...memory import track_memory
 from ...models import CifarResNet
 from ...models.resnet import Bottleneck
 from ...reversible import MomentumNet
-from ..checking import NotYet, expect, require, returned
+from ..checking import NotYet, require, returned
 
 
-def exercise_1(parameter_count):
-    """Parameters of CIFAR ResNets."""
-    for blocks, width in ((3, 16), (1, 16), (2, 8), (18, 16)):
-        sizes = {"convolutions": 0, "classifier": 0, "norms": 0}
-        for name, parameter in CifarResNet(blocks, width=width).named_parameters():
-            part = "classifier" if "linear" in name else "convolutions" if parameter.ndim == 4 else "norms"
-            sizes[part] += parameter.data.size
-        answer, right = parameter_count(blocks, width), sum(sizes.values())
-        if answer is not None and not np.array_equal(answer, right):
-            print("right are " + ", ".join(f"{size:,} in the {part}" for part, size in sizes.items()))
-        expect(f"{blocks} blocks a stage, width {width}", answer, right)
-
-
-def exercise_2(kept_by_bottleneck):
+def exercise_1(kept_by_bottleneck):
     """What a bottleneck block keeps, as the difference of two chains of them."""
     for images, height, width, w in ((4, 8, 8, 16), (2, 16, 8, 4)):
         answer = returned(kept_by_bottleneck(images, height, width, w), "kept_by_bottleneck")
@@ -55,36 +42,7 @@ def _kept(x, w, blocks):
     return kept
 
 
-def exercise_3(undo_stage):
-    """All positions of a momentum stage of whole maps, from its end."""
-    random = np.random.default_rng(1)
-    matrices = random.standard_normal((3, 4, 4)) / 2
-    blocks = [lambda x, matrix=matrix: np.maximum(x + np.tanh(x @ matrix), 0) for matrix in matrices]
-    x0 = np.abs(random.standard_normal((5, 4)))
-    for count, gamma in ((1, 0.5), (3, 0.5), (3, 0.9)):
-        x, v = x0, np.zeros_like(x0)
-        passed = [x]
-        for block in blocks[:count]:
-            v = gamma * v + (1 - gamma) * (block(x) - x)
-            x = x + v
-            passed.append(x)
-        x_end, v_end = x.copy(), v.copy()
-        answer = returned(undo_stage(list(blocks[:count]), gamma, x_end, v_end), "undo_stage")
-        if not isinstance(answer, list) or len(answer) != count + 1:
-            raise NotYet(f"undo_stage should return a list of N + 1 = {count + 1} arrays, from x_0 to x_N")
-        if not np.array_equal(x_end, x) or not np.array_equal(v_end, v):
-            raise NotYet("x or v has been overwritten (x -= v works in place; x = x - v does not)")
-        require(not np.array_equal(answer[0], x), "the list begins with x_N: it should begin with x_0")
-        for n in reversed(range(count + 1)):
-            try:
-                # a rounding error of 1e-16 is divided by gamma in every layer, and grows by the slope of f, below 5
-                expect(f"N = {count}, gamma = {gamma}: x_{n}", answer[n], passed[n], within=1e-11)
-            except NotYet as error:
-                why = "the last block is undone first, with f(x) = block(x) - x at the x just got back"
-                raise NotYet(f"{error}: {why}") from None
-
-
-def exercise_4(layers_needed):
+def exercise_2(layers_needed):
     """The depth from which on the mean weight of a layer is at least a given share."""
     for gamma, share in ((0.9, 0.8), (0.5, 0.6), (0.1, 0.95), (0.9, 0.15)):
         answer = returned(layers_needed(gamma, share), "layers_needed")
@@ -106,7 +64,7 @@ def _mean_weight(depth, gamma):
     return float(net.run(np.zeros(1)).position[0]) / depth
 
 
-def exercise_5(largest_batch):
+def exercise_3(largest_batch):
     """How many images fit, from a few small measurements."""
     for method, budget in (("stored", 24 * 2**20), ("exact", 24 * 2**20), ("stored", 2**19)):
         tried = []

@@ -25,43 +25,7 @@ def exercise_1(merged):
     expect("x_0 from x_1 and v_1", x_back, x0, within=8 * EPSILON * max(1, np.abs(v1).max()))
 
 
-def exercise_2(velocity_weights):
-    """Weights of v_0 and the residuals in v_N, with a momentum for each layer."""
-    random = np.random.default_rng(0)
-    weights = velocity_weights(np.full(4, 0.5))
-    expect("weights for gamma = 0.5, 4 layers", weights, [0.0625, 0.0625, 0.125, 0.25, 0.5], within=8 * EPSILON)
-    gammas = random.uniform(0.1, 0.95, 12)
-    weights = velocity_weights(gammas.copy())
-    require(np.shape(weights) == (13,), f"12 layers have 13 weights, that of v_0 comes first, not {np.shape(weights)}")
-    probes = np.eye(13)  # a weight is what v_12 becomes if one of v_0, f_0, ..., f_11 is 1 and all others are 0
-    right = probes[0]
-    for gamma, residual in zip(gammas, probes[1:], strict=True):
-        right = gamma * right + (1 - gamma) * residual
-    expect("weights for 12 different gammas", weights, right, within=100 * EPSILON)
-    expect("their sum", np.sum(weights), 1.0, within=100 * EPSILON)
-
-
-def exercise_3(after_constant_push):
-    """x_n and v_n for a constant function, in closed form."""
-    for x0, v0, c, gamma in ((0.0, 0.0, 1.0, 0.9), (0.5, -2.0, 3.0, 0.5), (1.0, 1.5, -0.25, 0.75)):
-        x, v = [x0], [v0]
-        for _ in range(12):
-            v.append(gamma * v[-1] + (1 - gamma) * c)
-            x.append(x[-1] + v[-1])
-        answers = [after_constant_push(x0, v0, c, gamma, n) for n in range(13)]
-        returned(answers[0], "after_constant_push")
-        require(np.shape(answers) == (13, 2), "after_constant_push should return two numbers, x_n and v_n")
-        given = f"x_0 = {x0:g}, v_0 = {v0:g}, c = {c:g}, gamma = {gamma:g}, n = 0 to 12"
-        # a dozen layers of a few roundings each: some 50 EPSILON
-        expect(f"{given}: v_n", np.array(answers)[:, 1], v, within=1e-13)
-        expect(f"{given}: x_n", np.array(answers)[:, 0], x, within=1e-13)
-    # all of v_0 - c = -1 has been spent: gamma / (1 - gamma) (v_0 - c) = -9 in sum
-    x, v = after_constant_push(0.0, 0.0, 1.0, 0.9, 10**9)
-    expect("n = 10^9: v_n", v, 1.0, within=1e-13)
-    expect("n = 10^9: x_n", x, 10.0**9 - 9, within=1e-15)
-
-
-def exercise_4(run_back):
+def exercise_2(run_back):
     """The inverse of the rule that moves x first, with a momentum for each layer."""
     random = np.random.default_rng(1)
     start, push = random.uniform(-2, 2, (2, 50))
@@ -95,7 +59,7 @@ def exercise_4(run_back):
     compare("15 layers", functions, random.uniform(0.5, 0.95, len(functions)))
 
 
-def exercise_5(layers_until_lost):
+def exercise_3(layers_until_lost):
     """How many layers can be undone before a rounding error has grown to the size of the value."""
     for gamma, bits in ((0.55, 24), (0.9, 24), (0.9, 53), (0.99, 24)):  # where rounding logarithms cannot matter
         right, answer = int(np.floor(bits / np.log2(1 / gamma))), layers_until_lost(gamma, bits)
@@ -114,7 +78,7 @@ def exercise_5(layers_until_lost):
         print(f"gamma = {gamma}: predicted {predicted} layers, the error of v passes its values after {measured}")
 
 
-def exercise_6(weakest_spring):
+def exercise_4(weakest_spring):
     """The weakest spring with which errors grow like gamma^(-N/2)."""
     for gamma in (0.25, 0.81, 0.9, 0.99):
         root = np.sqrt(gamma)

@@ -2,19 +2,8 @@
 
 import numpy as np
 
-from ...experiments.linear_maps.linear_flow import lowest_value, psi_of_matrix
-from ...experiments.linear_maps.representable import is_exponential, is_representable
-from ..checking import NotYet, expect, is_near, require, returned
-
-MATRICES = {
-    "diag(1, -0.5)": np.diag([1.0, -0.5]),
-    "diag(1, -1)": np.diag([1.0, -1.0]),
-    "diag(-2, -2)": np.diag([-2.0, -2.0]),
-    "diag(-2, -2, -2)": np.diag([-2.0, -2.0, -2.0]),
-    "diag(-2, -3)": np.diag([-2.0, -3.0]),
-    "3 J": np.array([[0.0, -3.0], [3.0, 0.0]]),
-    "diag(1, 0)": np.diag([1.0, 0.0]),
-}
+from ...experiments.linear_maps.linear_flow import psi_of_matrix
+from ..checking import NotYet, expect, is_near, require
 
 
 def exercise_1(best_increasing_loss):
@@ -49,34 +38,7 @@ def exercise_2(crossings):
         expect(name, count, right)
 
 
-def exercise_3(momentum, resnet):
-    """What the theorem says of each of `MATRICES`."""
-    right = {
-        "momentum": [is_representable(matrix, 1.0) for matrix in MATRICES.values()],
-        "resnet": [is_exponential(matrix) for matrix in MATRICES.values()],
-    }
-    for kind, answer in (("momentum", momentum), ("resnet", resnet)):
-        require(np.shape(answer) == (len(MATRICES),), f"{kind} should have {len(MATRICES)} entries")
-        require(all(isinstance(each, (bool, np.bool_)) for each in answer), f"{kind}: True or False for each matrix")
-        wrong = [name for name, a, b in zip(MATRICES, answer, right[kind], strict=True) if a != b]
-        names = ", ".join(wrong)
-        require(not wrong, f"{kind}: look again at {names}; which real eigenvalues are below the bar, how often?")
-        expect(kind, answer, right[kind])
-
-
-def exercise_4(factor_for_minus_one):
-    """In even dimensions -1 is made of rotations by pi; in odd ones it has an unpaired eigenvalue."""
-    for n in (2, 4, 6):
-        factor = factor_for_minus_one(n, 1.0)
-        if is_near(factor, -1 / lowest_value(1.0)):
-            raise NotYet(f"in {n} dimensions the eigenvalue -1 occurs an even number of times: no factor is needed")
-        expect(f"{n} dimensions", factor, 1, within=1e-12)
-    for n, epsilon in ((1, 1.0), (3, 1.0), (5, 0.1), (3, 10.0)):
-        factor = factor_for_minus_one(n, epsilon)
-        expect(f"{n} dimensions, epsilon = {epsilon}", factor, -1 / lowest_value(epsilon), within=1e-9)
-
-
-def exercise_5(theta_for_rotation):
+def exercise_3(theta_for_rotation):
     """Psi of the answer is the rotation."""
     for angle, epsilon in ((0.5, 1.0), (2.5, 0.5), (np.pi, 1.0), (np.pi, 10.0), (-1.0, 1.0)):
         theta = theta_for_rotation(angle, epsilon)
@@ -91,33 +53,3 @@ def exercise_5(theta_for_rotation):
             raise NotYet(f"{name}: this rotates clockwise; the rotation by an angle is cos + sin J")
         # entries of theta are at most some 100 eps large, and so are, relatively, errors that exp takes from them
         expect(name, found, right, within=1e-9)
-
-
-def exercise_6(layer_jacobian):
-    """[[1 + (1 - gamma) S, gamma], [(1 - gamma) S, gamma]], of determinant gamma^d."""
-    random = np.random.default_rng(0)
-    for d, gamma in ((1, 0.5), (2, 0.9), (3, 0.9)):
-        weight, x, v = 2 * random.standard_normal((d, d)), random.standard_normal(d), random.standard_normal(d)
-        slopes = (1 - np.tanh(weight @ x) ** 2)[:, None] * weight
-        matrix = returned(layer_jacobian(slopes.copy(), gamma), "layer_jacobian")
-        measured = _difference_quotient(weight, x, v, gamma)
-        forgets = np.block([[np.eye(d), gamma * np.eye(d)], [(1 - gamma) * slopes, gamma * np.eye(d)]])
-        require(not is_near(matrix, forgets), "x_{n+1} depends on x_n in two ways: directly and through v_{n+1}")
-        moves_first = np.block([[np.eye(d), np.eye(d)], [(1 - gamma) * slopes, gamma * np.eye(d)]])
-        if is_near(matrix, moves_first):
-            raise NotYet("x moves with the new velocity, which depends on x_n and v_n: put v_{n+1} in")
-        # a symmetric quotient with the step 1e-5 is off by about 1e-10 and by rounding, 1e-16 / 1e-5
-        expect(f"d = {d}, gamma = {gamma}, against a difference quotient", matrix, measured, within=1e-8)
-        expect("  its determinant and gamma^d", np.linalg.det(matrix), gamma**d, within=1e-12)
-        print(f"  the ResNet's, det(1 + slopes): {np.linalg.det(np.eye(d) + slopes):.3g}")
-
-
-def _difference_quotient(weight, x, v, gamma, step=1e-5):
-    def layer(state):
-        x, v = np.split(state, 2)
-        v = gamma * v + (1 - gamma) * np.tanh(weight @ x)
-        return np.concatenate([x + v, v])
-
-    state = np.concatenate([x, v])
-    columns = [(layer(state + step * e) - layer(state - step * e)) / (2 * step) for e in np.eye(len(state))]
-    return np.stack(columns, axis=1)

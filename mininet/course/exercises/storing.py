@@ -7,6 +7,7 @@ import numpy as np
 
 from ... import functional as F
 from ... import nn, track_memory
+from .. import own
 from ..checking import NotYet, expect, require
 
 BATCH, WIDTH = 64, 32
@@ -54,29 +55,7 @@ def _held(activation, depth):
     return held
 
 
-def exercise_2(relu_forward, relu_vjp):
-    """ReLU that keeps one bit for each element."""
-    random = np.random.default_rng(0)
-    for shape, dtype in (((8,), np.float64), ((3, 5), np.float32), ((2, 3, 7), np.float64)):
-        x = random.standard_normal(shape).astype(dtype)
-        x.flat[0] = 0
-        gradient = random.standard_normal(shape).astype(dtype)
-        result = relu_forward(x.copy())
-        require(isinstance(result, tuple) and len(result) == 2, "relu_forward must return y and saved")
-        y, saved = result
-        expect(f"y of shape {shape}", y, np.maximum(x, 0))
-        require(isinstance(saved, tuple), f"saved must be a tuple, an array and the shape, got {type(saved).__name__}")
-        nbytes = sum(array.nbytes for array in saved if isinstance(array, np.ndarray))
-        enough = -(-x.size // 8)
-        why = "a boolean array takes a byte each, np.packbits puts eight into one, and along an axis fills up each row"
-        if not 0 < nbytes <= enough:
-            raise NotYet(f"{x.size} elements should take {enough} bytes, a bit each, and saved has {nbytes}: {why}")
-        by_x = relu_vjp(saved, gradient.copy())
-        expect("its gradient", by_x, np.where(x > 0, gradient, 0))
-        require(by_x.dtype == dtype, f"the gradient of {np.dtype(dtype)} has become {by_x.dtype}")
-
-
-def exercise_3(deepest):
+def exercise_2(deepest):
     """The depth that fits into a budget, with checkpoints before segments of equal length."""
     for budget, a in ((3, 2), (8, 1), (9, 2), (100, 2), (1000, 7)):
         depth = deepest(budget, a)
@@ -89,7 +68,7 @@ def exercise_3(deepest):
         print(f"{case} with segments of {fits[0]}; stored: {budget // a} layers")
 
 
-def exercise_4(halving_backprop):
+def exercise_3(halving_backprop):
     """Halving: the same gradients, few evaluations, one tape at a time, and log2 N states."""
     for depth in (1, 2, 5, 16, 64):
         counted = _Counted()
@@ -99,7 +78,7 @@ def exercise_4(halving_backprop):
         result = halving_backprop(list(layers), x.copy(), by_output.copy())
         require(isinstance(result, tuple) and len(result) == 2, "it must return the gradient of x and a list")
         evaluations, most_tapes, most_states = counted.evaluations, counted.most_tapes, counted.most_states
-        by_x, by_weights = _stored_backprop(layers, x, by_output)
+        by_x, by_weights = own.stored_backward(layers, x, by_output)
         if not isinstance(result[1], list) or len(result[1]) != depth:
             raise NotYet(f"{depth} layers have {depth} gradients, in a list, that of the first layer first")
         expect(f"{depth} layers: gradient of x", result[0], by_x)
@@ -137,55 +116,23 @@ class _Counted:
         self.most_states = max(self.most_states, len(self._states))
 
 
-class _Saved:
-    def __init__(self, x, y):
-        self.x, self.y = x, y
-
-
 class _Layer:
-    """tanh(x @ weight), as in the notebook, which counts."""
+    """tanh(x @ weight), which counts."""
 
     def __init__(self, weight, counted):
         self.weight, self._counted = weight, counted
 
-    def __call__(self, x):
+    def __call__(self, x, replay=False):
         y = np.tanh(x @ self.weight)
         self._counted.note(y)
         return y
 
-    def forward(self, x):
+    def vjp(self, x, replay=False):
         y = np.tanh(x @ self.weight)
-        saved = _Saved(x, y)
-        self._counted.note(y, saved)
-        return y, saved
 
-    def vjp(self, saved, gradient):
-        gradient = (1 - saved.y**2) * gradient
-        return gradient @ self.weight.T, saved.x.T @ gradient
+        def pullback(gradient):
+            by_product = (1 - y**2) * gradient
+            return by_product @ self.weight.T, [x.T @ by_product]
 
-
-def _stored_backprop(layers, x, gradient):
-    tape = []
-    for layer in layers:
-        x, saved = layer.forward(x)
-        tape.append(saved)
-    by_weights = []
-    for layer in reversed(layers):
-        gradient, by_weight = layer.vjp(tape.pop(), gradient)
-        by_weights.insert(0, by_weight)
-    return gradient, by_weights
-
-
-def exercise_5(longest):
-    """The longest chain with some slots, each layer evaluated so many times at most: a binomial coefficient."""
-    for times in (1, 2, 5):
-        expect(f"no slots, at most {times} evaluations of a layer", longest(0, times), times)
-    for slots in (1, 4):
-        expect(f"{slots} slots, 1 evaluation of a layer", longest(slots, 1), 1)
-    for slots in range(1, 6):
-        row = [longest(slots, times) for times in range(2, 6)]
-        expect(f"{slots} slots, 2 to 5 evaluations", row, [math.comb(slots + r, slots + 1) for r in range(2, 6)])
-    for times in range(2, 6):
-        reached = longest(9, times)
-        expect(f"9 slots, {times} evaluations", reached, math.comb(9 + times, 10))
-        print(f"    {reached} layers")
+        self._counted.note(y, pullback)
+        return y, pullback

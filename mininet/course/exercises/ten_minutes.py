@@ -19,22 +19,7 @@ def exercise_1(multiply_like_c):
     require(lost == [v for v in range(-50, 0) if v % 10], "every negative v that 10 does not divide should be lost")
 
 
-def exercise_2(bits_for_paper_gamma):
-    """Bits destroyed by N layers with gamma = 1 - 1 / (50 N)."""
-    for depth in (10, 1000):
-        right = -depth * np.log2(1 - 1 / (50 * depth))
-        answer = bits_for_paper_gamma(depth)
-        for wrong, why in {
-            right / depth: "that is one layer; how many are there?",
-            right * np.log(2): "bits are counted by logarithms to base 2",
-            1 / (50 * np.log(2)): "that is the approximation; compute it exactly first, to see how good it is",
-        }.items():
-            mistaken = isinstance(answer, (float, np.floating)) and np.isclose(answer, wrong, rtol=1e-6, atol=0)
-            require(not mistaken, f"{depth} layers: {answer}: {why}")
-        expect(f"{depth} layers", answer, right, within=1e-6)
-
-
-def exercise_3(positions):
+def exercise_2(positions):
     """x_0, ..., x_N for f(x) = -x from x_0 = 1."""
     for gamma, right in {0: [1, 0, 0, 0], 0.5: [1, 0.5, 0, -0.25, -0.25]}.items():
         answer = positions(gamma, len(right) - 1)

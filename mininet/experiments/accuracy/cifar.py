@@ -1,7 +1,10 @@
 """CIFAR-10, from JPEG copies: a ResNet-20 against momentum networks of the same blocks.
 
 The learning rate of each network is chosen from three in 3 epochs, on the last 5,000 training images.  Then it is
-trained for 12 epochs along a cosine, on all training images, from 3 seeds.  A stage has two momentum layers.
+trained for 12 epochs along a cosine, on all training images, from 3 seeds.  A stage has two momentum layers.  These are
+135 epochs.  On two cores a ResNet-20 takes about 170 s for one with AVX-512, and twice that without.
+``python -m mininet reproduce accuracy --data FOLDER --output FOLDER`` runs what is missing, and a training that was
+stopped goes on from its checkpoint.
 """
 
 import dataclasses
@@ -106,4 +109,4 @@ def reproduce(options: Options) -> Report:
                 train(settings, split if scored == "test" else held_out, folder, scored, options.progress)
     found = results(folder)
     total = len(GAMMAS) * (len(RATES) + len(SEEDS))
-    return Report(f"{table(found)}\n{len(found)} of {total} trainings are finished (--data FOLDER runs the others).")
+    return Report(f"{table(found)}\n{len(found)} of {total} trainings are finished.")

@@ -126,8 +126,11 @@ def evaluate(settings, split):
 
 
 @_seed_stays_on_error()
-def training(settings, split, folder=None, **keywords):
-    """A `Training` of `settings` on a `Split` of bytes; the other arguments are those of `Training`."""
+def training(settings, split, folder=None, schedule=optim.CosineDecay, **keywords):
+    """A `Training` of `settings` on a `Split` of bytes; the other arguments are those of `Training`.
+
+    schedule : a kind of `CosineDecay`
+    """
     instance("settings", settings, Settings)
     integer("epochs", settings.epochs, 1)
     net = network(settings, _classes(split))
@@ -136,9 +139,9 @@ def training(settings, split, folder=None, **keywords):
         net.parameters(), settings.learning_rate, momentum=0.9, nesterov=True, weight_decay=settings.weight_decay
     )
     total = settings.epochs * len(batches)
-    schedule = optim.CosineDecay(optimizer, total, warmup=min(len(batches), total // 10))
+    decay = schedule(optimizer, total, warmup=min(len(batches), total // 10))
     return Training(
-        net, optimizer, schedule, batches, test_batches(settings, split), settings.epochs, folder,
+        net, optimizer, decay, batches, test_batches(settings, split), settings.epochs, folder,
         dataclasses.asdict(settings), **keywords,
     )  # fmt: skip
 

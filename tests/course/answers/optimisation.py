@@ -61,36 +61,16 @@ WRONG = {
         (lambda w, t: np.where(w > t, w, 0), r"t = 0.5 at \(1, 1\) is 0.8, and should be 0.3"),
     ],
     2: [
-        (with_the_sign_of_zero, "where z is 0"),
-        (by_a_wrong_sign, "where z is not 0"),
-        (lambda *arguments: by_a_wrong_sign(*arguments).max(axis=1), r"has shape \(4,\)"),
-    ],
-    3: [
         (lambda kind, a, gamma: "yes", "True or False"),
         (without_revnets, "2 of 12 predictions are wrong: a RevNet's determinant is 1"),
         (as_gradient_descent, r"3 of 12 predictions are wrong: a momentum layer's p\(1\) and p\(-1\)"),
         (for_any_sign, "2 of 12 predictions are wrong: a ResNet's layer is 1 - a.*; a momentum layer's"),
     ],
-    4: [
+    3: [
         (lambda J, gamma: maps(J, gamma)[0], "two arrays"),
         (lambda J, gamma: maps(J, gamma)[::-1], "rows of push that give the new x"),
         (without_damping, r"rows of push that give the new v .* gamma v \+ \(1 - gamma\) J x"),
     ],
-    5: [
-        (lambda period: rotating(period, sign=1), "the trace is 2 .*, and should be 2 cos"),
-        (
-            lambda period: rotating(period, factor=2 if period == 6 else 1),
-            r"back before 6 layers are over, after 3 already",
-        ),
-        (lambda period: (np.nan, 1.0), "away from where they started"),
-    ],
-    6: [
-        (lambda slowest, fastest: (1.0, 1.0), r"gamma must be in \[0, 1\)"),
-        (lambda slowest, fastest: (0.0, 2 / (slowest + fastest)), "0.81818 is possible"),  # the best ResNet
-        (lambda slowest, fastest: (heavy_ball(slowest, fastest)[0], 1 / fastest), "inside the complex case"),
-    ],
 }
 
-RIGHT = [
-    (6, heavy_ball),
-]
+RIGHT: list = []

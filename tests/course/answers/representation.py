@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mininet.experiments.linear_maps.linear_flow import lowest_value, preimage
+from mininet.experiments.linear_maps.linear_flow import preimage
 
 
 def each_twice(path):
@@ -45,31 +45,10 @@ WRONG = {
         (between_layers_only, "the outer two meet exactly at a layer"),
     ],
     3: [
-        ([None] * 7, [None] * 7, "momentum: True or False"),
-        ([True, False, False, False, False, True, True], RESNET, r"momentum: look again at diag\(-2, -2\);"),
-        (MOMENTUM, MOMENTUM, r"resnet: look again at diag\(1, -0.5\), diag\(1, 0\);"),
-        ([True, False, True, False, True, True, True], RESNET, r"momentum: look again at diag\(-2, -3\);"),
-    ],
-    4: [
-        (lambda n, epsilon: -1 / lowest_value(epsilon), "in 2 dimensions the eigenvalue -1 occurs an even number"),
-        (lambda n, epsilon: 1.0, "1 dimensions, epsilon = 1.0 is 1.0"),
-        (lambda n, epsilon: 1.0 if n % 2 == 0 else 1 / lowest_value(epsilon), "is -1.6"),
-    ],
-    5: [
         (lambda angle, epsilon: of_number(1j * angle), "this is the ResNet's theta"),
         (lambda angle, epsilon: of_number(number_of(angle, epsilon)).T, "rotates clockwise"),
         (lambda angle, epsilon: np.diag([number_of(angle, epsilon)] * 2), "theta is complex"),
     ],
-    6: [
-        (lambda slopes, gamma: blocks(slopes, gamma, np.eye(len(slopes)), gamma * np.eye(len(slopes))), "in two ways"),
-        (lambda slopes, gamma: blocks(slopes, gamma, np.eye(len(slopes)), np.eye(len(slopes))), "new velocity"),
-        (
-            lambda slopes, gamma: blocks(
-                slopes.T, gamma, np.eye(len(slopes)) + (1 - gamma) * slopes.T, gamma * np.eye(len(slopes))
-            ),
-            r"d = 2, .* at \(0, 1\) is",
-        ),
-    ],
 }
 
-RIGHT = []
+RIGHT: list = []

@@ -27,7 +27,7 @@ def folder(tmp_path):
                 settings = dataclasses.replace(network, depth=depth, seed=seed, learning_rate=rate)
                 score = {"accuracy": value, "loss": rate}
                 result = {"settings": dataclasses.asdict(settings), "validation": score, "test": score}
-                result |= {"peak_bytes": 2**20, "seconds": 60}
+                result |= {"peak_bytes": 2**20, "seconds": 60, "loss": [2.0, 1.0, 0.5, 0.25]}
                 (tmp_path / "accuracy" / f"{settings.name}.json").write_text(json.dumps(result))
     return tmp_path
 
@@ -46,6 +46,7 @@ def test_report(folder):
     assert row.endswith("5/10  98.28 ± 0.47  -0.02 (-0.06 to +0.02)    equal   1 MiB        5")
     assert "trainings are unfinished" in report.text
     assert [panel.get_title() for panel in report.figures["accuracy"].axes] == ["10 layers", "30 layers"]
-    lines = short_stages.reproduce(Options(folder, train=False)).figures["short_stages"].axes[0].lines
-    assert [line.get_label() for line in lines] == ["ResNet", "γ = 0.9", "γ = 1 - 1/k"]
-    assert lines[0].get_xydata() == pytest.approx(np.array([(10, 1.7), (30, 1.7)]))
+    early, final = short_stages.reproduce(Options(folder, train=False)).figures["short_stages"].axes
+    assert [line.get_label() for line in final.lines] == ["ResNet", "γ = 0.9", "γ = 1 - 1/k"]
+    assert final.lines[0].get_xydata() == pytest.approx(np.array([(10, 1.7), (30, 1.7)]))
+    assert early.lines[0].get_ydata() == pytest.approx([0.25, 0.25])

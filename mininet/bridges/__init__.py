@@ -1,0 +1,1 @@
+"""Ways into other frameworks; each needs an extra, such as ``pip install 'momentum-mininet[torch]'``."""

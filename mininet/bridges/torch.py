@@ -1,0 +1,234 @@
+"""The momentum residual network in PyTorch, memory-free and exact: `mininet.reversible` once more, on tensors.
+
+    v_{n+1} = gamma v_n + (1 - gamma) f_n(x_n)        x_{n+1} = x_n + v_{n+1}
+
+`mininet.reversible.momentum`, `run` and `replay` explain what is here, by the same names.  The rule itself, and its
+inverse, are in `mininet.bridges.torch_states`.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import get_device_states, set_device_states
+
+from ..base.changes import changed
+from ..base.checks import flag, number, one_of, shown
+from ..kernels.exact import as_fraction
+from .torch_states import ExactState, FloatState
+
+REMEDY = "pass it, net(x, tensor), or pass the module that a lambda hides instead of the lambda"
+CAUSE = "parameters or inputs were changed since, or a residual function is not deterministic"
+
+
+class MomentumNet(nn.Module):
+    """A residual network with momentum that is trained without stored activations: `mininet.MomentumNet` for PyTorch.
+
+    Arguments are the same, but `backprop` is "reversible" or "stored", and only functions that are modules may have
+    parameters.
+
+    Examples
+    --------
+    >>> functions = [nn.Sequential(nn.Linear(8, 8), nn.Tanh()) for _ in range(100)]
+    >>> net = MomentumNet(functions, gamma=0.9)
+    >>> net(torch.zeros(4, 8)).sum().backward()
+    """
+
+    def __init__(
+        self, functions: Iterable[Callable[..., Tensor]], gamma: float = 0.9,
+        init_velocity: Callable[[Tensor], Tensor] | None = None, is_residual: bool = True, arithmetic: str = "exact",
+        backprop: str = "reversible",
+    ) -> None:  # fmt: skip
+        super().__init__()
+        if not isinstance(functions, Iterable):
+            raise ValueError(f"functions must be a sequence of callables, got {shown(functions)}")
+        self.functions = nn.ModuleList(_as_module("functions", function) for function in functions)
+        self.init_velocity = None if init_velocity is None else _as_module("init_velocity", init_velocity)
+        self.is_residual, self.gamma = flag("is_residual", is_residual), number("gamma", gamma, 0, below=1)
+        self.arithmetic = one_of("arithmetic", arithmetic, ("exact", "float"))
+        self.backprop = one_of("backprop", backprop, ("reversible", "stored"))
+        if gamma == 0 and backprop == "reversible":
+            raise ValueError("gamma must be above 0 for backprop='reversible', got 0: use backprop='stored'")
+        if arithmetic == "exact":
+            as_fraction(gamma)
+
+    def forward(self, x: Tensor, /, *inputs: Any, **keywords: Any) -> Tensor:
+        """x_N, from x_0 = x; every residual function gets the inputs and keywords beside x."""
+        run = Run(self, x, *inputs, **keywords)
+        if torch.is_grad_enabled() and (x.requires_grad or run.sources):
+            return _Backpropagation.apply(run, x, *run.sources)
+        return run.through(x, invertible=False)[0]
+
+
+class _Function(nn.Module):
+    def __init__(self, forward: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.forward = forward
+
+
+def _as_module(name: str, function: Any) -> nn.Module:
+    if not callable(function) or isinstance(function, type):
+        raise ValueError(f"{name} must be callable, got {shown(function)}")
+    return function if isinstance(function, nn.Module) else _Function(function)
+
+
+def adjoint(gradient: Tensor, gamma: float, pulls: Iterable[Callable[[Tensor], Tensor]]) -> tuple[Tensor, Tensor]:
+    """dL/dx_0 and dL/dv_0, the last layer first; pull(dL/df_n) is (df_n/dx)^T dL/df_n, and sums up dL/dtheta_n."""
+    p = gradient.to(torch.promote_types(gradient.dtype, torch.float32), copy=True)
+    q = torch.zeros_like(p)
+    for pull in pulls:
+        s = p + q
+        q = gamma * s
+        p += pull((1 - gamma) * s)
+    return p, q
+
+
+class Run:
+    """One use of a network.  A function that is called again draws the same random numbers and moves no statistics.
+
+    Where a method takes a list `tapes`, functions are recorded, and (layer, x, f(x)) is put there.
+    """
+
+    def __init__(self, net: MomentumNet, x: Tensor, /, *inputs: Any, **keywords: Any) -> None:
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            raise TypeError(f"x must be a tensor of floats, got {shown(x)}")
+        self.gamma = float(as_fraction(net.gamma)) if net.arithmetic == "exact" else net.gamma
+        self.net, self.functions = net, [*net.functions, net.init_velocity]  # the last one is that of layer -1
+        tensors = [each for each in (*inputs, *keywords.values()) if isinstance(each, Tensor) and each.requires_grad]
+        self._leaves = {id(tensor): tensor.detach().requires_grad_() for tensor in tensors}
+        self._tensors = list({id(tensor): tensor for tensor in tensors}.values())
+        self.sources = [*self._tensors, *(each for each in net.parameters() if each.requires_grad)]
+        self._inputs = [self._leaves.get(id(value), value) for value in inputs]
+        self._keywords = {name: self._leaves.get(id(value), value) for name, value in keywords.items()}
+        self.modes = [(module, "training", module.training) for module in net.modules()]
+        self.modes += [(parameter, "requires_grad", parameter.requires_grad) for parameter in net.parameters()]
+        self._random: dict[int, Any] = {}  # by layer, where the random numbers stood at the first call
+        kind = x.device.type
+        self._autocast = kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind), False
+
+    def through(self, x: Tensor, tapes: list[Any] | None = None, invertible: bool = True) -> tuple[Tensor, Any]:
+        """x_N, and the state there."""
+        state = (ExactState if self.net.arithmetic == "exact" else FloatState)(x, self.net.gamma, invertible)
+        x = state.values(state.position)
+        if self.functions[-1] is not None:
+            state.velocity.copy_(state.held("the initial velocity", self.value(-1, x, tapes)))
+        for layer in range(len(self.net.functions)):
+            residual = self.value(layer, x, tapes)
+            try:
+                x = state.step(residual)
+            except (OverflowError, FloatingPointError) as error:
+                raise type(error)(f"{error}, in layer {layer}") from None
+        return x, state
+
+    def back(self, state: Any, keep_tape: bool = False) -> Iterator[Any]:
+        """Run a state back, or a copy of it; yields the tape of each layer, and of the initial velocity."""
+        state, velocity = copy.deepcopy(state) if keep_tape else state, None
+        tapes: list[Any] = []
+        for layer in reversed(range(len(self.net.functions))):
+            state.undo_velocity(self.value(layer, state.undo_position(), tapes))
+            yield tapes.pop()
+        if self.functions[-1] is not None:
+            velocity = self.value(-1, state.values(state.position), tapes)
+        if isinstance(state, ExactState) and not state.can_be_start(velocity):
+            raise RuntimeError(f"running back did not end where the run began: {CAUSE}")
+        yield from tapes
+
+    def value(self, layer: int, x: Tensor, tapes: list[Any] | None = None) -> Tensor:
+        """f_layer(x), or the initial velocity for layer -1."""
+        function, is_first, kind = self.functions[layer], layer not in self._random, x.device.type
+        inputs, keywords = ((), {}) if layer < 0 else (self._inputs, self._keywords)
+        buffers = {} if is_first else {name: buffer.clone() for name, buffer in function.named_buffers()}
+        random = torch.random.fork_rng([] if x.is_cpu else [x.device], not is_first, device_type=kind)
+        with random, torch.autocast(*self._autocast), torch.set_grad_enabled(tapes is not None):
+            states = self._random.setdefault(layer, (torch.get_rng_state(), *get_device_states(x)))
+            torch.set_rng_state(states[0])
+            set_device_states(*states[1:], device_type=kind)
+            leaf = x.detach().requires_grad_(tapes is not None)
+            output = torch.func.functional_call(function, buffers, (leaf, *inputs), keywords)
+            if not isinstance(output, Tensor) or output.shape != x.shape or not output.is_floating_point():
+                name = "init_velocity" if layer < 0 else f"functions[{layer}]"
+                raise ValueError(f"{name} must return floats of shape {tuple(x.shape)}, got {shown(output)}")
+            output = output if self.net.is_residual or layer < 0 else output - leaf
+        if tapes is not None:
+            tapes.append((layer, leaf, output))
+        return output.detach()
+
+    def pull(self, tape: Any, sums: dict[int, Tensor], keep_tape: bool, gradient: Tensor) -> Tensor:
+        """(df/dx)^T dL/df, for dL/df = `gradient`; adds the gradients of sources to `sums`, by their id."""
+        layer, x, output = tape
+        sources = [*self._tensors, *(each for each in self.functions[layer].parameters() if each.requires_grad)]
+        leaves = [x, *(self._leaves.get(id(source), source) for source in sources)]
+        known, seen, waiting = set(map(id, leaves)), {None}, {output.grad_fn} - {None}
+        while waiting:
+            seen.add(node := waiting.pop())
+            if id(getattr(node, "variable", x)) not in known:
+                raise RuntimeError(f"functions[{layer}] used a tensor with a gradient that is not an input: {REMEDY}")
+            waiting |= {after for after, _ in node.next_functions} - seen
+        if not output.requires_grad:
+            return torch.zeros_like(gradient)
+        by_x, *found = torch.autograd.grad(output, leaves, gradient.to(output.dtype), keep_tape, allow_unused=True)
+        for source, each in zip(sources, found, strict=True):
+            if each is not None:
+                sums[id(source)] = sums[id(source)] + each if id(source) in sums else each
+        return torch.zeros_like(gradient) if by_x is None else by_x
+
+
+class _Backpropagation(torch.autograd.Function):
+    """A network as one operation.  Parameters are among its inputs, so that hooks on them see their gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, run: Run, x: Tensor, *sources: Tensor) -> Tensor:
+        tapes: list[Any] | None = [] if run.net.backprop == "stored" else None
+        y, state = run.through(x, tapes, invertible=tapes is None)
+        ctx.run, ctx.kept = run, state if tapes is None else tapes
+        ctx.save_for_backward(x, *sources)
+        return y
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        run, kept = ctx.run, ctx.kept
+        sums: dict[int, Tensor] = {}
+        keep_tape = torch._C._autograd._get_current_graph_task_keep_graph()
+        ctx.saved_tensors  # noqa: B018 - raises an error if one was changed in place, or the tape has been dropped
+        ctx.kept = kept if keep_tape else None
+        with changed(run.modes):
+            tapes = reversed(kept) if isinstance(kept, list) else run.back(kept, keep_tape)
+            pulls = (functools.partial(run.pull, tape, sums, keep_tape) for tape in tapes)
+            by_x, by_velocity = adjoint(gradient, run.gamma, itertools.islice(pulls, len(run.net.functions)))
+            for pull in pulls:
+                by_x += pull(by_velocity)
+        return None, by_x.to(gradient.dtype), *(sums.get(id(source)) for source in run.sources)
+
+
+def to_momentum(
+    model: nn.Module, gamma: float, layers: Iterable[str] | None = None, keep_first_block: bool = True,
+    is_residual: bool = False,
+) -> nn.Module:  # fmt: skip
+    """Make a momentum network of a residual network, sharing its modules: `mininet.models.to_momentum` for PyTorch.
+
+    `layers` names stages, `nn.Sequential` or `nn.ModuleList`, such as "encoder.layers"; by default layer1, layer2, ...
+    """
+    names = [name for name, _ in model.named_children() if name.removeprefix("layer").isdecimal()]
+    for name in names if layers is None else layers:
+        model = stage = _copied(model)
+        for part in name.split("."):
+            stage._modules[part] = stage = _copied(stage._modules.get(part, nn.Module()))
+        if not isinstance(stage, nn.Sequential | nn.ModuleList):
+            raise ValueError(f"layers must name nn.Sequential or nn.ModuleList modules, got {name!r}")
+        first, rest = list(stage)[: int(keep_first_block)], list(stage)[int(keep_first_block) :]
+        net = MomentumNet(rest, gamma, None, is_residual, backprop="reversible" if gamma else "stored")
+        stage._modules = {str(place): block for place, block in enumerate([*first, net])}
+    return model
+
+
+def _copied(module: Any) -> Any:
+    module = copy.copy(module)
+    module._modules = dict(module._modules)
+    return module

@@ -1,0 +1,148 @@
+"""The momentum rule on tensors of PyTorch, in floats and in integers, forward and back.
+
+`mininet.reversible.momentum`, `mininet.kernels.exact` and `remainders` explain what is here, by the same names.  If the
+residual functions compute the same floats, the integers are mininet's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ..kernels.exact import FRACTION_BITS, LARGEST, LIMIT, as_fraction
+from ..kernels.remainders import SPILL_BITS, spill_schedule
+
+SMALL, SIMPLE = 2**50, 2**19
+"""For |v| up to the one and n below the other, quotients in float64 are off by less than 1/2 of a divisor."""
+
+BLOCK = 2**17
+"""So many elements at a time stay in the cache of a processor."""
+
+
+class FloatState:
+    """x and v as floats, `position` and `velocity`; going back divides rounding errors by gamma."""
+
+    def __init__(self, x: Tensor, gamma: float, invertible: bool = True) -> None:
+        self.layer, self.gamma, self.dtype = 0, gamma, x.dtype
+        self.position = self.held("x", x)
+        self.velocity = torch.zeros_like(self.position)
+
+    def held(self, name: str, values: Tensor) -> Tensor:
+        """`values`, which errors call `name`, as the state holds them."""
+        return values.detach().to(torch.promote_types(values.dtype, torch.float32), copy=True)
+
+    def values(self, held: Tensor) -> Tensor:
+        """What the state holds as floats, in a tensor of their own."""
+        return held.to(self.dtype, copy=True)
+
+    def step(self, residual: Tensor) -> Tensor:
+        """v = gamma v + (1 - gamma) f(x), then x = x + v, which is returned."""
+        self.velocity.mul_(self.gamma).add_(residual, alpha=1 - self.gamma)
+        self.layer += 1
+        return self.values(self.position.add_(self.velocity))
+
+    def undo_position(self) -> Tensor:
+        """x = x - v, which is returned."""
+        return self.values(self.position.sub_(self.velocity))
+
+    def undo_velocity(self, residual: Tensor) -> None:
+        """v = (v - (1 - gamma) f(x)) / gamma."""
+        self.velocity.sub_(residual, alpha=1 - self.gamma).div_(self.gamma)
+        self.layer -= 1
+
+
+class ExactState(FloatState):
+    """x and v as integers in units of 2^-40, and the remainders of multiplying v by gamma, `words` and `spilled`."""
+
+    def __init__(self, x: Tensor, gamma: float, invertible: bool = True) -> None:
+        super().__init__(x, gamma)
+        self.fraction = as_fraction(gamma)
+        self.spilled: list[Tensor] = []
+        self.words = torch.zeros_like(self.position, dtype=torch.float64)  # integers below 2^32
+        self._scale, self._invertible = float((1 - self.fraction) * 2**FRACTION_BITS), invertible
+        self._dtypes: list[torch.dtype] = []  # layer by layer, what v is divided in
+
+    def held(self, name: str, values: Tensor) -> Tensor:
+        """`values` rounded to units, as int64."""
+        if not (largest := _largest(values)) < float("inf"):
+            raise ValueError(f"{name} must be finite in exact arithmetic, got NaN or infinity")
+        if largest > LARGEST:
+            raise OverflowError(f"{name} must lie within +-{LARGEST:,.0f} in exact arithmetic, got {largest:,.6g}")
+        return (values.detach().double() * 2.0**FRACTION_BITS).round_().long()
+
+    def values(self, held: Tensor) -> Tensor:
+        """The floats nearest to integers in units, via float64."""
+        values = torch.empty_like(held, dtype=self.dtype)
+        for integers, floats in _blocks(held, values):
+            floats.copy_(integers.double().mul_(2.0**-FRACTION_BITS))
+        return values
+
+    def step(self, residual: Tensor) -> Tensor:
+        """v = gamma v + (1 - gamma) f(x), then x = x + v; the remainders take in what gamma v loses."""
+        (n, d), largest = self.fraction.as_integer_ratio(), _largest(residual) * self._scale
+        if largest != largest:
+            raise FloatingPointError("the residual function returned NaN")
+        is_small = max(_largest(self.velocity), largest) <= SMALL and n < SIMPLE
+        self._dtypes.append(torch.float64 if is_small else torch.int64)
+        for _ in range(self._spills()):
+            high = (self.words * 2.0**-SPILL_BITS).floor_()
+            if self._invertible:
+                self.spilled.append((self.words - high * 2**SPILL_BITS).byte())
+            self.words = high
+        if n == 0:
+            self.velocity.zero_()
+        for x, v, b, f in _blocks(self.position, self.velocity, self.words, residual) if largest <= LIMIT else ():
+            gamma_v = _multiplied(v.to(self._dtypes[-1]), b, n or 1, d)
+            x += v.copy_(gamma_v.add_((f.double() * self._scale).round_().to(gamma_v.dtype)))
+            largest = max(largest, _largest(x), 0 if is_small else _largest(v))
+        if largest > LIMIT:
+            raise OverflowError(f"x, v or f(x) left the range of exact arithmetic, +-{LARGEST:,.0f}")
+        self.layer += 1
+        return self.values(self.position)
+
+    def undo_velocity(self, residual: Tensor) -> None:
+        """v = (v - (1 - gamma) f(x)) / gamma, with the bits that the remainders give back."""
+        (n, d), dtype = self.fraction.as_integer_ratio(), self._dtypes.pop()
+        for v, b, f in _blocks(self.velocity, self.words, residual):
+            gamma_v = v.to(dtype).sub_((f.double() * self._scale).round_().to(dtype))
+            v.copy_(_multiplied(gamma_v, b, d, n))
+        self.layer -= 1
+        for _ in range(self._spills()):
+            self.words.mul_(2**SPILL_BITS).add_(self.spilled.pop())
+
+    def can_be_start(self, velocity: Tensor | None) -> bool:
+        """Whether v is `velocity`, or 0 for None, and no remainder is left, as at the start of every run."""
+        expected = 0 if velocity is None else self.held("the initial velocity", velocity)
+        return not self.words.any() and not (self.velocity != expected).any()
+
+    def _spills(self) -> int:
+        return spill_schedule(self.fraction).spills_before(self.layer) if self.fraction else 0
+
+
+def _blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Parts of tensors of one shape, in the order in which the first one lies in memory."""
+    axes = sorted(range(tensors[0].ndim), key=tensors[0].stride, reverse=True)
+    size = BLOCK if tensors[0].is_cpu else max(1, tensors[0].numel())
+    return zip(*(tensor.permute(axes).reshape(-1).split(size) for tensor in tensors), strict=True)
+
+
+def _multiplied(v: Tensor, b: Tensor, factor: int, divisor: int) -> Tensor:
+    """Multiply v by factor / divisor in place, with the remainders b."""
+
+    def divided(v: Tensor, by: int) -> Tensor:
+        if v.dtype == torch.int64:
+            return v.div(by, rounding_mode="floor")
+        return (v + 0.5).mul_(1 / by).floor_()  # off by less than 1/2 by before it is rounded, so never by an integer
+
+    quotient = divided(v, divisor)
+    carry = v.sub_(quotient, alpha=divisor).add_(b.to(v.dtype), alpha=divisor)  # b divisor + v mod divisor
+    b.copy_(rest := divided(carry, factor))
+    return carry.sub_(rest.to(v.dtype), alpha=factor).add_(quotient, alpha=factor)  # quotient factor + carry mod factor
+
+
+def _largest(values: Tensor) -> float:
+    """The largest absolute value, NaN if one is NaN."""
+    lowest, highest = (end.item() for end in torch.aminmax(values)) if values.numel() else (0, 0)
+    return max(-lowest, highest)
