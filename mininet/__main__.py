@@ -1,4 +1,4 @@
-"""The command line: ``python -m mininet compare | train | evaluate | write | reproduce | grade | info``."""
+"""The command line: ``mininet compare | train | evaluate | write | reproduce | grade | info``."""
 
 import argparse
 import dataclasses
@@ -28,6 +28,11 @@ from .version import VERSION
 
 RESULTS = ("compare.json", "compare.png")
 WEIGHTS = "weights.npz"
+EXAMPLES = """examples:
+  mininet compare                  train on digits with stored activations and without
+  mininet reproduce crossing       draw a figure of the paper
+  mininet grade --template my.py   begin a momentum block of your own
+"""
 
 
 def _parsed(convert, is_allowed, what):
@@ -70,7 +75,8 @@ _path = functools.partial(path_of, "path")
 
 def _parser():
     about = "Momentum residual neural networks, exactly inverted."
-    parser = argparse.ArgumentParser(prog="python -m mininet", description=about)
+    as_written = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="mininet", description=about, epilog=EXAMPLES, formatter_class=as_written)
     parser.add_argument("--version", action="version", version=f"mininet {VERSION}")
     with_defaults = functools.partial(argparse.ArgumentParser, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True, parser_class=with_defaults)
@@ -385,7 +391,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     runs |= {"grade": _grade, "info": _info}
     try:
         try:
-            parsed = _parser().parse_args(arguments)
+            arguments = sys.argv[1:] if arguments is None else arguments
+            parsed = _parser().parse_args(arguments or ["--help"])
             return runs[parsed.command](parsed) or 0
         finally:
             print(end="", flush=True)

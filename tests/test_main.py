@@ -30,6 +30,15 @@ def quick(monkeypatch):
     )
 
 
+def test_without_a_command_there_is_help_with_examples(capsys):
+    with pytest.raises(SystemExit) as ended:
+        command_line.main([])
+    printed = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert printed.startswith("usage: mininet ")
+    assert len(re.findall("^  mininet (?:compare|reproduce|grade) ", printed, re.MULTILINE)) == 3
+
+
 @pytest.mark.slow
 def test_compare_prints_a_table_and_saves_results(quick, tmp_path, capsys):
     folder = tmp_path / "new" / "folder"

@@ -28,7 +28,6 @@ def refused(arguments, says):
 CASES = [
     *(refused([command, *REST.get(command, []), option, *([] if value is None else [value])], f"argument {option}")
       for command, options in OPTIONS.items() for option, values in options.items() for value in values),
-    refused([], "command"),
     refused(["dance"], "dance"),
     refused(["compare", "--no-such-option"], "--no-such-option"),
     refused(["evaluate"], "--weights"),
