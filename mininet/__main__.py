@@ -12,18 +12,11 @@ from collections.abc import Sequence
 
 import numba
 
-from . import course, datasets, get_num_threads, grader, models, plotting, seeding
+from . import datasets, get_num_threads, models, seeding
 from .base.checks import path as path_of
 from .base.files import written_atomically
-from .experiments import machine, reproduce, step_profile
-from .experiments.claim import Options
-from .experiments.compare import comparison as comparing
-from .experiments.compare import report
-from .experiments.images import image_training
-from .experiments.transformer import text_training
 from .kernels.exact import as_fraction
 from .sharding import Processes
-from .training import CHECKPOINT, CURVES, FIGURE
 from .version import VERSION
 
 RESULTS = ("compare.json", "compare.png")
@@ -73,21 +66,10 @@ def _gamma(text):
 _path = functools.partial(path_of, "path")
 
 
-def _parser():
-    about = "Momentum residual neural networks, exactly inverted."
-    as_written = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="mininet", description=about, epilog=EXAMPLES, formatter_class=as_written)
-    parser.add_argument("--version", action="version", version=f"mininet {VERSION}")
-    with_defaults = functools.partial(argparse.ArgumentParser, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True, parser_class=with_defaults)
+def _compare_options(command):
+    from .experiments.compare import comparison as comparing
 
     defaults = comparing.Settings()
-    command = commands.add_parser(
-        "compare",
-        help="train on digits with stored activations and without, and compare",
-        description="Train the same convolutional momentum network on handwritten digits twice, with stored "
-        "activations and memory-free; print a table, and save it (compare.json) with a figure (compare.png).",
-    )
     command.add_argument("--depth", type=_integer(1, 1000), default=defaults.depth, help="momentum layers")
     command.add_argument("--width", type=_integer(1, 512), default=defaults.width, help="channels")
     command.add_argument("--gamma", type=_gamma, default=defaults.gamma, help="momentum")
@@ -99,14 +81,12 @@ def _parser():
     command.add_argument("--output", type=_path, default=pathlib.Path("results"), help="folder for the results")
     command.add_argument("--quiet", action="store_true", help="no progress bars")
 
+
+def _train_options(command):
+    from .experiments.images import image_training
+    from .experiments.transformer import text_training
+
     defaults = image_training.Settings()
-    command = commands.add_parser(
-        "train",
-        help="train a residual or momentum network on images or text",
-        description="Train an image classifier, or a transformer on a novel; writes a checkpoint, curves.csv and "
-        "curves.png, and at the end weights.npz, by PyTorch's names.  Stop it when you like: with --resume it goes on "
-        "from the last checkpoint, to the same bits.",
-    )
     _add_classifier(command, texts=("transformer", "transformer_revnet"))
     command.add_argument("--learned-velocity", action="store_true", help="v_0 as a learned function of x_0, not 0")
     command.add_argument("--weights", help="a PyTorch state dict to start from, .npz or .safetensors")
@@ -138,32 +118,24 @@ def _parser():
     command.add_argument("--checkpoint-seconds", type=_between(-1e-300, 1e9), default=60.0, help="between checkpoints")
     command.add_argument("--quiet", action="store_true", help="no progress bars")
 
-    command = commands.add_parser(
-        "evaluate",
-        help="the test accuracy of a network with given weights",
-        description="Read weights, of a residual network or what it was trained as, and print the test accuracy.",
-    )
+
+def _evaluate_options(command):
     _add_classifier(command)
     command.add_argument("--weights", required=True, help="a PyTorch state dict, .npz or .safetensors")
     command.add_argument("--confusion", type=_path, help="a file for the counts by true and predicted class")
 
-    command = commands.add_parser(
-        "write",
-        help="continue a text",
-        description="Let the momentum transformer that ships with mininet, trained on Moby-Dick, continue a text.",
-    )
+
+def _write_options(command):
     command.add_argument("start", nargs="?", default="Call me", help="the text to continue")
     command.add_argument("--count", type=_integer(1, 100_000), default=400, help="characters to write")
     command.add_argument("--temperature", type=_between(-1e-300, 100), default=0.7, help="0 takes the likeliest")
     command.add_argument("--top-k", type=_integer(1, 89), default=89, help="draw among so many of the likeliest")
     command.add_argument("--seed", type=_integer(0, 2**63 - 1), default=0, help="of the draws")
 
-    command = commands.add_parser(
-        "reproduce",
-        help="run an experiment of the paper",
-        description="Run an experiment of the paper: print its numbers and save its figure.  Trainings go on where an "
-        "interrupted run left them.",
-    )
+
+def _reproduce_options(command):
+    from .experiments import reproduce
+
     which = f"which one; all but {', '.join(reproduce.WITH_DATA)}, which need data or hours"
     command.add_argument("experiment", choices=(*reproduce.EXPERIMENTS, "all"), help=which)
     command.add_argument("--quick", action="store_true", help="a small version, in seconds")
@@ -176,14 +148,10 @@ def _parser():
     command.add_argument("--output", type=_path, default=pathlib.Path("results"), help="folder for the results")
     command.add_argument("--quiet", action="store_true", help="no progress bars")
 
-    command = commands.add_parser(
-        "grade",
-        help="try out your own implementation of a momentum block",
-        description="Try whether a Python file with forward, invert and backward of a momentum block keeps what it "
-        "promises: the right result, inversion, gradients, memory.  Of a promise that is broken it shows the smallest "
-        "example and the likely cause.  The exit status is 0 if all are kept.",
-        formatter_class=argparse.HelpFormatter,
-    )
+
+def _grade_options(command):
+    from . import course
+
     what = command.add_mutually_exclusive_group(required=True)
     what.add_argument("path", nargs="?", type=_path, help="the file")
     what.add_argument("--template", type=_path, metavar="FILE", help="write a file to begin with")
@@ -193,22 +161,20 @@ def _parser():
     when = "grade exact arithmetic also where nothing of it is written yet"
     command.add_argument("--exact", action="store_true", help=when)
 
-    command = commands.add_parser(
-        "info",
-        help="show versions and settings, and where the time of a training step goes",
-        description="Show versions and settings; with --profile, where the time of a training step goes, by operation.",
-    )
+
+def _info_options(command):
     command.add_argument("--profile", action="store_true", help="profile training steps on random images")
     command.add_argument("--depth", type=_integer(1, 1000), default=10, help="momentum layers")
     command.add_argument("--width", type=_integer(1, 512), default=16, help="channels")
     command.add_argument("--batch-size", type=_integer(2, 4096), default=64, help="images a step")
     command.add_argument("--size", type=_integer(1, 512), default=32, help="height and width of the images")
     command.add_argument("--arithmetic", choices=("exact", "float"), default="exact", help="of x and v")
-    return parser
 
 
 def _add_classifier(command, texts=()):
     """Options of every command that runs an image classifier, or trains one of the networks for `texts`."""
+    from .experiments.images import image_training
+
     defaults = image_training.Settings()
     networks, sets = image_training.NETWORKS + texts, image_training.DATASETS + ("moby_dick",) * bool(texts)
     command.add_argument("--network", choices=networks, default=defaults.network, help="which one")
@@ -238,6 +204,13 @@ def _output_folder(path):
 
 
 def _compare(arguments):
+    """Train the same convolutional momentum network on handwritten digits twice, with stored activations and
+    memory-free; print a table, and save it (compare.json) with a figure (compare.png).
+    """
+    from . import plotting
+    from .experiments.compare import comparison as comparing
+    from .experiments.compare import report
+
     folder = _output_folder(arguments.output)
     names = ("depth", "width", "gamma", "arithmetic", "epochs", "batch_size", "learning_rate", "seed")
     settings = comparing.Settings(**{name: getattr(arguments, name) for name in names})
@@ -260,6 +233,10 @@ def _given(settings, arguments):
 
 
 def _train(arguments):
+    """Train an image classifier, or a transformer on a novel; writes a checkpoint, curves.csv and curves.png,
+    and at the end weights.npz, by PyTorch's names.  Stop it when you like: with --resume it goes on from the
+    last checkpoint, to the same bits.
+    """
     try:
         processes = Processes()
     except ValueError as error:
@@ -269,6 +246,10 @@ def _train(arguments):
 
 
 def _train_as_one_of(processes, arguments):
+    from .experiments.images import image_training
+    from .experiments.transformer import text_training
+    from .training import CHECKPOINT, CURVES, FIGURE
+
     reads = arguments.network.startswith("transformer")
     if reads != (arguments.dataset == "moby_dick"):
         raise SystemExit(f"mininet: --network {arguments.network} does not go with --dataset {arguments.dataset}")
@@ -314,6 +295,9 @@ def _train_as_one_of(processes, arguments):
 
 
 def _write(arguments):
+    """Let the momentum transformer that ships with mininet, trained on Moby-Dick, continue a text."""
+    from .experiments.transformer import text_training
+
     net, facts = models.pretrained("moby_dick")
     text = datasets.moby_dick()
     seeding.manual_seed(arguments.seed)
@@ -326,6 +310,9 @@ def _write(arguments):
 
 
 def _evaluate(arguments):
+    """Read weights, of a residual network or what it was trained as, and print the test accuracy."""
+    from .experiments.images import image_training
+
     names = ("network", "gamma", "arithmetic", "dataset", "normalization", "weights")
     settings = image_training.Settings(**{name: getattr(arguments, name) for name in names})
     try:
@@ -341,6 +328,12 @@ def _evaluate(arguments):
 
 
 def _reproduce(arguments):
+    """Run an experiment of the paper: print its numbers and save its figure.  Trainings go on where an
+    interrupted run left them.
+    """
+    from .experiments import reproduce
+    from .experiments.claim import Options
+
     folder = _output_folder(arguments.output)
     names = ("data", "quick", "epochs", "seeds", "weights", "train")
     options = Options(folder, progress=not arguments.quiet, **{name: getattr(arguments, name) for name in names})
@@ -358,6 +351,12 @@ def _reproduce(arguments):
 
 
 def _grade(arguments):
+    """Try whether a Python file with forward, invert and backward of a momentum block keeps what it promises:
+    the right result, inversion, gradients, memory.  Of a promise that is broken it shows the smallest example
+    and the likely cause.  The exit status is 0 if all are kept.
+    """
+    from . import course, grader
+
     if arguments.template:
         try:
             grader.write_template(arguments.template)
@@ -374,6 +373,9 @@ def _grade(arguments):
 
 
 def _info(arguments):
+    """Show versions and settings; with --profile, where the time of a training step goes, by operation."""
+    from .experiments import machine, step_profile
+
     if arguments.profile:
         names = ("depth", "width", "batch_size", "size", "arithmetic")
         print(step_profile.table(step_profile.profile_steps(**{name: getattr(arguments, name) for name in names})))
@@ -383,17 +385,42 @@ def _info(arguments):
     print(f"JIT: {'off (NUMBA_DISABLE_JIT)' if numba.config.DISABLE_JIT else 'on'}")
 
 
+COMMANDS = {
+    "compare": (_compare, _compare_options, "train on digits with stored activations and without, and compare"),
+    "train": (_train, _train_options, "train a residual or momentum network on images or text"),
+    "evaluate": (_evaluate, _evaluate_options, "the test accuracy of a network with given weights"),
+    "write": (_write, _write_options, "continue a text"),
+    "reproduce": (_reproduce, _reproduce_options, "run an experiment of the paper"),
+    "grade": (_grade, _grade_options, "try out your own implementation of a momentum block"),
+    "info": (_info, _info_options, "show versions and settings, and where the time of a training step goes"),
+}
+"""What runs each, what adds its options, and what it does."""
+
+
+def _parser(named=tuple(COMMANDS)):
+    """The parser of all commands, with the options of those that are `named`: options import what they are about."""
+    about = "Momentum residual neural networks, exactly inverted."
+    as_written = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="mininet", description=about, epilog=EXAMPLES, formatter_class=as_written)
+    parser.add_argument("--version", action="version", version=f"mininet {VERSION}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, (run, add_options, short) in COMMANDS.items():
+        kind = argparse.HelpFormatter if name == "grade" else argparse.ArgumentDefaultsHelpFormatter
+        command = commands.add_parser(name, help=short, description=run.__doc__, formatter_class=kind)
+        if name in named:
+            add_options(command)
+    return parser
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
         sys.stdout.reconfigure(errors="replace")  # no result is lost for a letter that the output does not have
-    runs = {"compare": _compare, "train": _train, "evaluate": _evaluate, "write": _write, "reproduce": _reproduce}
-    runs |= {"grade": _grade, "info": _info}
     try:
         try:
             arguments = sys.argv[1:] if arguments is None else arguments
-            parsed = _parser().parse_args(arguments or ["--help"])
-            return runs[parsed.command](parsed) or 0
+            parsed = _parser(arguments).parse_args(arguments or ["--help"])
+            return COMMANDS[parsed.command][0](parsed) or 0
         finally:
             print(end="", flush=True)
     except KeyboardInterrupt:

@@ -16,7 +16,10 @@ import pytest
 from mininet import __main__ as command_line
 from mininet import models
 from mininet.datasets import digits
+from mininet.experiments import machine, reproduce, step_profile
 from mininet.experiments.claim import Claim, Report
+from mininet.experiments.compare import comparison
+from mininet.experiments.images import image_training
 
 SMALL = ["compare", "--quiet", "--depth", "2", "--width", "4", "--epochs", "1", "--batch-size", "1437"]
 
@@ -24,10 +27,8 @@ SMALL = ["compare", "--quiet", "--depth", "2", "--width", "4", "--epochs", "1", 
 @pytest.fixture
 def quick(monkeypatch):
     """Measure memory at small depths only."""
-    compare = command_line.comparing.compare
-    monkeypatch.setattr(
-        command_line.comparing, "compare", lambda settings, progress: compare(settings, (1, 2), progress)
-    )
+    compare = comparison.compare
+    monkeypatch.setattr(comparison, "compare", lambda settings, progress: compare(settings, (1, 2), progress))
 
 
 def test_without_a_command_there_is_help_with_examples(capsys):
@@ -37,6 +38,13 @@ def test_without_a_command_there_is_help_with_examples(capsys):
     assert ended.value.code == 0
     assert printed.startswith("usage: mininet ")
     assert len(re.findall("^  mininet (?:compare|reproduce|grade) ", printed, re.MULTILINE)) == 3
+
+
+def test_the_help_loads_no_figures_and_no_experiments():
+    code = "import sys; from mininet.__main__ import _parser; _parser(['--help']).format_help(); print(*sys.modules)"
+    loaded = set(subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True).stdout.split())
+    assert "mininet.__main__" in loaded
+    assert not loaded & {"matplotlib", "mininet.experiments", "mininet.course", "mininet.training"}
 
 
 @pytest.mark.slow
@@ -62,7 +70,7 @@ def test_output_that_cannot_be_written_is_refused_at_once(tmp_path):
 
 
 def test_info_does_not_profile_unless_told_to(capsys, monkeypatch):
-    monkeypatch.setattr(command_line.step_profile, "profile_steps", None)
+    monkeypatch.setattr(step_profile, "profile_steps", None)
     assert command_line.main(["info"]) == 0
     printed = capsys.readouterr().out
     assert "NumPy" in printed
@@ -86,7 +94,7 @@ def test_interruption_says_so_and_writes_nothing(tmp_path, monkeypatch, capsys):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command_line.comparing, "compare", interrupted)
+    monkeypatch.setattr(comparison, "compare", interrupted)
     assert command_line.main([*SMALL, "--output", str(tmp_path)]) == 130
     assert "interrupted" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
@@ -116,9 +124,9 @@ def small_commands(tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(
         'def forward(functions, gamma, x, v):\n    raise ValueError("γ")', encoding="utf-8"
     )
-    monkeypatch.setattr(command_line.machine, "in_words", lambda _: "γ")
-    monkeypatch.setattr(command_line.reproduce, "EXPERIMENTS", {"ode": (Experiment,)})
-    monkeypatch.setattr(command_line.image_training, "evaluate", lambda *_: np.eye(2, dtype=int))
+    monkeypatch.setattr(machine, "in_words", lambda _: "γ")
+    monkeypatch.setattr(reproduce, "EXPERIMENTS", {"ode": (Experiment,)})
+    monkeypatch.setattr(image_training, "evaluate", lambda *_: np.eye(2, dtype=int))
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])

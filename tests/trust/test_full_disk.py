@@ -26,6 +26,7 @@ from mininet import grader, manual_seed, models, nn, optim, plotting
 from mininet.base.files import written_atomically
 from mininet.datasets import Batches
 from mininet.datasets.download import install
+from mininet.experiments.compare import comparison
 from mininet.training import CHECKPOINT, CURVES, FIGURE, Training
 
 resource = pytest.importorskip("resource")
@@ -166,7 +167,7 @@ def test_results_that_cannot_be_written_at_the_end_are_an_error_in_a_line(tmp_pa
     def no_room(*_, **__):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "the file")
 
-    monkeypatch.setattr(command_line.comparing, "compare", no_room)
+    monkeypatch.setattr(comparison, "compare", no_room)
     with pytest.raises(SystemExit, match=f"mininet: .*{os.strerror(errno.ENOSPC)}.*the file"):
         command_line.main(["compare", "--depth", "1", "--epochs", "1", "--quiet", "--output", str(tmp_path)])
 
