@@ -79,7 +79,7 @@ def _compare_options(command):
     command.add_argument("--learning-rate", type=_between(0, 10), default=defaults.learning_rate, help="at its highest")
     command.add_argument("--seed", type=_integer(0, 2**63 - 1), default=defaults.seed, help="of weights and batches")
     command.add_argument("--output", type=_path, default=pathlib.Path("results"), help="folder for the results")
-    command.add_argument("--quiet", action="store_true", help="no progress bars")
+    command.add_argument("--quiet", action="store_true", help="no progress bars on a terminal either")
 
 
 def _train_options(command):
@@ -116,7 +116,7 @@ def _train_options(command):
     command.add_argument("--output", type=_path, default=pathlib.Path("results/train"), help="a folder")
     command.add_argument("--resume", action="store_true", help="go on from the checkpoint there, if there is one")
     command.add_argument("--checkpoint-seconds", type=_between(-1e-300, 1e9), default=60.0, help="between checkpoints")
-    command.add_argument("--quiet", action="store_true", help="no progress bars")
+    command.add_argument("--quiet", action="store_true", help="no progress bars on a terminal either")
 
 
 def _evaluate_options(command):
@@ -146,7 +146,7 @@ def _reproduce_options(command):
     drawn = "draw accuracy and transformer from the trainings that are finished"
     command.add_argument("--no-training", dest="train", action="store_false", help=drawn)
     command.add_argument("--output", type=_path, default=pathlib.Path("results"), help="folder for the results")
-    command.add_argument("--quiet", action="store_true", help="no progress bars")
+    command.add_argument("--quiet", action="store_true", help="no progress bars on a terminal either")
 
 
 def _grade_options(command):
@@ -203,6 +203,10 @@ def _output_folder(path):
     return path
 
 
+def _shows_progress(arguments):
+    return not arguments.quiet and sys.stderr is not None and sys.stderr.isatty()
+
+
 def _compare(arguments):
     """Train the same convolutional momentum network on handwritten digits twice, with stored activations and
     memory-free; print a table, and save it (compare.json) with a figure (compare.png).
@@ -215,7 +219,7 @@ def _compare(arguments):
     names = ("depth", "width", "gamma", "arithmetic", "epochs", "batch_size", "learning_rate", "seed")
     settings = comparing.Settings(**{name: getattr(arguments, name) for name in names})
     try:
-        comparison = comparing.compare(settings, progress=not arguments.quiet)
+        comparison = comparing.compare(settings, progress=_shows_progress(arguments))
     except (OverflowError, FloatingPointError) as error:
         raise SystemExit(f"mininet: training diverged, {error}; try a smaller --learning-rate") from None
     numbers, figure = (folder / name for name in RESULTS)
@@ -257,7 +261,8 @@ def _train_as_one_of(processes, arguments):
     if (folder / CHECKPOINT).exists() and not arguments.resume:
         raise SystemExit(f"mininet: {folder} has a checkpoint: go on from it with --resume, or choose another --output")
     how = {
-        "checkpoint_seconds": arguments.checkpoint_seconds, "progress": not arguments.quiet, "shards": arguments.shards,
+        "checkpoint_seconds": arguments.checkpoint_seconds, "progress": _shows_progress(arguments),
+        "shards": arguments.shards,
     }  # fmt: skip
     try:
         if reads:
@@ -336,7 +341,7 @@ def _reproduce(arguments):
 
     folder = _output_folder(arguments.output)
     names = ("data", "quick", "epochs", "seeds", "weights", "train")
-    options = Options(folder, progress=not arguments.quiet, **{name: getattr(arguments, name) for name in names})
+    options = Options(folder, progress=_shows_progress(arguments), **{name: getattr(arguments, name) for name in names})
     claims = []
     for name in reproduce.names(arguments.experiment):
         print(f"{name}:")

@@ -90,6 +90,15 @@ def test_info_can_say_where_the_time_of_a_step_goes(arithmetic, capsys):
     assert printed.splitlines()[-1].split()[0] == "total"
 
 
+@pytest.mark.parametrize(("terminal", "quiet"), [(True, []), (True, ["--quiet"]), (False, [])])
+def test_progress_is_shown_on_a_terminal_alone(terminal, quiet, tmp_path, monkeypatch, small_commands):
+    seen = []
+    monkeypatch.setattr(Experiment, "reproduce", lambda options: seen.append(options.progress) or Report("", []))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    assert command_line.main([*COMMANDS["reproduce"], *quiet]) == 0
+    assert seen == [terminal and not quiet]
+
+
 def test_interruption_says_so_and_writes_nothing(tmp_path, monkeypatch, capsys):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
@@ -167,7 +176,8 @@ def test_nothing_is_said_at_the_end_of_python_either():
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
 def test_ctrl_c_in_training_leaves_no_broken_file(tmp_path):
-    command = [sys.executable, "-m", "mininet", "compare", "--epochs", "1000", "--output", str(tmp_path)]
+    on_a_terminal = "import sys, mininet.__main__ as c; sys.stderr.isatty = lambda: True; sys.exit(c.main())"
+    command = [sys.executable, "-c", on_a_terminal, "compare", "--epochs", "1000", "--output", str(tmp_path)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         while "loss=" not in (line := process.stderr.read(64)):  # the progress bar says that training is under way
             assert line, "the command ended by itself"
