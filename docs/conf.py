@@ -48,3 +48,4 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
 }
 pygments_style = "default"
+highlight_language = "text"
