@@ -69,8 +69,8 @@ format: $(READY)  ## let them change it
 	$(RUN) -m ruff format .
 
 notebooks: $(READY)  ## run the tutorials again and keep what they print and draw
-	MININET_MINE=build/none.py $(RUN) -m jupyter nbconvert --to notebook --execute --inplace \
-		--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False tutorials/*.ipynb
+	MININET_MINE=build/none/mine.py $(RUN) -m jupyter nbconvert --to notebook --execute --inplace \
+		--ExecutePreprocessor.record_timing=False tutorials/*.ipynb
 
 packages: $(READY)  ## build wheel and sdist into dist/, and run the quick tests with each in a new environment
 	$(RUN) tools/packages.py

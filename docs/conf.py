@@ -32,7 +32,6 @@ numpydoc_show_class_members = False
 html_theme = "pydata_sphinx_theme"
 html_title = "mininet"
 html_static_path = ["static", matplotlib.get_data_path() + "/fonts/ttf/DejaVuSerif.ttf"]
-nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json", None)]
 nb_ipywidgets_js = {}
 html_css_files = ["mininet.css"]
 html_show_search_summary = False  # it would fetch pages, which a browser refuses for files

@@ -21,6 +21,9 @@ from .version import VERSION
 
 RESULTS = ("compare.json", "compare.png")
 WEIGHTS = "weights.npz"
+FOR_IMAGES = ("learned_velocity", "weights", "data", "download")
+FOR_TEXT = ("blocks", "width", "heads", "context", "warmup", "dropout", "backprop")
+"""Options of `train` for one kind of network only."""
 EXAMPLES = """examples:
   mininet compare                  train on digits with stored activations and without
   mininet reproduce crossing       draw a figure of the paper
@@ -79,7 +82,7 @@ def _compare_options(command):
     command.add_argument("--learning-rate", type=_between(0, 10), default=defaults.learning_rate, help="at its highest")
     command.add_argument("--seed", type=_integer(0, 2**63 - 1), default=defaults.seed, help="of weights and batches")
     command.add_argument("--output", type=_path, default=pathlib.Path("results"), help="folder for the results")
-    command.add_argument("--quiet", action="store_true", help="no progress bars on a terminal either")
+    command.add_argument("--quiet", action="store_true", help="no progress bars")
 
 
 def _train_options(command):
@@ -105,8 +108,10 @@ def _train_options(command):
         ("blocks", "of a transformer"), ("width", "of a transformer"), ("heads", "of attention; divide the width"),
         ("context", "characters that a transformer looks at"), ("warmup", "steps until the rate is highest, for text"),
     ):  # fmt: skip
-        command.add_argument(f"--{name}", type=_integer(1, 4096), default=getattr(of_text, name), help=what)
-    command.add_argument("--dropout", type=_between(-1e-300, 1), default=of_text.dropout, help="of a transformer")
+        what += f"; {getattr(of_text, name)} if not given"
+        command.add_argument(f"--{name}", type=_integer(1, 4096), default=argparse.SUPPRESS, help=what)
+    what = f"of a transformer; {of_text.dropout:g} if not given"
+    command.add_argument("--dropout", type=_between(-1e-300, 1), default=argparse.SUPPRESS, help=what)
     ways = ("reversible", "stored", "checkpointed")
     what = "what a transformer keeps for the backward pass; reversible if it can be"
     command.add_argument("--backprop", choices=ways, default=argparse.SUPPRESS, help=what)
@@ -116,7 +121,7 @@ def _train_options(command):
     command.add_argument("--output", type=_path, default=pathlib.Path("results/train"), help="a folder")
     command.add_argument("--resume", action="store_true", help="go on from the checkpoint there, if there is one")
     command.add_argument("--checkpoint-seconds", type=_between(-1e-300, 1e9), default=60.0, help="between checkpoints")
-    command.add_argument("--quiet", action="store_true", help="no progress bars on a terminal either")
+    command.add_argument("--quiet", action="store_true", help="no progress bars")
 
 
 def _evaluate_options(command):
@@ -146,7 +151,7 @@ def _reproduce_options(command):
     drawn = "draw accuracy and transformer from the trainings that are finished"
     command.add_argument("--no-training", dest="train", action="store_false", help=drawn)
     command.add_argument("--output", type=_path, default=pathlib.Path("results"), help="folder for the results")
-    command.add_argument("--quiet", action="store_true", help="no progress bars on a terminal either")
+    command.add_argument("--quiet", action="store_true", help="no progress bars")
 
 
 def _grade_options(command):
@@ -257,6 +262,11 @@ def _train_as_one_of(processes, arguments):
     reads = arguments.network.startswith("transformer")
     if reads != (arguments.dataset == "moby_dick"):
         raise SystemExit(f"mininet: --network {arguments.network} does not go with --dataset {arguments.dataset}")
+    for name in FOR_IMAGES if reads else FOR_TEXT:
+        value = getattr(arguments, name, None)
+        if value is not None and value is not False:
+            option = name.replace("_", "-")
+            raise SystemExit(f"mininet: --{option} does not go with --network {arguments.network}")
     folder = _output_folder(arguments.output)
     if (folder / CHECKPOINT).exists() and not arguments.resume:
         raise SystemExit(f"mininet: {folder} has a checkpoint: go on from it with --resume, or choose another --output")

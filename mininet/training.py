@@ -304,7 +304,7 @@ class Training:
         except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
             raise ValueError(f"{path} is not a whole checkpoint: {error}") from None
         if made_by != expected:
-            raise ValueError(f"{path} is from another training, {made_by}, expected {expected}")
+            raise ValueError(f"{path} is from another training: {_differences(made_by, expected)}")
         seeding.restore(random)
         self.history = history
         self._steps, self._loss, self._right, self._seen = int(steps), loss, int(right), int(seen)
@@ -336,6 +336,15 @@ class Training:
             writer.writerow(["epoch", *(field.name for field in dataclasses.fields(self.epoch_kind))])
             writer.writerows([number, *dataclasses.astuple(epoch)] for number, epoch in enumerate(self.history, 1))
         plotting.save(self._draw(), folder / FIGURE)
+
+
+def _differences(found: Any, expected: Any) -> str:
+    """What differs between two descriptions of a training: entry by entry where both have names for them."""
+    if found[:1] == expected[:1] and isinstance(found[1], dict) and isinstance(expected[1], dict):
+        names = dict.fromkeys([*expected[1], *found[1]])
+        pairs = {name: (found[1].get(name), expected[1].get(name)) for name in names}
+        return ", ".join(f"{name} was {old!r}, is now {new!r}" for name, (old, new) in pairs.items() if old != new)
+    return f"{found}, expected {expected}"
 
 
 def _taken(arrays: dict[str, AnyArray], name: str, kind: str, shape: tuple[int, ...]) -> AnyArray:

@@ -213,8 +213,22 @@ def test_train_writes_a_checkpoint_and_curves_and_can_go_on(tmp_path, capsys):
         command_line.main([*TRAIN, "--output", str(tmp_path)])
     assert command_line.main([*TRAIN, "--output", str(tmp_path), "--resume"]) == 0
     assert "going on after 1 epochs" in capsys.readouterr().out
-    with pytest.raises(SystemExit, match="is from another training"):
+    with pytest.raises(SystemExit, match=r"is from another training: gamma was None, is now 0\.9$"):
         command_line.main([*TRAIN, "--output", str(tmp_path), "--resume", "--gamma", "0.9"])
+
+
+TEXT = ["--network", "transformer", "--dataset", "moby_dick"]
+
+
+@pytest.mark.parametrize("options", [
+    ["--dataset", "digits", "--backprop", "stored"], ["--dataset", "digits", "--dropout", "0"],
+    [*TEXT, "--learned-velocity"], [*TEXT, "--weights", "some.npz"],
+])  # fmt: skip
+def test_train_refuses_options_of_the_other_kind_of_network(options, tmp_path):
+    option = next(each for each in reversed(options) if each.startswith("--"))
+    with pytest.raises(SystemExit, match=f"mininet: {option} does not go with --network"):
+        command_line.main(["train", *options, "--output", str(tmp_path)])
+    assert not list(tmp_path.iterdir())
 
 
 EVALUATE = ["evaluate", "--dataset", "digits"]

@@ -15,7 +15,7 @@ which halving it loses.  With p_n = dL/dx_n after layer n, and r_n for what laye
 """
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from ..base.types import AnyArray, Backprop, FloatArray, IntegerArray
 from ..kernels import bdia, exact
 from .network import LayeredNet, Pull
 from .replay import ResidualFunction
-from .state import Function, State
+from .state import ExactPositionState, Function
 
 
 class BDIANet(LayeredNet["BDIAState", FloatArray]):
@@ -87,7 +87,7 @@ class BDIANet(LayeredNet["BDIAState", FloatArray]):
         return p, None
 
 
-class BDIAState(State):
+class BDIAState(ExactPositionState):
     """x_{n-1} and x_n as integers in units of 2^-40, `previous` and `position`; at layer 0 `previous` is 0.
 
     signs : those of gamma, an int64 for each layer and sample; 0 in layer 0, and in evaluation
@@ -98,24 +98,11 @@ class BDIAState(State):
     step_name = "BDIA step"
 
     def __init__(self, x: FloatArray, signs: IntegerArray, invertible: bool = True) -> None:
-        self._dtype: np.dtype[Any] = x.dtype
-        self.position = exact.to_units("x", x)
+        super().__init__(x)
         self.previous = np.zeros_like(self.position)
         self._signs = signs
-        self._input: FloatArray | None = None  # x as floats, where a step has computed them
         self._odd: list[AnyArray] | None = [] if invertible else None
         self._began_here = True
-
-    def input(self, keep: bool = False) -> FloatArray:
-        """x as floats, in an array that no step overwrites."""
-        if self._input is None:
-            self._input = exact.to_floats(self.position, self._dtype)
-        return self._input
-
-    def output(self) -> FloatArray:
-        """x as floats, in an array that the state does not keep."""
-        x, self._input = self.input(), None
-        return x
 
     def step(self, residual: FloatArray) -> None:
         """x_{n+1}, and the bits that say which elements of x_{n-1} were odd."""
@@ -145,7 +132,7 @@ class BDIAState(State):
     def copy(self) -> "BDIAState":
         """An independent state."""
         other = super().copy()
-        other._odd, other._input = None if self._odd is None else list(self._odd), None
+        other._odd = None if self._odd is None else list(self._odd)
         return other
 
     def can_be_start(self, velocity: FloatArray | None) -> bool:

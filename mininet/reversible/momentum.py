@@ -18,9 +18,7 @@ through all layers with them.  The loops over the elements of an array are in `m
 
 import fractions
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar
-
-import numpy as np
+from typing import ClassVar
 
 from ..autodiff import Tensor
 from ..base.checks import alike, float_array
@@ -29,7 +27,7 @@ from ..kernels import buffers, exact, momentum
 from ..kernels.remainders import Remainders
 from .network import LayeredNet, Pull
 from .replay import ResidualFunction
-from .state import Function, State
+from .state import ExactPositionState, Function, State
 
 
 class MomentumNet(LayeredNet["ExactState | FloatState", tuple[FloatArray, FloatArray]]):
@@ -156,7 +154,7 @@ class FloatState(State):
         self.layer -= 1
 
 
-class ExactState(State):
+class ExactState(ExactPositionState):
     """x and v as integers in units of 2^-40, `position` and `velocity`, and the `remainders` of multiplying v by gamma.
 
     `mininet.kernels.exact` explains the arithmetic.  Functions see the float nearest to x.  Going back x is the same
@@ -185,12 +183,10 @@ class ExactState(State):
 
     def __init__(self, position: FloatArray, gamma: fractions.Fraction | float, invertible: bool = True) -> None:
         self.fraction = gamma if isinstance(gamma, fractions.Fraction) else exact.as_fraction(gamma)
-        self.position = exact.to_units("x", float_array("position", position))
+        super().__init__(float_array("position", position))
         self.velocity = buffers.zeros_like(self.position)
         self._ratios = exact.ratios(self.fraction)
         self.remainders = Remainders(self.fraction, position.shape, invertible)
-        self._dtype: np.dtype[Any] = position.dtype
-        self._input: FloatArray | None = None  # x as floats, where a step has computed them
         self._position_is_undone = False  # whether `position` is already that of the layer before
 
     @property
@@ -206,17 +202,6 @@ class ExactState(State):
         """Start from v_0 = `velocity`, rounded to units, instead of 0."""
         velocity = alike("velocity", velocity, self.position.shape, self._dtype)
         self.velocity[...] = exact.to_units("the initial velocity", velocity)
-
-    def input(self, keep: bool = False) -> FloatArray:
-        """x as floats, in an array that no step overwrites."""
-        if self._input is None:
-            self._input = exact.to_floats(self.position, self._dtype)
-        return self._input
-
-    def output(self) -> FloatArray:
-        """x as floats, in an array that the state does not keep."""
-        x, self._input = self.input(), None
-        return x
 
     def values(self) -> tuple[FloatArray, FloatArray]:
         """x and v as floats."""
@@ -251,7 +236,7 @@ class ExactState(State):
     def copy(self) -> "ExactState":
         """An independent state."""
         other = super().copy()
-        other.remainders, other._input = self.remainders.copy(), None
+        other.remainders = self.remainders.copy()
         return other
 
     def can_be_start(self, velocity: FloatArray | None) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self, TypeAlias
 import numpy as np
 
 from ..base.types import AnyArray, FloatArray
+from ..kernels import exact
 
 Function: TypeAlias = Callable[[FloatArray], FloatArray]
 """A residual function on arrays."""
@@ -82,3 +83,29 @@ class State:
             np.array_equal(ours.reshape(-1).view(np.uint8), theirs.reshape(-1).view(np.uint8))
             for ours, theirs in zip(self.arrays(), arrays, strict=True)
         )
+
+
+class ExactPositionState(State):
+    """A state whose x is integers in units of 2^-40, `position`; functions see the nearest floats."""
+
+    def __init__(self, x: FloatArray) -> None:
+        self.position = exact.to_units("x", x)
+        self._dtype: np.dtype[Any] = x.dtype
+        self._input: FloatArray | None = None  # x as floats, where a step has computed them
+
+    def input(self, keep: bool = False) -> FloatArray:
+        """x as floats, in an array that no step overwrites."""
+        if self._input is None:
+            self._input = exact.to_floats(self.position, self._dtype)
+        return self._input
+
+    def output(self) -> FloatArray:
+        """x as floats, in an array that the state does not keep."""
+        x, self._input = self.input(), None
+        return x
+
+    def copy(self) -> Self:
+        """An independent state."""
+        other = super().copy()
+        other._input = None
+        return other
