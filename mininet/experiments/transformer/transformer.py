@@ -31,6 +31,12 @@ WAYS: dict[str, dict[str, Any]] = {
     "momentum, memory-free": {"kind": "momentum"},
     "RevNet, memory-free": {"kind": "revnet"},
 }
+LOOKS = {
+    "stored": plotting.style("stored"),
+    "checkpointed": plotting.style("checkpointed"),
+    "momentum, memory-free": plotting.style("exact"),
+    "RevNet, memory-free": {"color": plotting.PURPLE, "linestyle": ":", "marker": "."},  # it lies on another line
+}
 SMALL: dict[str, Any] = {"context": 64, "width": 96, "heads": 4}
 GAMMA, BATCH = 0.9, 4
 
@@ -136,9 +142,9 @@ def _line(name: str, found: list[float]) -> str:
 def draw(kept: dict[str, list[tuple[int, int]]], functions: tuple[int, ...], drifts: dict[str, list[float]]) -> Figure:
     """Memory by depth, and drift by depth."""
     with plotting.figure(columns=2) as (figure, axes):
-        for (name, values), colour in zip(kept.items(), (plotting.BLACK, *plotting.SEQUENCE), strict=False):
-            look = ".--" if name.startswith("RevNet") else ".-"  # it lies on another line
-            axes[0].plot(functions, [value[0] / 2**20 for value in values], look, color=colour, label=name)
+        for name, values in kept.items():
+            look = LOOKS[name] | {"label": name}
+            axes[0].plot(functions, [value[0] / 2**20 for value in values], **look)
         axes[0].set(xscale="log", yscale="log", xlabel="residual functions", ylabel="MiB")
         axes[0].set_title("Memory-free: activations stay flat")
         for (name, errors), colour in zip(drifts.items(), plotting.SEQUENCE, strict=False):
