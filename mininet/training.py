@@ -338,12 +338,13 @@ class Training:
         plotting.save(self._draw(), folder / FIGURE)
 
 
-def _differences(found: Any, expected: Any) -> str:
+def _differences(found: Any, expected: list[Any]) -> str:
     """What differs between two descriptions of a training: entry by entry where both have names for them."""
-    if found[:1] == expected[:1] and isinstance(found[1], dict) and isinstance(expected[1], dict):
-        names = dict.fromkeys([*expected[1], *found[1]])
-        pairs = {name: (found[1].get(name), expected[1].get(name)) for name in names}
-        return ", ".join(f"{name} was {old!r}, is now {new!r}" for name, (old, new) in pairs.items() if old != new)
+    match found:
+        case [version, dict(before)] if version == expected[0]:
+            now = expected[1]
+            pairs = {name: (before.get(name), now.get(name)) for name in dict.fromkeys([*now, *before])}
+            return ", ".join(f"{name} was {old!r}, is now {new!r}" for name, (old, new) in pairs.items() if old != new)
     return f"{found}, expected {expected}"
 
 
