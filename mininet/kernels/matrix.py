@@ -15,7 +15,8 @@ from .threads import for_each_share
 OPERATIONS_PER_PIECE = 2**24
 """Multiplications and additions in the smallest piece: about 100 microseconds on one core."""
 
-MOST_PIECES = 16
+MOST_PIECES, FEWEST_ROWS = 16, 128
+"""BLAS arranges b anew for each piece, which 64 rows do not repay."""
 
 
 def matmul(a: FloatArray, b: FloatArray, out: FloatArray | None = None) -> FloatArray:
@@ -70,6 +71,6 @@ def transposed_product(a: FloatArray, b: FloatArray) -> FloatArray:
 @functools.lru_cache(maxsize=1024)
 def _pieces(rows: int, pairs: int) -> list[slice]:
     """Cut rows, each of which takes `pairs` multiplications, into pieces of register tiles of 16."""
-    count = min(MOST_PIECES, max(1, 2 * rows * pairs // OPERATIONS_PER_PIECE))
+    count = max(1, min(MOST_PIECES, 2 * rows * pairs // OPERATIONS_PER_PIECE, rows // FEWEST_ROWS))
     size = max(16, -(-rows // (16 * count)) * 16)
     return [slice(start, start + size) for start in range(0, rows, size)]

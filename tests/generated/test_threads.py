@@ -27,7 +27,12 @@ WORTH_SHARING = {
 }
 """From what size on work is shared, which is no part of what is computed."""
 
-PIECES = {(matrix, "OPERATIONS_PER_PIECE"): 64, (patches, "PATCH_BYTES"): 256, (normalization, "ELEMENTS_PER_GROUP"): 8}
+PIECES = {
+    (matrix, "OPERATIONS_PER_PIECE"): 64,
+    (matrix, "FEWEST_ROWS"): 16,
+    (patches, "PATCH_BYTES"): 256,
+    (normalization, "ELEMENTS_PER_GROUP"): 8,
+}
 """How work is cut into pieces, which are part of what is computed: the same for all numbers of threads."""
 
 

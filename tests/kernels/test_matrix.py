@@ -24,6 +24,7 @@ def check(a, b):
 def test_tiny_product(monkeypatch, sizes, operations, dtype):
     if operations:
         monkeypatch.setattr(matrix, "OPERATIONS_PER_PIECE", operations)
+        monkeypatch.setattr(matrix, "FEWEST_ROWS", 16)
     rows, inner, columns = sizes
     check(normal((rows, inner), dtype, 1), normal((inner, columns), dtype, 2))
 
@@ -45,6 +46,7 @@ def test_tiny_pieces_depend_on_the_sizes_only(pairs):
         assert len(sizes) <= 1
         assert all(size % 16 == 0 for size in sizes)
         assert len(pieces) <= matrix.MOST_PIECES
+        assert len(pieces) <= max(1, rows // matrix.FEWEST_ROWS)
         # a piece is not smaller than it is worth, except for what rounding to 16 rows takes away
         assert len(pieces) <= 1 or all(2 * (size + 16) * pairs >= matrix.OPERATIONS_PER_PIECE for size in sizes)
 
