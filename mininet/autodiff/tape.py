@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import seeding
 from ..base import instruments
-from ..base.changes import Change, changed
+from ..base.changes import changed
 from ..base.interrupts import raise_if_interrupted
 from ..base.types import AnyArray, FloatArray
 from ..kernels.sums import sum_over
@@ -68,17 +68,12 @@ def enable_grad() -> changed:
     return changed([(switches, "recording", True)])
 
 
-def as_at(random_position: tuple[int, int]) -> list[Change]:
-    """The changes by which a function is evaluated again: without side effects, and with the random numbers from then.
+def replaying(random_position: tuple[int, int]) -> changed:
+    """Evaluate functions again inside this context: without side effects, and with the random numbers from then.
 
     random_position : what `seeding.position()` was before the first evaluation
     """
-    return [(switches, "replaying", True), *seeding.at_position(random_position)]
-
-
-def replaying(random_position: tuple[int, int]) -> changed:
-    """Evaluate functions again inside this context, `as_at` a position of the random numbers."""
-    return changed(as_at(seeding.checked(random_position)))
+    return changed([(switches, "replaying", True), *seeding.at_position(seeding.checked(random_position))])
 
 
 class Slot:

@@ -1,4 +1,4 @@
-"""The momentum rule in floating point: one pass over memory for each direction.
+"""The momentum rule in floats, and its adjoint, which is in floats for exact arithmetic too: a pass over memory each.
 
 forward (the paper's equation 2)      v = gamma v + (1 - gamma) f           x = x + v
 inverse, in two halves, because f must be evaluated at the x in between:

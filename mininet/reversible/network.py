@@ -239,8 +239,9 @@ def _vjp(saved: Any, gradient: FloatArray, needs: Sequence[bool], keep_tape: boo
     """Walk back through the layers by the network's adjoint, adding up the gradients of parameters and extra inputs."""
     run, back, slots = saved
     sums = GradientSums()
+    # generators, so that a layer is undone when `adjoint` asks for its pull, and not before
     pulls = (functools.partial(pull_back, sums=sums) for pull_back in back(keep_tape))
     by_x, by_velocity = run.net.adjoint(gradient, itertools.islice(pulls, run.depth))
-    for pull in pulls:  # checks that the way back ended at a start, and gives the pull of g if v_0 = g(x_0)
+    for pull in pulls:  # after the last layer `back` checks where it has ended, and has one more pull if v_0 = g(x_0)
         momentum.add(by_x, pull(by_velocity))
     return [by_x, *(sums.pop(slot) for slot in slots)]

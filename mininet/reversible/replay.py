@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import seeding
 from ..autodiff import Tensor
-from ..autodiff.tape import GradientSums, OutsideTape, Slot, as_at, backpropagate, next_number, switches
+from ..autodiff.tape import GradientSums, OutsideTape, Slot, backpropagate, next_number, switches
 from ..autodiff.tensor import slot_of
 from ..base.changes import Change, changed
 from ..base.instruments import measured
@@ -44,7 +44,8 @@ It holds the tape of that evaluation, and adds the gradients of parameters and e
 class Replay:
     """The functions of a run, layer by layer.  The first call for a layer is remembered, and later ones repeat it.
 
-    First calls must come in the order of the layers.  What is remembered grows by one integer per layer.
+    First calls must come in the order of the layers.  What is remembered is one integer per layer, and some lists for
+    each distinct function.
 
     Parameters
     ----------
@@ -95,9 +96,12 @@ class Replay:
 
     def value(self, layer: int, x: FloatArray, pull_backs: list[PullBack] | None = None) -> FloatArray:
         """f_layer(x); with a list `pull_backs` it is evaluated on a tape, and its pull-back is put there."""
-        records = self.detects_captured or pull_backs is not None
-        mode = changed([(switches, "recording", records), *self._as_the_first_time(layer)])
-        with mode, measured("residual functions"):
+        changes: list[Change] = [(switches, "recording", self.detects_captured or pull_backs is not None)]
+        if layer == len(self._draws):
+            self._remember(layer)
+        else:
+            changes += self._as_the_first_time(layer)
+        with changed(changes), measured("residual functions"):
             begin, leaf = next_number(), Tensor(x, requires_grad=pull_backs is not None)
             output = self._call(layer, leaf)
         if pull_backs is not None:
@@ -107,7 +111,7 @@ class Replay:
         return output.data
 
     def _pull_back(self, layer: int, begin: int, x: Slot, end: Slot | None) -> PullBack:
-        """The pull-back of a tape from `x` to `end`; it keeps nothing alive but what the operations saved."""
+        """The pull-back of a tape from `x` to `end`; of that evaluation it keeps alive what the operations saved."""
 
         def pull_back(gradient: FloatArray, sums: GradientSums, keep_tape: bool = False) -> FloatArray:
             if end is None:
@@ -125,26 +129,32 @@ class Replay:
 
         return pull_back
 
+    def _remember(self, layer: int) -> None:
+        """Note how the layer's function is called now, the first time."""
+        versions, (seed, draw) = self._settings.setdefault(id(self._functions[layer]), []), seeding.position()
+        now = self._settings_now(layer)
+        if not versions or versions[-1][1:] != (seed, now):
+            versions.append((layer, seed, now))
+        self._draws.append(draw)
+
     def _as_the_first_time(self, layer: int) -> list[Change]:
-        """Remember how the layer's function is called; for a later call, what to change so that it repeats that."""
+        """What to change so that a later call of the layer's function repeats the first one."""
+        versions, now = self._settings[id(self._functions[layer])], self._settings_now(layer)
+        seed, then = next((seed, settings) for first, seed, settings in reversed(versions) if first <= layer)
+        changes = [(switches, "replaying", True), *seeding.at_position((seed, self._draws[layer]))]
+        if then != now:
+            modules, parameters = self._contents[id(self._functions[layer])]
+            changes += [(module, "training", value) for module, value in zip(modules, then[0], strict=True)]
+            changes += [(parameter, "slot", slot) for parameter, slot in zip(parameters, then[1], strict=True)]
+        return changes
+
+    def _settings_now(self, layer: int) -> tuple[list[bool], list[Slot | None]]:
+        """Which of the function's modules are in training, and which of its parameters have a slot."""
         function = self._functions[layer]
         if id(function) not in self._contents:  # searched once, however many layers share it
             self._contents[id(function)] = function.contents() if isinstance(function, Module) else ([], [])
         modules, parameters = self._contents[id(function)]
-        versions = self._settings.setdefault(id(function), [])
-        now = [module.training for module in modules], [parameter.slot for parameter in parameters]
-        seed, draw = seeding.position()
-        if layer == len(self._draws):
-            if not versions or versions[-1][1:] != (seed, now):
-                versions.append((layer, seed, now))
-            self._draws.append(draw)
-            return []
-        seed, then = next((seed, settings) for first, seed, settings in reversed(versions) if first <= layer)
-        repeated = as_at((seed, self._draws[layer]))
-        if then != now:
-            repeated += [(module, "training", value) for module, value in zip(modules, then[0], strict=True)]
-            repeated += [(parameter, "slot", slot) for parameter, slot in zip(parameters, then[1], strict=True)]
-        return repeated
+        return [module.training for module in modules], [parameter.slot for parameter in parameters]
 
     def _call(self, layer: int, x: Tensor) -> Tensor:
         output = self._functions[layer](x, *self.inputs, **self.keywords)
