@@ -23,7 +23,7 @@ def test_the_rate_of_best_validation(tmp_path):
         write(tmp_path, training, {0.03: 0.9, 0.1: 0.95, 0.3: 0.95}[training.learning_rate], 1 - training.learning_rate)
     found = Results(tmp_path)
     assert found.rate(network) == 0.3  # as accurate as 0.1, at a lower loss
-    assert found.rate(dataclasses.replace(network, depth=100)) == 0.3
+    assert found.rate(dataclasses.replace(network, depth=100)) == plan.RATE_OF_DEEP
     assert found.rate(dataclasses.replace(network, depth=5)) is None
     write(tmp_path, dataclasses.replace(network, learning_rate=0.3, seed=7), 0.8)
     assert list(Results(tmp_path).of(network)) == [0, 1, 2, 7]
