@@ -6,7 +6,7 @@ import numpy as np
 
 from ..base.checks import number
 from ..base.types import FloatArray
-from ..kernels import elementary
+from ..kernels import transcendental
 from ..kernels.elementwise import gradient_where_positive, in_shares, positive_part
 from .arithmetic import negative
 from .operation import Computed, Gradients, Needs, operation
@@ -20,7 +20,7 @@ def exp(a: FloatArray) -> Computed:
     >>> F.exp([0.0])
     Tensor([1.], dtype=float32)
     """
-    out = in_shares(elementary.exp, a)
+    out = in_shares(transcendental.exp, a)
     return out, (out,)
 
 
@@ -92,7 +92,7 @@ def tanh(a: FloatArray) -> Computed:
     >>> F.tanh([0.0, 100.0])
     Tensor([0., 1.], dtype=float32)
     """
-    out = in_shares(elementary.tanh, a)
+    out = in_shares(transcendental.tanh, a)
     return out, (out,)
 
 
@@ -115,7 +115,7 @@ def sigmoid(a: FloatArray) -> Computed:
 
 
 def _sigmoid(a: FloatArray) -> FloatArray:
-    return in_shares(elementary.sigmoid, a)
+    return in_shares(transcendental.sigmoid, a)
 
 
 @sigmoid.defines_vjp

@@ -29,10 +29,10 @@ import numpy as np
 
 from ..base.types import AnyArray, FloatArray
 from . import buffers
-from .elementary import exponentials
 from .jit import kernel
 from .simd import TILE_ROWS, TILE_VECTORS, lanes, product_tile
 from .threads import for_each_share, items_worth_sharing
+from .transcendental import exponentials
 
 QUERIES, KEYS = 32, 48
 """How many queries and keys make a block, at most: multiples of a tile's columns and rows on every processor."""

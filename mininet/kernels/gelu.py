@@ -11,9 +11,9 @@ import numpy as np
 
 from ..base.types import AnyArray, FloatArray
 from . import buffers
-from .elementary import exponentials
 from .jit import kernel
 from .threads import for_each_share
+from .transcendental import exponentials
 
 CHUNK = 1024
 """Numbers at a time, with workspace in the level-1 cache."""

@@ -1,11 +1,11 @@
 """How far tanh, exp and the sigmoid are off, in units in the last place, at the worst of all float32.
 
-Run it from the root of the repository: ``python -m benchmarks.elementary``.  It takes some 15 minutes.
+Run it from the root of the repository: ``python -m benchmarks.transcendental``.  It takes some 15 minutes.
 """
 
 import numpy as np
 
-from mininet.kernels import elementary
+from mininet.kernels import transcendental
 
 EXACT = {"tanh": np.tanh, "exp": np.exp, "sigmoid": lambda x: np.exp(-np.logaddexp(0, -x))}
 CHUNK = 2**22
@@ -20,7 +20,7 @@ def main():
         for name, exact in EXACT.items():
             wanted = exact(x.astype(np.float64))
             rounded = wanted.astype(np.float32)
-            found = getattr(elementary, name)(x)
+            found = getattr(transcendental, name)(x)
             is_finite = np.isfinite(rounded)
             if not np.array_equal(found[~is_finite], rounded[~is_finite], equal_nan=True):
                 raise AssertionError(f"{name} is wrong where it is not finite, at {x[~is_finite]}")

@@ -2,8 +2,8 @@
 
 NumPy computes these four times slower on processors without AVX-512.  Here every element takes the same few
 instructions, without branches or tables, so the compiler can use vectors.  The polynomials are those of Moshier's
-*Cephes* library.  Values are within 2 units in the last place, which `python -m benchmarks.elementary` checks for every
-float32.  Arrays of float64 are left to NumPy.
+*Cephes* library.  Values are within 2 units in the last place: `python -m benchmarks.transcendental` checks it for
+every float32.  Arrays of float64 are left to NumPy.
 """
 
 import functools

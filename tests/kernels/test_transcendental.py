@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mininet.kernels import elementary
+from mininet.kernels import transcendental
 
 EXACT = {
     "tanh": np.tanh,
@@ -26,7 +26,7 @@ def values():
 @pytest.mark.parametrize("name", EXACT)
 @np.errstate(all="ignore")
 def test_values(name, values):
-    found, exact = getattr(elementary, name)(values), EXACT[name](values.astype(np.float64))
+    found, exact = getattr(transcendental, name)(values), EXACT[name](values.astype(np.float64))
     rounded = exact.astype(np.float32)
     is_finite = np.isfinite(rounded)
     assert np.array_equal(found[~is_finite], rounded[~is_finite], equal_nan=True)
@@ -38,7 +38,7 @@ def test_values(name, values):
 
 @pytest.mark.parametrize("name", EXACT)
 def test_an_element_does_not_depend_on_its_place(name, values):
-    function = getattr(elementary, name)
+    function = getattr(transcendental, name)
     whole = function(values)
     for first in (1, 7, len(values) - 14):
         part = function(values[first : first + 1000])
