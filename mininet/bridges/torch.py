@@ -19,12 +19,15 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import get_device_states, set_device_states
 
 from ..base.changes import changed
-from ..base.checks import flag, number, one_of, shown
+from ..base.checks import flag, instance, number, one_of, shown
 from ..kernels.exact import as_fraction
 from .torch_states import ExactState, FloatState
 
-REMEDY = "pass it, net(x, tensor), or pass the module that a lambda hides instead of the lambda"
-CAUSE = "parameters or inputs were changed since, or a residual function is not deterministic"
+CAPTURED = (
+    "used a tensor with a gradient that is not an input: pass it, net(x, tensor), or pass the module that a lambda "
+    "hides instead of the lambda"
+)
+CAUSE = "parameters, statistics or inputs were changed since, or a residual function is not deterministic"
 
 
 class MomentumNet(nn.Module):
@@ -46,36 +49,47 @@ class MomentumNet(nn.Module):
         backprop: str = "reversible",
     ) -> None:  # fmt: skip
         super().__init__()
-        if not isinstance(functions, Iterable):
+        if not isinstance(functions, Iterable) or (callable(functions) and not isinstance(functions, nn.ModuleList)):
             raise ValueError(f"functions must be a sequence of callables, got {shown(functions)}")
         self.functions = nn.ModuleList(_as_module("functions", function) for function in functions)
         self.init_velocity = None if init_velocity is None else _as_module("init_velocity", init_velocity)
-        self.is_residual, self.gamma = flag("is_residual", is_residual), number("gamma", gamma, 0, below=1)
-        self.arithmetic = one_of("arithmetic", arithmetic, ("exact", "float"))
-        self.backprop = one_of("backprop", backprop, ("reversible", "stored"))
-        if gamma == 0 and backprop == "reversible":
+        self.gamma, self.is_residual, self.arithmetic, self.backprop = gamma, is_residual, arithmetic, backprop
+        self._check_settings()
+
+    def _check_settings(self) -> None:
+        flag("is_residual", self.is_residual)
+        one_of("arithmetic", self.arithmetic, ("exact", "float"))
+        one_of("backprop", self.backprop, ("reversible", "stored"))
+        if number("gamma", self.gamma, 0, below=1) == 0 and self.backprop == "reversible":
             raise ValueError("gamma must be above 0 for backprop='reversible', got 0: use backprop='stored'")
-        if arithmetic == "exact":
-            as_fraction(gamma)
+        if self.arithmetic == "exact":
+            as_fraction(self.gamma)
 
     def forward(self, x: Tensor, /, *inputs: Any, **keywords: Any) -> Tensor:
         """x_N, from x_0 = x; every residual function gets the inputs and keywords beside x."""
+        self._check_settings()
         run = Run(self, x, *inputs, **keywords)
         if torch.is_grad_enabled() and (x.requires_grad or run.sources):
             return _Backpropagation.apply(run, x, *run.sources)
         return run.through(x, invertible=False)[0]
 
 
-class _Function(nn.Module):
-    def __init__(self, forward: Callable[..., Tensor]) -> None:
-        super().__init__()
-        self.forward = forward
-
-
 def _as_module(name: str, function: Any) -> nn.Module:
     if not callable(function) or isinstance(function, type):
         raise ValueError(f"{name} must be callable, got {shown(function)}")
-    return function if isinstance(function, nn.Module) else _Function(function)
+    if isinstance(function, nn.Module):
+        return function
+    module = nn.Module()
+    module.forward = function
+    return module
+
+
+def _name(layer: int) -> str:
+    return "init_velocity" if layer < 0 else f"functions[{layer}]"
+
+
+def _shown(value: object) -> str:
+    return f"a tensor of shape {tuple(value.shape)} and {value.dtype}" if isinstance(value, Tensor) else shown(value)
 
 
 def adjoint(gradient: Tensor, gamma: float, pulls: Iterable[Callable[[Tensor], Tensor]]) -> tuple[Tensor, Tensor]:
@@ -97,18 +111,21 @@ class Run:
 
     def __init__(self, net: MomentumNet, x: Tensor, /, *inputs: Any, **keywords: Any) -> None:
         if not isinstance(x, Tensor) or not x.is_floating_point():
-            raise TypeError(f"x must be a tensor of floats, got {shown(x)}")
+            raise TypeError(f"x must be a tensor of floats, got {_shown(x)}")
         self.gamma = float(as_fraction(net.gamma)) if net.arithmetic == "exact" else net.gamma
         self.net, self.functions = net, [*net.functions, net.init_velocity]  # the last one is that of layer -1
         tensors = [each for each in (*inputs, *keywords.values()) if isinstance(each, Tensor) and each.requires_grad]
         self._leaves = {id(tensor): tensor.detach().requires_grad_() for tensor in tensors}
-        self._tensors = list({id(tensor): tensor for tensor in tensors}.values())
-        self.sources = [*self._tensors, *(each for each in net.parameters() if each.requires_grad)]
+        parameters = [parameter for parameter in net.parameters() if parameter.requires_grad]
+        self.sources = list({id(source): source for source in (*tensors, *parameters)}.values())
+        self._finds_captured = torch.is_grad_enabled() and not x.requires_grad and not self.sources
         self._inputs = [self._leaves.get(id(value), value) for value in inputs]
         self._keywords = {name: self._leaves.get(id(value), value) for name, value in keywords.items()}
         self.modes = [(module, "training", module.training) for module in net.modules()]
         self.modes += [(parameter, "requires_grad", parameter.requires_grad) for parameter in net.parameters()]
-        self._random: dict[int, Any] = {}  # by layer, where the random numbers stood at the first call
+        self._random: dict[
+            int, Any
+        ] = {}  # by layer, where the random numbers stood at the first call; one for all that draw none
         kind = x.device.type
         self._autocast = kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind), False
 
@@ -144,38 +161,45 @@ class Run:
         function, is_first, kind = self.functions[layer], layer not in self._random, x.device.type
         inputs, keywords = ((), {}) if layer < 0 else (self._inputs, self._keywords)
         buffers = {} if is_first else {name: buffer.clone() for name, buffer in function.named_buffers()}
+        records = tapes is not None or self._finds_captured
         random = torch.random.fork_rng([] if x.is_cpu else [x.device], not is_first, device_type=kind)
-        with random, torch.autocast(*self._autocast), torch.set_grad_enabled(tapes is not None):
-            states = self._random.setdefault(layer, (torch.get_rng_state(), *get_device_states(x)))
-            torch.set_rng_state(states[0])
-            set_device_states(*states[1:], device_type=kind)
+        with random, torch.autocast(*self._autocast), torch.set_grad_enabled(records):
+            if is_first:
+                now = torch.get_rng_state(), *get_device_states(x)
+                last = next(reversed(self._random.values()), now)
+                is_last = all(map(torch.equal, (now[0], *now[2]), (last[0], *last[2])))
+                self._random[layer] = last if is_last else now
+            else:
+                torch.set_rng_state(self._random[layer][0])
+                set_device_states(*self._random[layer][1:], device_type=kind)
             leaf = x.detach().requires_grad_(tapes is not None)
             output = torch.func.functional_call(function, buffers, (leaf, *inputs), keywords)
             if not isinstance(output, Tensor) or output.shape != x.shape or not output.is_floating_point():
-                name = "init_velocity" if layer < 0 else f"functions[{layer}]"
-                raise ValueError(f"{name} must return floats of shape {tuple(x.shape)}, got {shown(output)}")
+                raise ValueError(f"{_name(layer)} must return floats of shape {tuple(x.shape)}, got {_shown(output)}")
             output = output if self.net.is_residual or layer < 0 else output - leaf
         if tapes is not None:
             tapes.append((layer, leaf, output))
+        elif self._finds_captured and output.requires_grad:
+            raise RuntimeError(f"{_name(layer)} {CAPTURED}")
         return output.detach()
 
     def pull(self, tape: Any, sums: dict[int, Tensor], keep_tape: bool, gradient: Tensor) -> Tensor:
         """(df/dx)^T dL/df, for dL/df = `gradient`; adds the gradients of sources to `sums`, by their id."""
         layer, x, output = tape
-        sources = [*self._tensors, *(each for each in self.functions[layer].parameters() if each.requires_grad)]
-        leaves = [x, *(self._leaves.get(id(source), source) for source in sources)]
+        parameters = [parameter for parameter in self.functions[layer].parameters() if parameter.requires_grad]
+        names, leaves = [*self._leaves, *map(id, parameters)], [x, *self._leaves.values(), *parameters]
         known, seen, waiting = set(map(id, leaves)), {None}, {output.grad_fn} - {None}
         while waiting:
             seen.add(node := waiting.pop())
             if id(getattr(node, "variable", x)) not in known:
-                raise RuntimeError(f"functions[{layer}] used a tensor with a gradient that is not an input: {REMEDY}")
+                raise RuntimeError(f"{_name(layer)} {CAPTURED}")
             waiting |= {after for after, _ in node.next_functions} - seen
         if not output.requires_grad:
             return torch.zeros_like(gradient)
         by_x, *found = torch.autograd.grad(output, leaves, gradient.to(output.dtype), keep_tape, allow_unused=True)
-        for source, each in zip(sources, found, strict=True):
+        for name, each in zip(names, found, strict=True):
             if each is not None:
-                sums[id(source)] = sums[id(source)] + each if id(source) in sums else each
+                sums[name] = sums[name] + each if name in sums else each
         return torch.zeros_like(gradient) if by_x is None else by_x
 
 
@@ -187,12 +211,13 @@ class _Backpropagation(torch.autograd.Function):
         tapes: list[Any] | None = [] if run.net.backprop == "stored" else None
         y, state = run.through(x, tapes, invertible=tapes is None)
         ctx.run, ctx.kept = run, state if tapes is None else tapes
-        ctx.save_for_backward(x, *sources)
+        ctx.save_for_backward(*sources)
         return y
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():
+            raise RuntimeError("create_graph must be False: a MomentumNet cannot be differentiated twice")
         run, kept = ctx.run, ctx.kept
         sums: dict[int, Tensor] = {}
         keep_tape = torch._C._autograd._get_current_graph_task_keep_graph()
@@ -215,16 +240,22 @@ def to_momentum(
 
     `layers` names stages, `nn.Sequential` or `nn.ModuleList`, such as "encoder.layers"; by default layer1, layer2, ...
     """
-    names = [name for name, _ in model.named_children() if name.removeprefix("layer").isdecimal()]
-    for name in names if layers is None else layers:
+    kept = int(flag("keep_first_block", keep_first_block))
+    names = [name for name, _ in instance("model", model, nn.Module).named_children()]
+    layers = [name for name in names if name[:5] == "layer" and name[5:].isdecimal()] if layers is None else layers
+    if isinstance(layers, str) or not layers:
+        raise ValueError(f"layers must name stages, got {layers!r}")
+    for name in layers:
         model = stage = _copied(model)
         for part in name.split("."):
             stage._modules[part] = stage = _copied(stage._modules.get(part, nn.Module()))
         if not isinstance(stage, nn.Sequential | nn.ModuleList):
             raise ValueError(f"layers must name nn.Sequential or nn.ModuleList modules, got {name!r}")
-        first, rest = list(stage)[: int(keep_first_block)], list(stage)[int(keep_first_block) :]
-        net = MomentumNet(rest, gamma, None, is_residual, backprop="reversible" if gamma else "stored")
-        stage._modules = {str(place): block for place, block in enumerate([*first, net])}
+        blocks = list(stage)
+        if any(isinstance(block, MomentumNet) for block in blocks):
+            raise ValueError(f"layers must name stages of ordinary blocks, but {name} has been converted already")
+        net = MomentumNet(blocks[kept:], gamma, None, is_residual, backprop="reversible" if gamma else "stored")
+        stage._modules = {str(place): block for place, block in enumerate([*blocks[:kept], net])}
     return model
 
 
