@@ -1,6 +1,6 @@
 """The benchmark: mininet against PyTorch, the authors' package and the machine's own limits.
 
-    make bench                                      # everything (about 40 minutes), and docs/benchmarks.md
+    make bench                                      # everything (about 50 minutes), and docs/benchmarks.md
     python -m benchmarks --rounds 3 --only layers   # part of it; prints the tables, figures go to results/
     python -m benchmarks --report                   # tables and figures again from what was saved
     python -m benchmarks --quick                    # a minute on tiny cases, to see that everything runs
@@ -34,7 +34,13 @@ from .rounds import run_rounds
 
 INSTALL = f"{pathlib.Path(sys.executable)} -m pip install -e '.[bench]'"
 PAGE = ROOT / "docs" / "benchmarks.md"
-_NEEDED = {"layers": ["torch"], "networks": ["torch", "momentumnet"], "limits": ["torch"], "startup": []}
+_NEEDED = {
+    "layers": ["torch"],
+    "networks": ["torch", "momentumnet"],
+    "bridge": ["torch", "momentumnet"],
+    "limits": ["torch"],
+    "startup": [],
+}
 
 
 def main(arguments=None):

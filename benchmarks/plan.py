@@ -4,16 +4,19 @@ import dataclasses
 
 from .cases import LAYERS, NETWORKS, QUICK_LAYERS, QUICK_NETWORKS
 
-SECTIONS = ("layers", "networks", "limits", "startup")
+SECTIONS = ("layers", "networks", "bridge", "limits", "startup")
 
 # For `timing.repeat`
 LAYER_EFFORT = {"seconds": 1.0, "least": 5, "warm_up": 3}
 NETWORK_EFFORT = {"seconds": 5.0, "least": 3, "warm_up": 2}
+BRIDGE_EFFORT = {"seconds": 30.0, "least": 3}
 QUICK_EFFORT = {"seconds": 0.02, "least": 2, "warm_up": 1}
 COMPILING_EFFORT = {"seconds": 0.0, "least": 1, "warm_up": 0}
 
 FORMATS = ("channels_last", "contiguous")
 WAYS = (("exact", "reversible"), ("exact", "stored"), ("float", "reversible"))
+BRIDGE_WAYS = ("exact", "exact, stored", "float", "float, stored", "autograd", "checkpoint", "authors")
+DEPTHS = (5, 20, 80)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +52,9 @@ class Entry:
 
 def plan(sections, threads, quick):
     """The entries of some of the `SECTIONS`."""
-    makers = {"layers": _layers, "networks": _networks, "limits": _limits, "startup": _startup}
+    makers = {
+        "layers": _layers, "networks": _networks, "bridge": _bridge, "limits": _limits, "startup": _startup,
+    }  # fmt: skip
     return [entry for section in sections for entry in makers[section](threads, quick)]
 
 
@@ -79,6 +84,19 @@ def _networks(threads, quick):
         ]
         compiling = [Job("with_mininet", "measure_network", shallow | way) for way in ways]
         yield Entry("networks", case, jobs, compiling)
+
+
+def _bridge(threads, quick):
+    networks = QUICK_NETWORKS if quick else NETWORKS
+    effort = {"seconds": 0.0, "least": 1} if quick else BRIDGE_EFFORT
+    for network in networks:
+        common = {"case": dataclasses.asdict(network), "threads": threads} | effort
+        jobs = [Job("with_bridge", "measure_times", common | {"memory_format": each}) for each in FORMATS]
+        yield Entry("bridge", common["case"], jobs, once=True)
+    for depth in DEPTHS:
+        common = {"case": dataclasses.asdict(networks[0]) | {"depth": depth}, "threads": threads}
+        jobs = [Job("with_bridge", "measure_memory", common | {"way": way}) for way in BRIDGE_WAYS]
+        yield Entry("bridge", common["case"], jobs, once=True)
 
 
 def _limits(threads, quick):

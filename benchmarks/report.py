@@ -7,6 +7,8 @@ import textwrap
 from mininet.base.files import written_atomically
 from mininet.experiments.machine import in_words
 
+from .cases import Network
+from .plan import BRIDGE_WAYS
 from .summary import LayerSummary, NetworkSummary, geometric_mean, median, over_rounds, spread
 
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
@@ -14,7 +16,7 @@ BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 
 def markdown(results):
     """All sections that `results` has, as the file of `__main__` holds them."""
-    makers = {"networks": _networks, "layers": _layers, "limits": _limits, "startup": _startup}
+    makers = {"networks": _networks, "bridge": _bridge, "layers": _layers, "limits": _limits, "startup": _startup}
     parts = [_machine(results)]
     parts += [make(results[section]["records"]) for section, make in makers.items() if section in results]
     return "\n\n".join(parts)
@@ -153,6 +155,38 @@ def _layers(records):
         rows.append((name, "", "", means["forward"], "", "", means["backward"], means["total"]))
     figure = "![Rates of convolutions](benchmark_layers.png)"
     return "\n\n".join([_wrapped(text), _table(headings, rows), figure])
+
+
+def _bridge(records):
+    """The layer for PyTorch, from records of times and of memory."""
+    text = (
+        "**The layer for PyTorch** (`mininet.bridges.torch`), a training step in seconds. *Stored* is the same layer "
+        "with stored activations, *autograd* the rule written down in PyTorch, *checkpoint* that with "
+        "`torch.utils.checkpoint` every √depth layers, *authors* their package, memory-free. All take turns in one "
+        "process. Medians over the turns; ratios are taken within each turn, in brackets the smallest and the largest."
+    )
+    names = ["autograd, stored" if way == "autograd" else way for way in BRIDGE_WAYS]
+    ratios = (("exact", "exact, stored"), ("float", "float, stored"), ("exact", "authors"))
+    headings = ("", "memory format", *names, "exact ÷ stored", "float ÷ stored", "exact ÷ authors")
+    times, memory = [], []
+    for record in records:
+        (measured,), network = record["rounds"], Network(**record["case"])
+        for form in ("contiguous", "channels_last"):
+            steps = {way: measured[f"{way} {form}"]["steps"] for way in BRIDGE_WAYS if f"{way} {form}" in measured}
+            if steps:
+                found = [spread([a / b for a, b in zip(steps[x], steps[y], strict=True)]) for x, y in ratios]
+                seconds = [f"{spread(steps[way]).median:.2f}" for way in BRIDGE_WAYS]
+                times.append((network.name, form.replace("_", " "), *seconds, *(f"{each:.2f}" for each in found)))
+        if "grown_mib" in measured.get("exact", {}):
+            exact = measured["exact"]
+            grown = [f"{measured[way]['grown_mib']:.0f}" for way in BRIDGE_WAYS]
+            memory.append(
+                (str(network.depth), *grown, *(f"{exact[kind] / 2**20:.1f}" for kind in ("words", "spilled")))
+            )
+            shape = network.name.partition(", ")[2]
+    note = f"Memory by which a process grows in two such steps of {shape}, in MiB, by depth:"
+    memory_headings = ("layers", *names, "of exact: words", "of exact: spilled bits")
+    return "\n\n".join([_wrapped(text), _table(headings, times), _wrapped(note), _table(memory_headings, memory)])
 
 
 def _limits(records):

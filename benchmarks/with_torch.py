@@ -24,7 +24,7 @@ def measure_layer(case, threads, effort):
 
 def _measure_layer(layer, memory_format, effort):
     arrays = layer_arrays(layer)
-    x, gradient = (_images(array, memory_format) for array in (arrays[0], arrays[2]))
+    x, gradient = (images(array, memory_format) for array in (arrays[0], arrays[2]))
     w = _weights(arrays[1]).contiguous(memory_format=FORMATS[memory_format])
     x.requires_grad_()
     w.requires_grad_()
@@ -48,11 +48,11 @@ def measure_network(case, threads, effort, library, memory_format):
     `library` is "torch", which stores activations, or "momentumnet", the authors' package without stored activations.
     """
     torch.set_num_threads(threads)
-    make_net = _StoredMomentumNet if library == "torch" else _authors_net()
+    make_net = stored_net() if library == "torch" else authors_net()
     import_mib = peak_mib()
     network = Network(**case)
-    net = make_net([_residual_function(network) for _ in range(network.depth)])
-    train, check = _start_training(net, network, memory_format)
+    net = make_net([residual_function(network) for _ in range(network.depth)])
+    train, check = start_training(net, network, memory_format)
     numbers = {"check": check(), "step": median_seconds(train, **effort), "import_mib": import_mib}
     return {f"{library} {memory_format}": numbers | {"peak_mib": peak_mib()}}
 
@@ -60,25 +60,40 @@ def measure_network(case, threads, effort, library, memory_format):
 class _StoredMomentumNet(nn.Module):
     """The momentum rule written down; autograd stores what it needs."""
 
-    def __init__(self, functions):
+    def __init__(self, functions, through):
         super().__init__()
-        self.functions = nn.ModuleList(functions)
+        self.functions, self.through = nn.ModuleList(functions), through
 
     def forward(self, x):
-        v = torch.zeros_like(x)
-        for function in self.functions:
-            v = GAMMA * v + (1 - GAMMA) * function(x)
-            x = x + v
-        return x
+        return self.through(
+            [functools.partial(_layer, function) for function in self.functions], x, torch.zeros_like(x)
+        )
 
 
-def _authors_net():
+def _layer(function, x, v):
+    v = GAMMA * v + (1 - GAMMA) * function(x)
+    return x + v, v
+
+
+def _through(layers, x, v):
+    for layer in layers:
+        x, v = layer(x, v)
+    return x
+
+
+def stored_net(through=_through):
+    """What makes a network of residual functions; ``through(layers, x, v)`` runs its layers."""
+    return functools.partial(_StoredMomentumNet, through=through)
+
+
+def authors_net():
+    """What makes the authors' network, without stored activations."""
     from momentumnet import MomentumNet  # only here, to stay out of the memory of the other
 
     return functools.partial(MomentumNet, gamma=GAMMA, use_backprop=False)
 
 
-def _start_training(net, network, memory_format):
+def start_training(net, network, memory_format):
     """(train, check): a function that makes one training step, one that says what the next step would see."""
     convolutions = [parameter for parameter in net.parameters() if parameter.ndim == 4]
     with torch.no_grad():
@@ -86,7 +101,7 @@ def _start_training(net, network, memory_format):
             parameter.copy_(_weights(weights))
     net.to(memory_format=FORMATS[memory_format])
     optimizer = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE)
-    x = _images(network_input(network), memory_format)
+    x = images(network_input(network), memory_format)
 
     def loss_and_gradients():
         optimizer.zero_grad()
@@ -105,7 +120,8 @@ def _start_training(net, network, memory_format):
     return train, check
 
 
-def _residual_function(network):
+def residual_function(network):
+    """One residual function of a `Network`."""
     modules = []
     for in_channels, out_channels, kernel in network.convolutions:
         modules.append(nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2, bias=False))
@@ -114,7 +130,7 @@ def _residual_function(network):
     return nn.Sequential(*modules[:-1])  # the last batch norm has no ReLU behind it
 
 
-def _images(array, memory_format):
+def images(array, memory_format):
     """(n, h, w, c) as the (n, c, h, w) that PyTorch has, in memory as `memory_format` says."""
     return torch.from_numpy(array).permute(0, 3, 1, 2).contiguous(memory_format=FORMATS[memory_format])
 

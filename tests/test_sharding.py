@@ -89,12 +89,24 @@ def test_impossible_shards(shards, says):
         small_training(shards=shards).run()
 
 
-def started(processes, folder, *arguments):
-    command = [MPIEXEC, "-n", str(processes), sys.executable, __file__, str(folder), *arguments]
-    path = os.pathsep.join(map(str, [ROOT, ROOT / "tests/support"]))
-    return subprocess.Popen(
-        command, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+@pytest.fixture
+def started():
+    """Starts processes with mpiexec; a test that fails leaves none behind."""
+    commands = []
+
+    def start(processes, folder, *arguments):
+        command = [MPIEXEC, "-n", str(processes), sys.executable, __file__, str(folder), *arguments]
+        path = os.pathsep.join(map(str, [ROOT, ROOT / "tests/support"]))
+        environment = {**os.environ, "PYTHONPATH": path}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        commands.append(subprocess.Popen(command, env=environment, **pipes))
+        return commands[-1]
+
+    yield start
+    for command in commands:
+        if command.poll() is None:
+            command.terminate()
+            command.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +120,7 @@ def finished():
 @needs_mpi
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [2, 4])
-def test_any_number_of_processes_has_the_bits_of_one(processes, tmp_path, finished):
+def test_any_number_of_processes_has_the_bits_of_one(processes, tmp_path, finished, started):
     process = started(processes, tmp_path)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
@@ -117,7 +129,7 @@ def test_any_number_of_processes_has_the_bits_of_one(processes, tmp_path, finish
 
 @needs_mpi
 @pytest.mark.slow
-def test_a_process_that_is_killed_ends_the_others_and_another_number_goes_on(tmp_path, finished):
+def test_a_process_that_is_killed_ends_the_others_and_another_number_goes_on(tmp_path, finished, started):
     process = started(4, tmp_path, "slowly")
     while not (tmp_path / CHECKPOINT).exists():
         assert process.poll() is None
@@ -137,7 +149,7 @@ def test_a_process_that_is_killed_ends_the_others_and_another_number_goes_on(tmp
 
 @needs_mpi
 @pytest.mark.slow
-def test_an_error_in_one_process_ends_all(tmp_path):
+def test_an_error_in_one_process_ends_all(tmp_path, started):
     process = started(2, tmp_path, "failing")
     _, errors = process.communicate(timeout=60)
     assert process.returncode != 0
