@@ -152,7 +152,22 @@ def test_integers_are_those_of_numpy(gamma, size):
     assert np.array_equal(state.velocity.numpy(), np.rint(np.rint(start * 2.0**40) * 2.0**-40 * -0.5 * 2.0**40))
 
 
-# Failures of the authors' package (tests/reversible/test_authors_failures.py)
+# Failures of the authors' package (tests/reversible/test_authors_failures.py).  Others are in `CASES`: side information
+# that overflows after 297 layers (0.9) or 60 (0.5), gamma = 0.99999 taken for 1, dropout masks that are drawn anew.
+
+
+@pytest.mark.parametrize("velocity", [-0.3, -2048.0, 5000.25])
+def test_negative_and_large_velocities_come_back(velocity):
+    x, start = normal(5, 4, dtype=torch.float64), nn.Linear(4, 4, dtype=torch.float64)
+    nn.init.zeros_(start.weight), nn.init.constant_(start.bias, velocity)
+    settings = {"gamma": 0.5, "init_velocity": start}
+    assert_same_bits(*(train_step(net, x) for net in twins(dense_block, 20, torch.float64, **settings)))
+    run = Run(MomentumNet([torch.tanh] * 20, **settings), x)
+    _, state = run.through(x)
+    for _ in run.back(state):
+        pass
+    assert torch.equal(state.velocity, torch.full((5, 4), round(velocity * 2**40)))
+    assert torch.equal(state.position, (x * 2**40).round().long())
 
 
 def test_batch_norm_statistics_move_once():
@@ -173,6 +188,9 @@ def test_inputs_keywords_unused_and_frozen_parameters():
     assert ours.functions[0].unused.weight.grad is None
     assert ours.functions[2].linear.weight.grad is None
     assert ours.functions[1].linear.weight.grad is not None
+    weight = ours.functions[0].linear.weight  # a parameter may be an input, too
+    assert_same_bits(*(train_step(net, normal(4, 4), net.functions[0].linear.weight)[:2] for net in (ours, theirs)))
+    assert weight.grad is not None
     for name in ("net", "layer", "tapes", "function"):
         net = MomentumNet([lambda x, name=name, **keywords: x * keywords[name]] * 2, 0.5)
         assert net(torch.ones(1), **{name: 0.5}).item() == 1.6875
@@ -237,6 +255,17 @@ def with_weight_changed(net, x):
     y.sum().backward()
 
 
+def with_setting(name, value):
+    net = MomentumNet(BLOCKS)
+    setattr(net, name, value)
+    return net(normal(5, 4))
+
+
+def differentiated_twice():
+    x = normal(5, 4)
+    torch.autograd.grad(MomentumNet(BLOCKS)(x).sum(), x, create_graph=True)
+
+
 hidden = nn.Linear(4, 4)
 BLOCKS = [nn.Sequential(nn.Linear(4, 4))]
 ERRORS = [
@@ -247,13 +276,27 @@ ERRORS = [
     (lambda: MomentumNet(BLOCKS)(torch.ones(5, 4, dtype=int)), TypeError, "x must be a tensor of floats"),
     (lambda: MomentumNet([Random()])(normal(5, 4)).sum().backward(), RuntimeError, "is not deterministic"),
     (lambda: MomentumNet([lambda x: hidden(x)])(normal(5, 4)).sum().backward(), RuntimeError, "pass the module"),
-    (lambda: MomentumNet([lambda x: x.sum()])(normal(5, 4)), ValueError, r"functions\[0\] must return floats of shape"),
+    (lambda: MomentumNet([lambda x: hidden(x)])(torch.ones(5, 4)), RuntimeError, r"functions\[0\] used a tensor"),
+    (differentiated_twice, RuntimeError, "cannot be differentiated twice"),
+    (lambda: with_setting("gamma", 2.0), ValueError, "gamma must be .* got 2.0"),
+    (lambda: with_setting("arithmetic", "Exact"), ValueError, "arithmetic must be one of exact, float, got 'Exact'"),
+    (lambda: with_setting("backprop", "none"), ValueError, "backprop must be one of reversible, stored, got 'none'"),
+    (lambda: MomentumNet(BLOCKS[0]), ValueError, "functions must be a sequence of callables, got Sequential"),
+    (
+        lambda: MomentumNet([lambda x: x.sum()])(normal(5, 4)),
+        ValueError,
+        r"must return .* shape \(5, 4\), got a tensor of shape \(\) and",
+    ),
     (lambda: with_weight_changed(MomentumNet(BLOCKS), normal(5, 4)), RuntimeError, "modified by an inplace operation"),
     (lambda: MomentumNet(BLOCKS, gamma=0), ValueError, "gamma must be above 0"),
     (lambda: MomentumNet(BLOCKS, gamma=1), ValueError, "gamma must be"),
     (lambda: MomentumNet([3]), ValueError, "functions must be callable, got 3"),
     (lambda: MomentumNet(BLOCKS, backprop="checkpointed"), ValueError, "backprop must be one of reversible, stored"),
     (lambda: to_momentum(nn.Sequential(*BLOCKS), 0.9, ["0.1"]), ValueError, "layers must name .* got '0.1'"),
+    (lambda: to_momentum(nn.Sequential(*BLOCKS), 0.9), ValueError, r"layers must name stages, got \[\]"),
+    (lambda: to_momentum(Model(), 0.9, "layer1"), ValueError, "layers must name stages, got 'layer1'"),
+    (lambda: to_momentum(to_momentum(Model(), 0.9), 0.9), ValueError, "layer1 has been converted already"),
+    (lambda: to_momentum(3, 0.9), TypeError, "model must be a Module, got int"),
 ]
 
 
@@ -299,9 +342,11 @@ def test_to_momentum():
 def test_state_dicts_move_both_ways():
     mininet.manual_seed(0)
     ours = mininet.MomentumNet(
-        [mininet.nn.Sequential(mininet.nn.Conv2d(4, 4, 3, padding=1), mininet.nn.BatchNorm2d(4)) for _ in range(3)]
+        [mininet.nn.Sequential(mininet.nn.Conv2d(4, 4, 3, padding=1), mininet.nn.BatchNorm2d(4)) for _ in range(3)],
+        init_velocity=mininet.nn.Conv2d(4, 4, 1),
     )
-    theirs = MomentumNet([nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4)) for _ in range(3)])
+    blocks = [nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4)) for _ in range(3)]
+    theirs = MomentumNet(blocks, init_velocity=nn.Conv2d(4, 4, 1))
     theirs.load_state_dict({name: torch.from_numpy(array) for name, array in models.pytorch_state_dict(ours).items()})
     x = np.random.default_rng(0).standard_normal((2, 5, 5, 4)).astype(np.float32)
     y = theirs(torch.from_numpy(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
@@ -339,6 +384,14 @@ def test_memory_does_not_grow_with_depth():
 
     assert peak(40, "reversible") == peak(4, "reversible")
     assert peak(40, "stored") > 2 * peak(4, "stored")
+
+
+@pytest.mark.parametrize(("dropouts", "states"), [(0, 1), (1, 2), (40, 40)])
+def test_layers_without_random_numbers_share_a_state_of_the_generator(dropouts, states):
+    functions = [nn.Dropout() if layer < dropouts else torch.tanh for layer in range(40)]
+    run = Run(MomentumNet(functions), normal(2, 4))
+    run.through(normal(2, 4))
+    assert len({id(state) for state in run._random.values()}) == states
 
 
 @pytest.mark.slow
