@@ -14,10 +14,10 @@ from torch import Tensor
 from ..kernels.exact import FRACTION_BITS, LARGEST, LIMIT, as_fraction
 from ..kernels.remainders import SPILL_BITS, spill_schedule
 
-SMALL, SIMPLE = 2**50, 2**19
-"""For |v| up to the one and n below the other, quotients in float64 are off by less than 1/2 of a divisor."""
+SMALL, SIMPLE = 2**50, 2**18
+"""For |v| up to the one and n below the other, quotients in float64 are off by less than 1/2 / divisor."""
 
-BLOCK = 2**17
+BLOCK = 2**18
 """So many elements at a time stay in the cache of a processor."""
 
 
@@ -63,6 +63,7 @@ class ExactState(FloatState):
         self.words = torch.zeros_like(self.position, dtype=torch.float64)  # integers below 2^32
         self._scale, self._invertible = float((1 - self.fraction) * 2**FRACTION_BITS), invertible
         self._dtypes: list[torch.dtype] = []  # layer by layer, what v is divided in
+        self._reach = _largest(self.position)  # no |x| is larger
 
     def held(self, name: str, values: Tensor) -> Tensor:
         """`values` rounded to units, as int64."""
@@ -81,11 +82,11 @@ class ExactState(FloatState):
 
     def step(self, residual: Tensor) -> Tensor:
         """v = gamma v + (1 - gamma) f(x), then x = x + v; the remainders take in what gamma v loses."""
-        (n, d), largest = self.fraction.as_integer_ratio(), _largest(residual) * self._scale
-        if largest != largest:
+        n, d = self.fraction.as_integer_ratio()
+        change, speed = _largest(residual) * self._scale, _largest(self.velocity)
+        if change != change:
             raise FloatingPointError("the residual function returned NaN")
-        is_small = max(_largest(self.velocity), largest) <= SMALL and n < SIMPLE
-        self._dtypes.append(torch.float64 if is_small else torch.int64)
+        self._dtypes.append(torch.float64 if max(speed, change) <= SMALL and n < SIMPLE else torch.int64)
         for _ in range(self._spills()):
             high = (self.words * 2.0**-SPILL_BITS).floor_()
             if self._invertible:
@@ -93,20 +94,25 @@ class ExactState(FloatState):
             self.words = high
         if n == 0:
             self.velocity.zero_()
-        for x, v, b, f in _blocks(self.position, self.velocity, self.words, residual) if largest <= LIMIT else ():
+        values = torch.empty_like(self.position, dtype=self.dtype)
+        arrays = self.position, self.velocity, self.words, residual, values
+        for x, v, b, f, floats in _blocks(*arrays) if change <= LIMIT else ():
             gamma_v = _multiplied(v.to(self._dtypes[-1]), b, n or 1, d)
-            x += v.copy_(gamma_v.add_((f.double() * self._scale).round_().to(gamma_v.dtype)))
-            largest = max(largest, _largest(x), 0 if is_small else _largest(v))
-        if largest > LIMIT:
+            x += v.copy_(gamma_v.add_(f.double().mul_(self._scale).round_().to(gamma_v.dtype)))
+            floats.copy_(x.double().mul_(2.0**-FRACTION_BITS))
+        self._reach += speed + change + n
+        if self._reach > LIMIT:
+            self._reach = max(_largest(self.position), _largest(self.velocity), change)
+        if self._reach > LIMIT:
             raise OverflowError(f"x, v or f(x) left the range of exact arithmetic, +-{LARGEST:,.0f}")
         self.layer += 1
-        return self.values(self.position)
+        return values
 
     def undo_velocity(self, residual: Tensor) -> None:
         """v = (v - (1 - gamma) f(x)) / gamma, with the bits that the remainders give back."""
         (n, d), dtype = self.fraction.as_integer_ratio(), self._dtypes.pop()
         for v, b, f in _blocks(self.velocity, self.words, residual):
-            gamma_v = v.to(dtype).sub_((f.double() * self._scale).round_().to(dtype))
+            gamma_v = v.to(dtype).sub_(f.double().mul_(self._scale).round_().to(dtype))
             v.copy_(_multiplied(gamma_v, b, d, n))
         self.layer -= 1
         for _ in range(self._spills()):
@@ -130,16 +136,18 @@ def _blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
 
 def _multiplied(v: Tensor, b: Tensor, factor: int, divisor: int) -> Tensor:
     """Multiply v by factor / divisor in place, with the remainders b."""
-
-    def divided(v: Tensor, by: int) -> Tensor:
-        if v.dtype == torch.int64:
-            return v.div(by, rounding_mode="floor")
-        return (v + 0.5).mul_(1 / by).floor_()  # off by less than 1/2 by before it is rounded, so never by an integer
-
-    quotient = divided(v, divisor)
+    quotient = _divide(v, divisor, torch.empty_like(v))
     carry = v.sub_(quotient, alpha=divisor).add_(b.to(v.dtype), alpha=divisor)  # b divisor + v mod divisor
-    b.copy_(rest := divided(carry, factor))
-    return carry.sub_(rest.to(v.dtype), alpha=factor).add_(quotient, alpha=factor)  # quotient factor + carry mod factor
+    rest = _divide(carry, factor, b).to(v.dtype)
+    return carry.sub_(rest, alpha=factor).add_(quotient, alpha=factor)  # quotient factor + carry mod factor
+
+
+def _divide(v: Tensor, by: int, out: Tensor) -> Tensor:
+    """Floor division of integers, into `out`."""
+    if v.dtype == torch.int64:
+        return out.copy_(v.div(by, rounding_mode="floor"))
+    # (v + 1/2) / by is off by less than 1/2 / by before it is rounded, so never by an integer
+    return torch.add(torch.tensor(0.5 / by, dtype=v.dtype), v, alpha=1 / by, out=out).floor_()
 
 
 def _largest(values: Tensor) -> float:
