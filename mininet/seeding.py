@@ -6,7 +6,9 @@ number alone: Philox, a counter-based generator (Salmon, Moraes, Dror, Shaw, *Pa
 the same mask, without having stored it.
 """
 
+import contextlib
 import threading
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -93,6 +95,27 @@ def rewound(to: tuple[int, int]) -> changed:
     True
     """
     return changed(at_position(checked(to)))
+
+
+@contextlib.contextmanager
+def restored_on_error() -> Iterator[None]:
+    """Put the stream back where it was if the block fails.
+
+    Examples
+    --------
+    >>> manual_seed(7)
+    >>> with contextlib.suppress(ValueError), restored_on_error():
+    ...     manual_seed(8)
+    ...     raise ValueError
+    >>> position()
+    (7, 0)
+    """
+    before = position()
+    try:
+        yield
+    except BaseException:
+        restore(before)
+        raise
 
 
 def at_position(to: tuple[int, int]) -> list[Change]:

@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 import pytest
+from command_support import refusal
 
 from mininet import __main__ as command_line
 from mininet import models
@@ -41,7 +42,7 @@ def test_without_a_command_there_is_help_with_examples(capsys):
 
 
 def test_the_help_loads_no_figures_and_no_experiments():
-    code = "import sys; from mininet.__main__ import _parser; _parser(['--help']).format_help(); print(*sys.modules)"
+    code = "import sys; from mininet.__main__ import _parser; _parser(['--help'])[0].format_help(); print(*sys.modules)"
     loaded = set(subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True).stdout.split())
     assert "mininet.__main__" in loaded
     assert not loaded & {"matplotlib", "mininet.experiments", "mininet.course", "mininet.training"}
@@ -63,9 +64,8 @@ def test_compare_prints_a_table_and_saves_results(quick, tmp_path, capsys):
 def test_output_that_cannot_be_written_is_refused_at_once(tmp_path):
     (tmp_path / "file").write_text("mine")
     (tmp_path / "compare.png").mkdir()
-    for output, name in ((tmp_path / "file", "file"), (tmp_path, r"compare\.png")):
-        with pytest.raises(SystemExit, match=name):
-            command_line.main([*SMALL, "--output", str(output)])
+    for output, name in ((tmp_path / "file", "file"), (tmp_path, "compare.png")):
+        assert name in refusal([*SMALL, "--output", output])
     assert (tmp_path / "file").read_text() == "mine"
 
 
@@ -130,6 +130,7 @@ COMMANDS = {
 def small_commands(tmp_path, monkeypatch):
     """`COMMANDS` print letters beyond ASCII, and have what they need in the present folder."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights.npz").touch()
     (tmp_path / "mine.py").write_text(
         'def forward(functions, gamma, x, v):\n    raise ValueError("γ")', encoding="utf-8"
     )
@@ -192,8 +193,8 @@ def test_ctrl_c_in_training_leaves_no_broken_file(tmp_path):
 
 @pytest.mark.slow
 def test_training_that_diverges_is_an_error_with_advice(quick, tmp_path):
-    with pytest.raises(SystemExit, match="smaller --learning-rate"):
-        command_line.main([*SMALL, "--batch-size", "32", "--learning-rate", "9.9", "--output", str(tmp_path)])
+    fast = ["--batch-size", "32", "--learning-rate", "9.9"]
+    assert refusal([*SMALL, *fast, "--output", tmp_path]).endswith("try a smaller --learning-rate")
     assert not list(tmp_path.iterdir())
 
 
@@ -205,30 +206,15 @@ def test_train_writes_a_checkpoint_and_curves_and_can_go_on(tmp_path, capsys):
     assert command_line.main([*TRAIN, "--output", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     assert "test accuracy 0." in printed
-    assert "after 1 epochs" in printed
+    assert "after 1 epoch\n" in printed
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "checkpoint.npz", "curves.csv", "curves.png", "weights.npz",
     ]  # fmt: skip
-    with pytest.raises(SystemExit, match="has a checkpoint: go on from it with --resume"):
-        command_line.main([*TRAIN, "--output", str(tmp_path)])
+    assert "has a checkpoint: go on from it with --resume" in refusal([*TRAIN, "--output", tmp_path])
     assert command_line.main([*TRAIN, "--output", str(tmp_path), "--resume"]) == 0
-    assert "going on after 1 epochs" in capsys.readouterr().out
-    with pytest.raises(SystemExit, match=r"is from another training: gamma was None, is now 0\.9$"):
-        command_line.main([*TRAIN, "--output", str(tmp_path), "--resume", "--gamma", "0.9"])
-
-
-TEXT = ["--network", "transformer", "--dataset", "moby_dick"]
-
-
-@pytest.mark.parametrize("options", [
-    ["--dataset", "digits", "--backprop", "stored"], ["--dataset", "digits", "--dropout", "0"],
-    [*TEXT, "--learned-velocity"], [*TEXT, "--weights", "some.npz"],
-])  # fmt: skip
-def test_train_refuses_options_of_the_other_kind_of_network(options, tmp_path):
-    option = next(each for each in reversed(options) if each.startswith("--"))
-    with pytest.raises(SystemExit, match=f"mininet: {option} does not go with --network"):
-        command_line.main(["train", *options, "--output", str(tmp_path)])
-    assert not list(tmp_path.iterdir())
+    assert "going on after 1 epoch\n" in capsys.readouterr().out
+    said = refusal([*TRAIN, "--output", tmp_path, "--resume", "--gamma", "0.9"])
+    assert said.endswith("is from another training: gamma was None, is now 0.9")
 
 
 EVALUATE = ["evaluate", "--dataset", "digits"]
@@ -254,8 +240,7 @@ def test_evaluate_writes_what_was_taken_for_what(tmp_path, capsys):
     assert written["dataset"] == "digits"
     assert counts.sum(axis=1).tolist() == np.bincount(digits().test_labels).tolist()
     assert f": {counts.trace()} of 360 images" in capsys.readouterr().out
-    with pytest.raises(SystemExit, match="mininet: "):
-        command_line.main([*EVALUATE, "--weights", str(weights), "--confusion", str(tmp_path / "missing" / "a.json")])
+    assert "missing" in refusal([*EVALUATE, "--weights", weights, "--confusion", tmp_path / "missing" / "a.json"])
 
 
 @pytest.mark.slow

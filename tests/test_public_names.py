@@ -27,7 +27,7 @@ NAMES = {
     "mininet.typing": "Arithmetic Backprop FloatArray IntegerArray PathLike ResidualFunction TensorLike",
     "mininet.plotting": "bytes_upwards figure readable_bytes save save_animation style",
     "mininet.profiling": "Profile profile",
-    "mininet.seeding": "generator_for manual_seed position restore rewound",
+    "mininet.seeding": "generator_for manual_seed position restore restored_on_error rewound",
     "mininet.sharding": "Processes Shards",
     "mininet.kernels.buffers": "get_limit set_limit",
 }
@@ -36,7 +36,7 @@ OPTIONS = {
     "compare": "--depth --width --gamma --arithmetic --epochs --batch-size --learning-rate --seed --output --quiet",
     "train": "--network --gamma --arithmetic --dataset --data --download --normalization --learned-velocity --weights "
     "--epochs --batch-size --learning-rate --weight-decay --blocks --width --heads --context --warmup --dropout "
-    "--backprop --seed --shards --output --resume --checkpoint-seconds --quiet",
+    "--backprop --seed --shards --resume --checkpoint-seconds --output --quiet",
     "write": "start --count --temperature --top-k --seed",
     "evaluate": "--network --gamma --arithmetic --dataset --data --download --normalization --weights --confusion",
     "reproduce": "experiment --quick --data --epochs --seeds --weights --no-training --output --quiet",
@@ -54,9 +54,8 @@ def test_public_names_are_there(module):
 
 
 def test_commands_and_their_options():
-    commands = _parser()._subparsers._group_actions[0].choices
     found = {
         name: [(action.option_strings or [action.dest])[-1] for action in command._actions if action.dest != "help"]
-        for name, command in commands.items()
+        for name, command in _parser()[1].items()
     }
     assert found == {name: options.split() for name, options in OPTIONS.items()}

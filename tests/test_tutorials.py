@@ -155,7 +155,6 @@ def test_needs_nothing_from_elsewhere(chapter):
 
 
 @EVERY_CHAPTER
-def test_the_readme_lists_it_with_its_time(chapter):
-    readme = (TUTORIALS.parent / "README.md").read_text(encoding="utf-8")
-    part = readme.split("\n## The course\n")[1].split("\n## ")[0]
-    assert f"[{chapter.number} {chapter.title}](tutorials/{chapter.file}.ipynb) | {chapter.minutes} min" in part
+def test_the_page_of_the_course_lists_it_with_its_time(chapter):
+    page = (TUTORIALS.parent / "docs" / "course.md").read_text(encoding="utf-8")
+    assert f"[{chapter.number} {chapter.title}](../tutorials/{chapter.file}.ipynb) | {chapter.minutes} min" in page

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..base.colors import GREEN, RED, colored
+from ..base.terminal import GREEN, RED, colored
 from ..precision import describe_difference
 from .contents import CHAPTERS
 

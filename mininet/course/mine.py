@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ..base.colors import BLUE, GREEN, RED, colored
 from ..base.files import written_atomically
+from ..base.terminal import BLUE, GREEN, RED, colored
 from ..grader.contract import CannotLoad, Implementation, NotWritten, is_stub, module_at
 from ..grader.report import BROKEN, KEPT, TO_DO, Outcome, Report, in_color, try_promise
 from . import own
@@ -19,7 +19,7 @@ from .promises import BY_NAME, CHAPTER_PROMISES
 
 HEADER = '''"""My network, piece by piece, from the course of mininet.
 
-    python -m mininet grade mine.py --chapter 07
+    mininet grade mine.py --chapter 07
 """
 
 import numpy as np

@@ -149,11 +149,12 @@ def _locate(release: _Release, folder: pathlib.Path, download: bool) -> pathlib.
     if whole:
         return whole[0]
     best = min(candidates, key=lambda path: len(missing[path]))
-    what = f"{release.title} is not there: {', '.join(missing[best])} not found in " + " or ".join(map(str, candidates))
+    lacking = "nothing of it" if missing[best] == names else f"{', '.join(missing[best])} not"
+    what = f"{release.title} is not there: {lacking} found in {' or '.join(map(str, candidates))}"
     if not download:
         raise FileNotFoundError(
-            f"{what}; pass download=True to get it from {release.url}, or set MININET_DATA (or pass folder) to where "
-            f"{release.folder} is"
+            f"{what}; get it from {release.url} with download=True (--download), or say with folder (--data, "
+            f"MININET_DATA) where {release.folder} is"
         )
     if inside.is_dir() and any(inside.iterdir()):
         raise FileNotFoundError(f"{what}; {inside} is in the way of downloading it anew: remove or complete it")

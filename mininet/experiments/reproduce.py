@@ -8,6 +8,7 @@ import time
 
 from .. import plotting
 from ..base.files import written_atomically
+from ..base.terminal import wrapped
 from . import ode, table_one
 from .accuracy import accuracy, cifar, short_stages
 from .claim import Claim, Options
@@ -41,6 +42,20 @@ EXPERIMENTS = {
 }
 """The files of each experiment, in the order of the course."""
 
+OPTIONS = {
+    "crossing": "seeds",
+    "rings": "seeds",
+    "linear_maps": "seeds",
+    "learning_to_optimize": "seeds",
+    "role_of_gamma": "seeds",
+    "images": "data epochs seeds",
+    "fine_tuning": "data epochs weights",
+    "accuracy": "data train",
+    "too_deep": "train",
+    "transformer": "train",
+}
+"""What each heeds of `Options`, beside what all do."""
+
 WITH_DATA = ("images", "fine_tuning", "accuracy", "too_deep", "transformer")
 """Those that need CIFAR-10, pretrained weights or hours: `all` leaves them out."""
 
@@ -64,8 +79,10 @@ def run(name: str, options: Options) -> list[Claim]:
     with written_atomically(path) as temporary:
         temporary.write_text(page(name, options, took, modules, reports, saved), encoding="utf-8")
     files = ", ".join(map(str, (path, *itertools.chain(*saved))))
-    print(*reports, sep="\n")
-    print(f"{name} took {took}; saved {files}\n", flush=True)
+    for report in reports:
+        print(report.text, *(wrapped(str(claim), rest="  ") for claim in report.claims), sep="\n")
+    print(wrapped(f"{name} took {took}; saved {files}"), flush=True)
+    print()
     return [claim for report in reports for claim in report.claims]
 
 
@@ -86,7 +103,7 @@ def page(name, options, took, modules, reports, saved):
 
 def command(name: str, options: Options) -> str:
     """The command line of an experiment with such options, but for folders."""
-    words = ["python -m mininet reproduce", name]
+    words = ["mininet reproduce", name]
     words += ["--quick"] * options.quick + ["--no-training"] * (not options.train)
     words += ["--weights FILE"] * (options.weights is not None)
     words += [f"--{key} {value}" for key in ("epochs", "seeds") if (value := getattr(options, key)) is not None]

@@ -4,14 +4,13 @@ import dataclasses
 import errno
 import os
 import pathlib
-import textwrap
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..base.checks import path as path_of
-from ..base.colors import BLUE, GREEN, RED, colored
 from ..base.files import written_atomically
+from ..base.terminal import BLUE, GREEN, RED, colored, wrapped
 from ..base.types import PathLike
 from . import exact_promises, float_promises, template
 from .contract import EXACT, FLOAT, Broken, Implementation, NotWritten, line_of, load
@@ -44,19 +43,11 @@ class Outcome(NamedTuple):
 
     def __str__(self) -> str:
         sentence = self.promise.sentence if self.status == BROKEN else self.came or self.promise.sentence
-        lines = _indented(f"{self.status:8}{self.promise.name}: {sentence}", first=0)
+        lines = [f"{self.status:8}{self.promise.name}: {sentence}"]
         if self.status == BROKEN:
-            lines += _indented(f"smallest example: {self.example}") if self.example else []
-            lines += _indented(f"came: {self.came}")
-            lines += _indented(f"likely cause: {self.cause}") if self.cause else []
-        return "\n".join(lines)
-
-
-def _indented(text: str, first: int = 8) -> list[str]:
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=first * " ", subsequent_indent=10 * " ", break_long_words=False,
-        break_on_hyphens=False,
-    )  # fmt: skip
+            details = {"smallest example": self.example, "came": self.came, "likely cause": self.cause}
+            lines += [f"{8 * ' '}{name}: {detail}" for name, detail in details.items() if detail]
+        return "\n".join(wrapped(line, WIDTH, rest=10 * " ") for line in lines)
 
 
 @dataclasses.dataclass(frozen=True)

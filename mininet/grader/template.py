@@ -4,7 +4,7 @@
 
 Fill in the functions, and let them be graded, as often as you like:
 
-    python -m mininet grade THIS_FILE
+    mininet grade THIS_FILE
 
 `functions` is the list f_0, ..., f_{N-1}; it may be empty.  With f one of them and x an array,
 

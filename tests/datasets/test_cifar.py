@@ -108,7 +108,7 @@ def test_data_folder(monkeypatch, tmp_path):
 def test_missing_files_and_wrong_sizes_are_named(tmp_path, name):
     with pytest.raises(FileNotFoundError) as caught:
         READERS[name](tmp_path)
-    for word in [*SIZES[name], str(tmp_path / name), "download=True", "MININET_DATA"]:
+    for word in ("nothing of it", str(tmp_path / name), "download=True", "--download", "MININET_DATA"):
         assert word in str(caught.value)
     write(tmp_path, name)
     path = tmp_path / name / list(SIZES[name])[-1]

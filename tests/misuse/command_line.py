@@ -1,5 +1,6 @@
-"""The command line: a line that names the option, status 2; or what is wrong, status 1; never a traceback."""
+"""The command line: one line that names what is wrong, and status 2; never a traceback."""
 
+from command_support import refusal
 from misuse.table import case
 
 from mininet.__main__ import main
@@ -18,11 +19,15 @@ OPTIONS = {  # values that each refuses
     "reproduce": {"--epochs": ("0",), "--seeds": ("0", "101")},
     "info": {"--depth": ("0",), "--size": ("0", "1.5"), "--arithmetic": ("decimal",)},
 }  # fmt: skip
-REST = {"evaluate": ["--weights", "w.npz"], "reproduce": ["crossing"]}
+REST = {"evaluate": ["--weights", __file__], "reproduce": ["crossing"], "info": ["--profile"]}
 
 
 def refused(arguments, says):
-    return case(main, " ".join(map(repr, arguments)), lambda f: f(arguments), SystemExit, says)
+    return case(main, " ".join(map(repr, arguments)), lambda _: _raise(refusal(arguments)), SystemExit, says)
+
+
+def _raise(line):
+    raise SystemExit(line)
 
 
 CASES = [
@@ -33,9 +38,31 @@ CASES = [
     refused(["evaluate"], "--weights"),
     refused(["reproduce"], "experiment"),
     refused(["compare", "--output", "/dev/null"], "mininet: cannot make the output folder /dev/null"),
-    refused(["evaluate", "--weights", "nowhere.npz", "--dataset", "digits"], "nowhere.npz"),
-    refused(["evaluate", "--weights", "weights.pt", "--dataset", "digits"], "weights.pt"),
-    refused(["evaluate", "--weights", "w.npz", "--data", "/nowhere"], "mininet: CIFAR-10"),
+    refused(["compare", "more"], "mininet compare: unrecognized arguments: more"),
+    refused(["evaluate", "--weights", "nowhere.npz", "--dataset", "cifar10"], "there is no file 'nowhere.npz'"),
+    refused(["train", "--weights", "nowhere.npz", "--dataset", "cifar10"], "there is no file 'nowhere.npz'"),
+    refused(["train", "--dataset", "cifar10", "--data", "/nowhere"], "mininet: CIFAR-10 is not there"),
+    refused(["train", "--data", "/nowhere"], "--data says nothing without --dataset cifar10"),
+    refused(["train", "--arithmetic", "float"], "--arithmetic says nothing without --gamma"),
+    refused(["train", "--learned-velocity"], "--learned-velocity says nothing without --gamma"),
+    refused(["train", "--network", "transformer", "--dataset", "digits"], "does not go with --dataset digits"),
+    refused(["train", "--dataset", "moby_dick"], "does not go with --dataset moby_dick"),
+    *(refused(["train", *option], f"mininet: {option[0]} does not go with --network resnet20")
+      for option in (["--backprop", "stored"], ["--dropout", "0"], ["--blocks", "2"])),
+    *(refused(["train", "--network", "transformer", *option], f"mininet: {option[0]} does not go with --network")
+      for option in (["--learned-velocity"], ["--weights", __file__], ["--normalization", "imagenet"])),
+    refused(["train", "--network", "revnet20", "--gamma", "0.9"], "gamma must be None for revnet20"),
+    refused(["train", "--network", "transformer", "--heads", "3"], "heads"),
+    refused(["info", "--depth", "3"], "--depth says nothing without --profile"),
+    refused(["reproduce", "everything"], "argument experiment"),
+    refused(["reproduce", "ode", "--seeds", "3"], "--seeds says nothing to ode; it is for crossing"),
+    refused(["reproduce", "all", "--weights", __file__], "--weights says nothing to all; it is for fine_tuning"),
+    refused(["reproduce", "ode", "--no-training"], "--no-training says nothing to ode"),
+    refused(["write", "Καλέστε με"], "text must be of the 89 characters"),
+    refused(["write", "--top-k", "90"], "argument --top-k"),
+    refused(["grade", "mine.py", "--chapter", "01"], "argument --chapter"),
+    refused(["grade", "mine.py", "--chapter", "05", "--exact"], "--exact does not go with --chapter"),
+    refused(["grade", "--template", "other.py", "--exact"], "--exact does not go with --template"),
     refused(["grade"], "--template"),
     refused(["grade", "mine.py", "--template", "other.py"], "--template"),
     refused(["grade", "/nowhere/mine.py"], "mininet: cannot read /nowhere/mine.py"),

@@ -7,7 +7,8 @@ from mininet import datasets, nn, optim
 from mininet.datasets import Batches, augmentation
 from mininet.datasets.image_folder import ImageFolder
 from mininet.sharding import Shards
-from mininet.training import Training, accuracy, confusion, count_right, draw_curves
+from mininet.training import Training, accuracy, confusion
+from mininet.training.curves import draw
 
 IMAGES = (100 * random(4, 5, 6, 3)).astype(np.int64).astype(np.uint8)
 LABELS = np.array([0, 1, 2, 1])
@@ -71,7 +72,7 @@ CASES = [
     *(row for f in (datasets.cifar10, datasets.cifar100) for row in (
         *each(f, "folder", lambda f, v: f(v), types=(3, ["data"], True)),
         *each(f, "download", lambda f, v: f("nowhere", v), types=NO_FLAGS),
-        case(f, "a folder that is not there", lambda f: f("nowhere"), FileNotFoundError, "not found in"),
+        case(f, "a folder that is not there", lambda f: f("nowhere"), FileNotFoundError, "found in nowhere"),
     )),
     *each(datasets.cifar100, "labels", lambda f, v: f("nowhere", labels=v), values=NO_NAMES),
     *each(ImageFolder, "folder", lambda f, v: f(v, 8), types=(None, 3, ["data"])),
@@ -93,11 +94,11 @@ CASES = [
     *each(Training, "progress", lambda f, v: training(progress=v), types=NO_FLAGS),
     case(Training, "a checkpoint without a folder", lambda f: training().save(), ValueError, "folder"),
     case(Training, "images of NaN", lambda f: training(batches=Batches(random(6, 4) * np.float32(NAN), np.arange(6) % 4, 2)).run(), FloatingPointError, "the loss is nan in epoch 1"),
-    *(row for f, more in ((accuracy, ()), (count_right, ()), (confusion, (4,))) for row in (
+    *(row for f, more in ((accuracy, ()), (confusion, (4,))) for row in (
         *each(f, "net", lambda f, v, m=more: f(v, batches(), *m), types=(None, abs, nn.Tanh)),
         *each(f, "batches", lambda f, v, m=more: f(dense(), v, *m), types=(None, [(IMAGES, LABELS)])),
     )),
     *each(confusion, "classes", lambda f, v: f(dense(), batches(), v), types=NO_INTEGERS, values=(0, -1)),
     case(confusion, "fewer classes than labels", lambda f: f(dense(), batches(), 3), ValueError, "classes"),
-    *each(draw_curves, "histories", lambda f, v: f(v), types=(None, [], [[]])),
+    *each(draw, "history", lambda f, v: f(v), types=(None, {}, 3)),
 ]  # fmt: skip

@@ -3,7 +3,7 @@
 The learning rate of each network is chosen from three in 3 epochs, on the last 5,000 training images.  Then it is
 trained for 12 epochs along a cosine, on all training images, from 3 seeds.  A stage has two momentum layers.  These are
 135 epochs.  On two cores a ResNet-20 takes about 170 s for one with AVX-512, and twice that without.
-``python -m mininet reproduce accuracy --data FOLDER --output FOLDER`` runs what is missing, and a training that was
+``mininet reproduce accuracy --data FOLDER --output FOLDER`` runs what is missing, and a training that was
 stopped goes on from its checkpoint.
 """
 

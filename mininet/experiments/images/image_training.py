@@ -1,6 +1,5 @@
 """Training image classifiers as the paper does, at the size of a laptop: networks, data and settings by name."""
 
-import contextlib
 import dataclasses
 
 import numpy as np
@@ -63,17 +62,7 @@ def velocity_function(channels):
     return nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
 
 
-@contextlib.contextmanager
-def _seed_stays_on_error():
-    stood = seeding.position()
-    try:
-        yield
-    except BaseException:
-        seeding.restore(stood)
-        raise
-
-
-@_seed_stays_on_error()
+@seeding.restored_on_error()
 def network(settings, classes):
     """The network that `settings` names, with weights drawn from its seed."""
     one_of("network", settings.network, NETWORKS)
@@ -125,7 +114,7 @@ def evaluate(settings, split):
     return confusion(network(settings, classes), test_batches(settings, split), classes)
 
 
-@_seed_stays_on_error()
+@seeding.restored_on_error()
 def training(settings, split, folder=None, schedule=optim.CosineDecay, **keywords):
     """A `Training` of `settings` on a `Split` of bytes; the other arguments are those of `Training`.
 

@@ -157,7 +157,8 @@ def reproduce(options: Options) -> Report:
     seconds = seconds_by_depth(timed, settings, 1 if options.quick else 3, options.progress)
     claims = [*claims_by_depth(depths, memories, fits), *side_information.claims(*information.values())]
     figure = draw(depths, memories, fits, information, timed, seconds, settings)
-    return Report(tables(depths, memories, timed, seconds), claims, {"memory": figure})
+    figures = {"memory": figure, "memory_by_depth": draw_three(depths, memories)}
+    return Report(tables(depths, memories, timed, seconds), claims, figures)
 
 
 def claims_by_depth(depths, memories, fits):
@@ -204,6 +205,20 @@ def draw(depths, memories, fits, information, timed, seconds, settings):
             for method, found in memories.items()
         }
         _draw_plane(axes[2], timed, kept, seconds)
+    return figure
+
+
+def draw_three(depths, memories):
+    """A figure for the README: stored, checkpointed and memory-free, exact; each curve has its name at its end."""
+    with plotting.figure(width=7.5, height=2.8) as (figure, axes):
+        for method in ("stored", "checkpointed", "exact"):
+            mebibytes = [memory.peak_bytes / 2**20 for memory in memories[method]]
+            axes.plot(depths, mebibytes, **plotting.style(method))
+            look, end = plotting.STYLES[method], (depths[-1], mebibytes[-1])
+            axes.annotate(look["label"], end, (8, 0), textcoords="offset points", va="center", color=look["color"])
+        most, least = (plotting.readable_bytes(memories[method][-1].peak_bytes) for method in ("stored", "exact"))
+        axes.set(xlabel="layers", ylabel="peak memory [MiB]")
+        axes.set_title(f"A training step of {depths[-1]:,} layers takes {most}, or {least}")
     return figure
 
 

@@ -111,6 +111,7 @@ def validation_loss(net: Module, batches: datasets.Batches) -> float:
     return total / count
 
 
+@seeding.restored_on_error()
 def network(settings: Settings, vocabulary: int) -> models.Transformer:
     """The network that `settings` names, with weights drawn from its seed; other rules get the same weights."""
     one_of("kind", settings.kind, KINDS)
@@ -130,6 +131,7 @@ def groups(net: Module, weight_decay: float) -> list[dict[str, Any]]:
     ]
 
 
+@seeding.restored_on_error()
 def training(settings: Settings, text: datasets.Text, folder: Any = None, **keywords: Any) -> TextTraining:
     """A `TextTraining` of `settings`; the other arguments are those of `Training`."""
     instance("settings", settings, Settings)

@@ -6,9 +6,7 @@ seed and the numbers of epoch and batch.  A checkpoint is written beside its pre
 moment there is one whole checkpoint or none.
 """
 
-import csv
 import dataclasses
-import json
 import math
 import pathlib
 import time
@@ -16,47 +14,22 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from tqdm import tqdm
 
-from . import plotting, seeding
-from .autodiff import Tensor, no_grad
-from .autodiff import functional as F
-from .base.checks import flag, instance, integer, number
-from .base.checks import path as path_of
-from .base.files import written_atomically
-from .base.npz import read_npz, write_npz
-from .base.types import AnyArray, PathLike
-from .datasets import Batches
-from .nn import Module
-from .optim import Optimizer, Schedule
-from .sharding import Processes, Shards
-
-CHECKPOINT, CURVES, FIGURE = "checkpoint.npz", "curves.csv", "curves.png"
-_FORMAT = 1
-
-
-@dataclasses.dataclass
-class Epoch:
-    """What one epoch gave.
-
-    Attributes
-    ----------
-    loss : float
-        Mean cross-entropy of the training images in nats, each at the time of its use.
-    train_accuracy, test_accuracy : float
-        Shares of images, the first at the time of use, the second after the epoch.
-    learning_rate : float
-        At the end of the epoch.
-    images_per_second : float
-        Without the test.
-    """
-
-    loss: float
-    train_accuracy: float
-    test_accuracy: float
-    learning_rate: float
-    images_per_second: float
+from .. import seeding
+from ..autodiff import Tensor
+from ..autodiff import functional as F
+from ..base.checks import flag, instance, integer, number
+from ..base.checks import path as path_of
+from ..base.types import AnyArray, PathLike
+from ..datasets import Batches
+from ..nn import Module
+from ..optim import Optimizer, Schedule
+from ..sharding import Processes, Shards
+from . import checkpoints, curves
+from .checkpoints import CHECKPOINT
+from .curves import CURVES, FIGURE, Epoch
+from .evaluation import accuracy
 
 
 class Training:
@@ -214,7 +187,7 @@ class Training:
         return accuracy(self.net, self.test_batches)
 
     def _draw(self) -> Figure:
-        return draw_curves({"": self.history})
+        return curves.draw(self.history)
 
     def _bar(self) -> tqdm:
         return tqdm(total=len(self.batches), initial=self._steps, unit="batch", disable=not self.progress,
@@ -237,28 +210,21 @@ class Training:
         self.history.append(epoch)
         self._steps, self._loss, self._right, self._seen, self._seconds = 0, 0.0, 0, 0, 0.0
 
-    # Checkpoints
+    # Files
 
     def save(self) -> None:
         """Write the checkpoint, as a whole or not at all."""
         folder = self._require_folder()
         if self.shards is not None:
             self.shards.average_statistics()
-        arrays = {
-            f"{part}.{name}": value
-            for part, owner in self._parts().items()
-            for name, value in owner.state_dict().items()
-        }
-        seed, draw = seeding.position()
-        arrays["random.seed"], arrays["random.draw"] = np.uint64(seed), np.uint64(draw)
-        arrays["history"] = np.array([dataclasses.astuple(epoch) for epoch in self.history]).reshape(-1, 5)
-        arrays["epoch"] = np.array([self._steps, self._loss, self._right, self._seen, self._seconds])
-        arrays["description"] = np.array(json.dumps([_FORMAT, self.description], sort_keys=True))
+        states = {name: part.state_dict() for name, part in self._parts().items()}  # of shards, from all processes
         if self.processes.rank > 0:
             return
+        history = [list(dataclasses.astuple(epoch)) for epoch in self.history]
+        epoch = checkpoints.Counts(self._steps, self._loss, self._right, self._seen, self._seconds)
+        stands = checkpoints.Position(seeding.position(), history, epoch)
         folder.mkdir(parents=True, exist_ok=True)
-        with written_atomically(folder / CHECKPOINT) as path:
-            write_npz(path, arrays)
+        checkpoints.write(folder / CHECKPOINT, states, stands, self.description)
 
     def _require_folder(self) -> pathlib.Path:
         if self.folder is None:
@@ -287,153 +253,11 @@ class Training:
         path = folder / CHECKPOINT
         if not path.exists():
             return False
-        arrays = read_npz(path)
-        expected = json.loads(json.dumps([_FORMAT, self.description]))
-        try:
-            made_by = json.loads(_taken(arrays, "description", "U", ()).item())
-            random = int(_taken(arrays, "random.seed", "u", ())), int(_taken(arrays, "random.draw", "u", ()))
-            rows = np.size(arrays.get("history", ())) // 5
-            history = [self.epoch_kind(*row) for row in _taken(arrays, "history", "f", (rows, 5)).tolist()]
-            steps, loss, right, seen, seconds = _taken(arrays, "epoch", "f", (5,)).tolist()
-            if not all(count.is_integer() for count in (steps, right, seen)) or not math.isfinite(loss + seconds):
-                raise ValueError("an epoch is not made of such numbers")
-            if not 0 <= right <= seen or not 0 <= steps <= len(self.batches):
-                raise ValueError(f"an epoch has {len(self.batches)} batches, it was after {steps:g} of them")
-            if made_by == expected:
-                self._load(arrays)
-        except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
-            raise ValueError(f"{path} is not a whole checkpoint: {error}") from None
-        if made_by != expected:
-            raise ValueError(f"{path} is from another training: {_differences(made_by, expected)}")
-        seeding.restore(random)
-        self.history = history
-        self._steps, self._loss, self._right, self._seen = int(steps), loss, int(right), int(seen)
-        self._seconds = seconds
+        stood = checkpoints.load(path, self._parts(), self.description, len(self.batches))
+        seeding.restore(stood.random)
+        self.history = [self.epoch_kind(*row) for row in stood.history]
+        self._steps, self._loss, self._right, self._seen, self._seconds = dataclasses.astuple(stood.epoch)
         return True
 
-    def _load(self, arrays: dict[str, AnyArray]) -> None:
-        """Let all parts take over their states from a checkpoint, or none of them."""
-        parts = self._parts()
-        states: dict[str, dict[str, AnyArray]] = {name: {} for name in parts}
-        before = {name: part.state_dict() for name, part in parts.items()}
-        for name, array in arrays.items():
-            part, _, rest = name.partition(".")
-            if part not in parts:
-                raise ValueError(f"it has {name!r}")
-            states[part][rest] = array
-        try:
-            for name, part in parts.items():
-                part.load_state_dict(states[name])
-        except BaseException:
-            for name, part in parts.items():
-                part.load_state_dict(before[name])
-            raise
-
     def _write_curves(self) -> None:
-        folder = self._require_folder()
-        with written_atomically(folder / CURVES) as path, open(path, "w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["epoch", *(field.name for field in dataclasses.fields(self.epoch_kind))])
-            writer.writerows([number, *dataclasses.astuple(epoch)] for number, epoch in enumerate(self.history, 1))
-        plotting.save(self._draw(), folder / FIGURE)
-
-
-def _differences(found: Any, expected: list[Any]) -> str:
-    """What differs between two descriptions of a training: entry by entry where both have names for them."""
-    match found:
-        case [version, dict(before)] if version == expected[0]:
-            now = expected[1]
-            pairs = {name: (before.get(name), now.get(name)) for name in dict.fromkeys([*now, *before])}
-            return ", ".join(f"{name} was {old!r}, is now {new!r}" for name, (old, new) in pairs.items() if old != new)
-    return f"{found}, expected {expected}"
-
-
-def _taken(arrays: dict[str, AnyArray], name: str, kind: str, shape: tuple[int, ...]) -> AnyArray:
-    """Take an entry of this kind and shape out of a checkpoint."""
-    if name not in arrays:
-        raise ValueError(f"it lacks {name}")
-    array = arrays.pop(name)
-    if array.dtype.kind != kind or array.shape != shape:
-        raise ValueError(f"{name} is {array.dtype} of shape {array.shape}")
-    return array
-
-
-def accuracy(net: Module, batches: Batches) -> float:
-    """Compute the share of images that `net` classifies right in evaluation mode; its modes stay as they are.
-
-    Examples
-    --------
-    >>> batches = datasets.Batches(np.eye(2, dtype=np.float32), [0, 0], batch_size=2)
-    >>> accuracy(nn.Sequential(), batches)
-    0.5
-    """
-    right, seen = count_right(net, batches)
-    return right / max(1, seen)
-
-
-def count_right(net: Module, batches: Batches) -> tuple[int, int]:
-    """Count the images that `net` classifies right in evaluation mode, and all images; modes stay as they are."""
-    right = seen = 0
-    for predicted, labels in _predictions(net, batches):
-        right += int((predicted == labels).sum())
-        seen += len(labels)
-    return right, seen
-
-
-def confusion(net: Module, batches: Batches, classes: int) -> NDArray[np.int64]:
-    """Count what `net`, in evaluation mode, takes the images of each class for; modes stay as they are.
-
-    Returns
-    -------
-    ndarray (classes, classes), int64
-        How many images there are by true class (row) and predicted class (column).
-
-    Raises
-    ------
-    ValueError
-        If a label or a prediction is not below `classes`.
-
-    Examples
-    --------
-    >>> confusion(nn.Sequential(), datasets.Batches(np.eye(2, dtype=np.float32), [0, 0], batch_size=2), classes=2)
-    array([[1, 1],
-           [0, 0]])
-    """
-    classes = integer("classes", classes, 1)
-    counts = np.zeros((classes, classes), np.int64)
-    for predicted, labels in _predictions(net, batches):
-        largest = max(predicted.max(initial=0), labels.max(initial=0))
-        if largest >= classes:
-            raise ValueError(f"classes must be above all labels and predictions, {largest} among them, got {classes}")
-        np.add.at(counts, (labels, predicted), 1)
-    return counts
-
-
-def _predictions(net: Module, batches: Batches) -> list[tuple[AnyArray, AnyArray]]:
-    """Get the predicted and the true classes of every batch."""
-    instance("batches", batches, Batches)
-    modes = [(module, module.training) for module in instance("net", net, Module).modules()]
-    net.eval()
-    try:
-        with no_grad():
-            return [(net(Tensor(images)).data.argmax(axis=1), labels) for images, labels in batches.of_epoch(0)]
-    finally:
-        for module, mode in modes:
-            module.training = mode
-
-
-def draw_curves(histories: dict[str, list[Epoch]]) -> Figure:
-    """Draw training loss and test accuracy by epoch, for histories by name."""
-    instance("histories", histories, dict)
-    with plotting.figure(columns=2) as (figure, axes):
-        for number, (name, history) in enumerate(histories.items()):
-            epochs = range(1, len(history) + 1)
-            look = {"color": plotting.SEQUENCE[number % len(plotting.SEQUENCE)], "marker": "o", "markersize": 3}
-            axes[0].plot(epochs, [epoch.loss for epoch in history], label=name or None, **look)
-            axes[1].plot(epochs, [epoch.test_accuracy for epoch in history], label=name or None, **look)
-        for panel, title in zip(axes, ("training loss [nats]", "test accuracy"), strict=True):
-            panel.set(xlabel="epoch", title=title)
-            panel.xaxis.get_major_locator().set_params(integer=True)
-        if any(histories):
-            axes[0].legend()
-    return figure
+        curves.write(self._require_folder(), self.history, self.epoch_kind, self._draw())

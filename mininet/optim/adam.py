@@ -1,0 +1,80 @@
+"""Adam, and Adam with weight decay of its own."""
+
+from typing import Any
+
+import numpy as np
+
+from ..base.checks import number, shown
+from ..base.types import FloatArray
+from .optimizer import Memories, Optimizer
+from .parameters import Parameters
+
+
+class Adam(Optimizer):
+    """Adam (Kingma and Ba, ICLR 2015), with weight decay added to the gradient as in PyTorch.
+
+    Parameters
+    ----------
+    betas : (float, float)
+        Decay rates of the running means of gradients and squared gradients, at least 0 and below 1.
+
+    Examples
+    --------
+    >>> optimizer = optim.Adam(nn.Linear(8, 3).parameters(), lr=1e-3)
+    """
+
+    _memory_names = ("mean", "square", "steps")
+
+    def __init__(
+        self, parameters: Parameters, lr: float = 1e-3, betas: tuple[float, float] | list[float] = (0.9, 0.999),
+        eps: float = 1e-8, weight_decay: float = 0.0,
+    ) -> None:  # fmt: skip
+        super().__init__(parameters, lr, betas=betas, eps=eps, weight_decay=weight_decay)
+
+    @staticmethod
+    def _checked(**settings: Any) -> dict[str, Any]:
+        betas = settings["betas"]
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+            raise ValueError(f"betas must be two numbers, got {shown(betas)}")
+        return Optimizer._checked(**settings) | {
+            "betas": tuple(number("betas", beta, 0, below=1) for beta in betas),
+            "eps": number("eps", settings["eps"], 0),
+            "weight_decay": number("weight_decay", settings["weight_decay"], 0),
+        }
+
+    def _update(
+        self, value: FloatArray, gradient: FloatArray, memories: Memories, *,
+        lr: float, betas: tuple[float, float], eps: float, weight_decay: float,
+    ) -> None:  # fmt: skip
+        if weight_decay:
+            gradient = gradient + weight_decay * value
+        mean, square = (self._remembered(memories, name, value) for name in ("mean", "square"))
+        memories["steps"] = steps = memories.get("steps", 0) + 1
+        mean_beta, square_beta = betas
+        mean *= mean_beta
+        mean += (1 - mean_beta) * gradient
+        square *= square_beta
+        square += (1 - square_beta) * np.square(gradient)
+        deviation = np.sqrt(square / (1 - square_beta**steps)) + eps
+        value -= (lr / (1 - mean_beta**steps)) * mean / deviation
+
+
+class AdamW(Adam):
+    """Adam with weight decay of its own, p <- (1 - lr weight_decay) p (Loshchilov and Hutter, ICLR 2019).
+
+    Examples
+    --------
+    >>> layer = nn.Linear(8, 3)
+    >>> groups = [{"params": [layer.weight]}, {"params": [layer.bias], "weight_decay": 0.0}]
+    >>> optimizer = optim.AdamW(groups, lr=1e-3, weight_decay=0.1)
+    """
+
+    def __init__(
+        self, parameters: Parameters, lr: float = 1e-3, betas: tuple[float, float] | list[float] = (0.9, 0.999),
+        eps: float = 1e-8, weight_decay: float = 0.01,
+    ) -> None:  # fmt: skip
+        super().__init__(parameters, lr, betas, eps, weight_decay)
+
+    def _update(self, value: FloatArray, *arguments: Any, weight_decay: float, **settings: Any) -> None:
+        value *= 1 - settings["lr"] * weight_decay
+        super()._update(value, *arguments, weight_decay=0.0, **settings)
