@@ -1,3 +1,3 @@
 """The version of this package, where the build finds it without importing anything."""
 
-VERSION = "0.1.0"
+VERSION = "1.0.0"

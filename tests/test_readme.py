@@ -8,6 +8,7 @@ from support import ROOT
 
 from mininet.__main__ import _parser, main
 from mininet.course import CHAPTERS
+from mininet.version import VERSION
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -65,3 +66,8 @@ def test_the_course_is_as_long_as_its_chapters():
     core = [chapter.minutes for chapter in CHAPTERS if chapter.is_core]
     count, hours = map(int, re.search(r"path of\s(\d+)\schapters\S+\stakes about (\d+) hours", README).groups())
     assert (count, hours) == (len(core), round(sum(core) / 60))
+
+
+def test_the_version_is_the_same_everywhere():
+    for page, before in (("CITATION.cff", r"^version: "), ("CHANGELOG.md", r"^## \[")):
+        assert re.search(before + r"([\d.]+)", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)[1] == VERSION
