@@ -165,7 +165,7 @@ def _load(net: nn.Module, given: Mapping[str, Any], layout: Layout) -> None:
 
 
 def _few(problems: list[str]) -> list[str]:
-    return [*problems[:3], f"{len(problems) - 3} more of this kind"] if len(problems) > 4 else problems
+    return [*problems[:2], f"{len(problems) - 2} more of this kind"] if len(problems) > 3 else problems
 
 
 def _hint(missing: list[str], given: Mapping[str, Any]) -> str:
