@@ -17,14 +17,16 @@ project, author, version, release = "mininet", "the mininet developers", VERSION
 project_copyright = "the mininet developers, MIT licence"
 root_doc = "docs/index"
 include_patterns = ["docs/**", "tutorials/*.ipynb", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md"]
-extensions = ["sphinx.ext.autodoc", "numpydoc", "myst_nb", "pages", "formulas"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.linkcode", "numpydoc", "myst_nb", "pages", "docstrings", "formulas"]
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"
 nb_merge_streams = True
 
-autodoc_typehints = "none"
+autodoc_typehints = "none"  # they stand in the lists of parameters, see docstrings.py
+autodoc_inherit_docstrings = False
+default_role = "py:obj"
 autodoc_mock_imports = ["torch"]
 toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
@@ -38,8 +40,10 @@ html_show_search_summary = False  # it would fetch pages, which a browser refuse
 html_show_sourcelink = False
 html_copy_source = False
 html_math_renderer = "mathml"
+html_context = {"default_mode": "auto"}
 html_theme_options = {
     "navigation_with_keys": False,
+    "collapse_navigation": True,  # the theme's buttons for it have no name
     "show_toc_level": 2,
     "navbar_end": ["theme-switcher"],
     "footer_start": ["copyright"],

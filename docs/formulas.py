@@ -18,7 +18,7 @@ def _inline(translator, node):
 
 
 def _display(translator, node):
-    translator.body.append(f'<div class="formula">{_mathml(node, "block")}</div>')
+    translator.body.append(f'<div class="formula pst-scrollable-table-container">{_mathml(node, "block")}</div>')
     raise nodes.SkipNode
 
 

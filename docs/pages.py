@@ -1,6 +1,8 @@
 """What our pages have beyond Sphinx: the code that they link to, figures in words, times of chapters, stills."""
 
+import html
 import importlib
+import inspect
 import pathlib
 import posixpath
 
@@ -16,6 +18,7 @@ from mininet.course import CHAPTERS
 
 ROOT = pathlib.Path(__file__).parents[1]
 MINUTES = {f"tutorials/{chapter.file}": chapter.minutes for chapter in CHAPTERS}
+STILL = 'alt="a still of this figure"'  # of the figures with controls, see `course.canvas`
 HOME = '<!DOCTYPE html><title>mininet</title><meta http-equiv="refresh" content="0; url=docs/index.html">'
 
 
@@ -38,9 +41,23 @@ class Documented(SphinxDirective):
         return self.parse_text_to_nodes("\n".join(lines))
 
 
+def _address_of_code(domain, info):
+    """Where the code of a documented object stands, seen from the pages of the reference."""
+    found = importlib.import_module(info["module"])
+    for name in info["fullname"].split("."):
+        found = getattr(found, name, None)
+    try:
+        found = inspect.unwrap(getattr(found, "fget", found))
+        path = pathlib.Path(inspect.getsourcefile(found)).relative_to(ROOT)
+        return f"../../code/{path.as_posix()}.html#line-{inspect.getsourcelines(found)[1]}"
+    except TypeError:
+        return None  # an attribute
+
+
 def _read(app, doctree):
     """Change a page as soon as it is read."""
     _drop_navigation(doctree)
+    _say_sizes(app, doctree)
     _lead_to_code(app, doctree)
     _say_what_figures_show(doctree)
     _show_stills(app, doctree)
@@ -66,15 +83,27 @@ def _drop_navigation(doctree):
             node.parent.remove(node)
 
 
+def _say_sizes(app, doctree):
+    """A browser leaves room for figures that have not come yet."""
+    for node in doctree.findall(nodes.image):
+        path = pathlib.Path(app.srcdir, node["uri"])
+        if path.is_file():
+            node["width"], node["height"] = map(str, Image.open(path).size)
+
+
 def _say_what_figures_show(doctree):
     """The paragraph "What to see" below a figure is what someone hears who cannot see it."""
     figures = []
-    for node in doctree.findall(lambda node: isinstance(node, nodes.image | nodes.paragraph)):
-        if isinstance(node, nodes.image):
+    for node in doctree.findall(lambda node: isinstance(node, nodes.image | nodes.raw | nodes.paragraph)):
+        if isinstance(node, nodes.image) or STILL in node.astext():
             figures.append(node)
         elif node.astext().startswith("What to see."):
+            text = node.astext().removeprefix("What to see. ")
             for figure in figures:
-                figure["alt"] = node.astext().removeprefix("What to see. ")
+                if isinstance(figure, nodes.image):
+                    figure["alt"] = text
+                else:
+                    figure[:] = [nodes.Text(figure.astext().replace(STILL, f'alt="{html.escape(text)}"'))]
             figures = []
 
 
@@ -88,8 +117,8 @@ def _show_stills(app, doctree):
             still.parent.mkdir(parents=True, exist_ok=True)
             Image.open(source).convert("RGB").save(still)
             address = posixpath.relpath(f"_static/stills/{still.name}", posixpath.dirname(app.env.docname))
-            html = f'<img class="still" src="{address}" alt="{node.get("alt", "")}">'
-            node.parent.insert(node.parent.index(node) + 1, nodes.raw("", html, format="html"))
+            tag = f'<img class="still" src="{address}" alt="{html.escape(node.get("alt", ""))}">'
+            node.parent.insert(node.parent.index(node) + 1, nodes.raw("", tag, format="html"))
 
 
 def _code_pages(app):
@@ -110,6 +139,7 @@ def _finish(app, exception):
 def setup(app):
     """Called by Sphinx."""
     app.add_directive("documented", Documented)
+    app.connect("config-inited", lambda app, config: setattr(config, "linkcode_resolve", _address_of_code))
     app.connect("doctree-read", _read)
     app.connect("html-collect-pages", _code_pages)
     app.connect("build-finished", _finish)

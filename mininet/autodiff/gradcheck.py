@@ -74,7 +74,17 @@ def check_gradient(
 
 
 def check_jacobian(function: Callable[..., Tensor], *inputs: NDArray[np.float64], tolerance: float = 1e-6) -> None:
-    """Check every element of every Jacobian; for tiny inputs.  Parameters and error as in `check_gradient`.
+    """Check every element of every Jacobian; for tiny inputs.
+
+    Parameters
+    ----------
+    function, inputs, tolerance
+        As for `check_gradient`.
+
+    Raises
+    ------
+    GradientError
+        With both Jacobians, if an element disagrees.
 
     Examples
     --------

@@ -78,6 +78,10 @@ def batch_norm(
         `momentum`.  The running variance is the unbiased one, as in PyTorch.
     training : bool
         Normalise with the statistics of this batch.
+    momentum : float
+        From 0 to 1.
+    eps : float
+        Added to the variance before its root divides, at least 0.
     update : bool
         Whether training moves the running statistics.
     relu : bool
@@ -130,6 +134,8 @@ def group_norm(x: TensorLike, num_groups: int, weight: TensorLike, bias: TensorL
     num_groups : int
         Divides the number of channels.
     weight, bias : Tensor (channels,)
+    eps : float
+        Added to the variance before its root divides, at least 0.
 
     Examples
     --------

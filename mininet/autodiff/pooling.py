@@ -43,8 +43,20 @@ def _pool(pooling_operation: Operation, x: TensorLike, kernel_size: Pair, stride
 
 
 def max_pool2d(x: TensorLike, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0) -> Tensor:
-    """Largest value under each window of images (n, height, width, c); `stride` defaults to `kernel_size`.
+    """Largest value under each window of images.
 
+    Parameters
+    ----------
+    x : Tensor (n, height, width, channels)
+    kernel_size : int or (int, int)
+        The size of the window, at least 1; a pair means (vertical, horizontal).
+    stride : int or (int, int), optional
+        How far the window moves, at least 1; by default `kernel_size`.
+    padding : int or (int, int)
+        How far windows reach beyond the image, at most half of `kernel_size`; what is outside is never the largest.
+
+    Examples
+    --------
     >>> F.max_pool2d(np.arange(4.0).reshape(1, 2, 2, 1), 2)
     Tensor([[[[3.]]]], dtype=float64)
     """
@@ -52,8 +64,20 @@ def max_pool2d(x: TensorLike, kernel_size: Pair, stride: Pair | None = None, pad
 
 
 def avg_pool2d(x: TensorLike, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0) -> Tensor:
-    """Mean under each window, padding counting as 0; the arguments are those of `max_pool2d`.
+    """Mean under each window of images.
 
+    Parameters
+    ----------
+    x : Tensor (n, height, width, channels)
+    kernel_size : int or (int, int)
+        The size of the window, at least 1; a pair means (vertical, horizontal).
+    stride : int or (int, int), optional
+        How far the window moves, at least 1; by default `kernel_size`.
+    padding : int or (int, int)
+        How far windows reach beyond the image, at most half of `kernel_size`; what is outside counts as 0.
+
+    Examples
+    --------
     >>> F.avg_pool2d(np.arange(4.0).reshape(1, 2, 2, 1), 2)
     Tensor([[[[1.5]]]], dtype=float64)
     """

@@ -76,6 +76,16 @@ def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
 def sum(a: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """Sum over the given axis or axes, or over all.
 
+    Parameters
+    ----------
+    a : Tensor
+    axis : int or sequence of int, optional
+        By default all.
+    keepdims : bool
+        Whether the axes stay, with length 1.
+
+    Examples
+    --------
     >>> F.sum([[1.0, 2.0], [3.0, 4.0]], axis=0)
     Tensor([4., 6.], dtype=float32)
     """
@@ -85,6 +95,16 @@ def sum(a: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
 def mean(a: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """Mean over the given axis or axes, or over all; ValueError if there is no element.
 
+    Parameters
+    ----------
+    a : Tensor
+    axis : int or sequence of int, optional
+        By default all.
+    keepdims : bool
+        Whether the axes stay, with length 1.
+
+    Examples
+    --------
     >>> F.mean([[1.0, 2.0], [3.0, 4.0]], axis=1)
     Tensor([1.5, 3.5], dtype=float32)
     """
@@ -96,6 +116,16 @@ def max(a: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
 
     ValueError if there is no element.
 
+    Parameters
+    ----------
+    a : Tensor
+    axis : int or sequence of int, optional
+        By default all.
+    keepdims : bool
+        Whether the axes stay, with length 1.
+
+    Examples
+    --------
     >>> F.max([[1.0, 2.0], [3.0, 4.0]], axis=1)
     Tensor([2., 4.], dtype=float32)
     """
@@ -107,6 +137,16 @@ def min(a: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
 
     ValueError if there is no element.
 
+    Parameters
+    ----------
+    a : Tensor
+    axis : int or sequence of int, optional
+        By default all.
+    keepdims : bool
+        Whether the axes stay, with length 1.
+
+    Examples
+    --------
     >>> F.min([[1.0, 2.0], [3.0, 4.0]], axis=1)
     Tensor([1., 3.], dtype=float32)
     """
@@ -118,6 +158,11 @@ def var(a: TensorLike, axis: Axes = None, keepdims: bool = False, ddof: int = 0)
 
     Parameters
     ----------
+    a : Tensor
+    axis : int or sequence of int, optional
+        By default all.
+    keepdims : bool
+        Whether the axes stay, with length 1.
     ddof : int
         What is subtracted from the number of elements before it divides; 1 for the unbiased estimate.
 

@@ -74,6 +74,16 @@ def dropout(x: TensorLike, p: float = 0.5, training: bool = True) -> Tensor:
 
     The mask comes from the random numbers that `manual_seed` started and is drawn again on the way back.
 
+    Parameters
+    ----------
+    x : Tensor
+    p : float
+        At least 0 and below 1.
+    training : bool
+        Whether elements are dropped.
+
+    Examples
+    --------
     >>> np.unique(F.dropout(np.ones(100), p=0.5).data)
     array([0., 2.])
     """

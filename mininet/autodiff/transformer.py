@@ -94,6 +94,8 @@ def layer_norm(x: TensorLike, weight: TensorLike, bias: TensorLike, eps: float =
     ----------
     x : Tensor (..., channels)
     weight, bias : Tensor (channels,)
+    eps : float
+        Added to the variance before its root divides, at least 0.
 
     Examples
     --------

@@ -93,7 +93,7 @@ def page(name, options, took, modules, reports, saved):
         parts += [report.found] * bool(report.found)
         if report.claims:
             parts.append("\n".join(f"- {claim}" for claim in report.claims))
-        parts += [f"![{path.stem}]({path.name})" for path in paths]
+        parts += [f"![{report.title or reports[0].title or path.stem}]({path.name})" for path in paths]
         parts.append(inspect.cleandoc(module.__doc__))
         parts.append(f"```\n{report.text}\n```")
     made = f"`{command(name, options)}`, {took} on {datetime.date.today()} with {in_words(describe())}."

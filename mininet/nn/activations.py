@@ -64,6 +64,11 @@ class SiLU(Module):
 class GELU(Module):
     """x times the probability that a normal variable is below x; see `functional.gelu`.
 
+    Parameters
+    ----------
+    approximate : "none" or "tanh"
+        Exact, or by the approximation with tanh that GPT-2 takes.
+
     Examples
     --------
     >>> nn.GELU(approximate="tanh")(Tensor([0.0]))

@@ -15,6 +15,11 @@ from .normalization import BatchNorm2d
 class ModuleList(Module):
     """Modules in a list, named ``0``, ``1``, ...
 
+    Parameters
+    ----------
+    modules : iterable of callables
+        Modules, or functions without parameters.
+
     Examples
     --------
     >>> layers = nn.ModuleList(nn.Linear(2, 2) for _ in range(3))
@@ -62,6 +67,11 @@ class Sequential(ModuleList):
     """Modules one after the other, named ``0``, ``1``, ...
 
     A `ReLU` right after a `BatchNorm2d` is computed in the same pass over memory, with the same result.
+
+    Parameters
+    ----------
+    modules : callables
+        Each is called with what the one before it returned.
 
     Examples
     --------

@@ -18,7 +18,25 @@ from .module import Module, Parameter
 class Conv2d(Module):
     """Convolution of images (n, height, width, in_channels) with zero padding; see `functional.conv2d`.
 
-    A pair of `kernel_size`, `stride`, `padding` or `dilation` means (vertical, horizontal).
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        At least 1.
+    kernel_size : int or (int, int)
+        At least 1.  A pair means (vertical, horizontal), here and in the following.
+    stride : int or (int, int)
+        How far the window moves, at least 1.
+    padding : int or (int, int)
+        How many rows and columns of zeros surround the image on each side, at least 0.  With stride and dilation 1,
+        kernel_size // 2 keeps the size of the image if `kernel_size` is odd.
+    bias : bool
+        Whether a number is added to each output channel.
+    dilation : int or (int, int)
+        The distance of neighbouring elements of the window in the image, at least 1.
+    groups : int
+        Divides both numbers of channels; each group of outputs sees one group of inputs.
+    method : "auto", "direct" or "winograd"
+        How it is computed; see `functional.conv2d`.
 
     Attributes
     ----------

@@ -10,6 +10,11 @@ from .module import Module
 class Dropout(Module):
     """Set elements to zero with probability `p` in training; see `functional.dropout`.
 
+    Parameters
+    ----------
+    p : float
+        At least 0 and below 1.
+
     Examples
     --------
     >>> nn.Dropout(0.5).eval()(Tensor([1.0, 2.0]))

@@ -14,6 +14,13 @@ from .module import Module, Parameter
 class Embedding(Module):
     """A trained vector for each of `num_embeddings` integers.
 
+    Parameters
+    ----------
+    num_embeddings : int
+        The integers are those from 0 to num_embeddings - 1.
+    embedding_dim : int
+        The length of each vector.
+
     Attributes
     ----------
     weight : Parameter (num_embeddings, embedding_dim)

@@ -15,6 +15,13 @@ from .module import Module, Parameter
 class Linear(Module):
     """x @ weight + bias on the last axis.
 
+    Parameters
+    ----------
+    in_features, out_features : int
+        The lengths of the last axis before and after, at least 1.
+    bias : bool
+        Whether `bias` is added.
+
     Attributes
     ----------
     weight : Parameter (in_features, out_features)

@@ -24,6 +24,13 @@ FloatDtype: TypeAlias = type[np.float32 | np.float64] | np.dtype[np.floating[Any
 class Parameter(Tensor):
     """A tensor to train: a leaf that requires a gradient unless it is frozen with ``requires_grad = False``.
 
+    Parameters
+    ----------
+    array : array_like
+        As for `Tensor`.
+    requires_grad : bool
+        False freezes it.
+
     Examples
     --------
     >>> nn.Parameter([1.0, 2.0]).requires_grad

@@ -18,8 +18,12 @@ class BatchNorm2d(Module):
 
     Parameters
     ----------
+    num_features : int
+        How many channels there are, at least 1.
+    eps : float
+        Added to the variance before its root divides, at least 0.
     momentum : float
-        Share of the new batch in the running statistics.
+        Share of the new batch in the running statistics, from 0 to 1.
 
     Attributes
     ----------
@@ -60,6 +64,15 @@ class BatchNorm2d(Module):
 class GroupNorm(Module):
     """Normalisation of each of `num_groups` groups of channels of each image; see `functional.group_norm`.
 
+    Parameters
+    ----------
+    num_groups : int
+        Divides `num_channels`.
+    num_channels : int
+        The length of the last axis.
+    eps : float
+        Added to the variance before its root divides, at least 0.
+
     Attributes
     ----------
     weight, bias : Parameter (num_channels,)
@@ -87,6 +100,13 @@ class GroupNorm(Module):
 
 class LayerNorm(Module):
     """Normalisation of the last axis of each position; see `functional.layer_norm`.
+
+    Parameters
+    ----------
+    channels : int
+        The length of the last axis.
+    eps : float
+        Added to the variance before its root divides, at least 0.
 
     Attributes
     ----------

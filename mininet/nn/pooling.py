@@ -20,6 +20,15 @@ class _Pool2d(Module):
 class MaxPool2d(_Pool2d):
     """The largest value under each window; see `functional.max_pool2d`.
 
+    Parameters
+    ----------
+    kernel_size : int or (int, int)
+        The size of the window, at least 1; a pair means (vertical, horizontal).
+    stride : int or (int, int), optional
+        How far the window moves, at least 1; by default `kernel_size`.
+    padding : int or (int, int)
+        How far windows reach beyond the image, at most half of `kernel_size`; what is outside is never the largest.
+
     Examples
     --------
     >>> nn.MaxPool2d(2)(np.ones((1, 8, 8, 3), np.float32)).shape
@@ -32,6 +41,15 @@ class MaxPool2d(_Pool2d):
 
 class AvgPool2d(_Pool2d):
     """The mean under each window; see `functional.avg_pool2d`.
+
+    Parameters
+    ----------
+    kernel_size : int or (int, int)
+        The size of the window, at least 1; a pair means (vertical, horizontal).
+    stride : int or (int, int), optional
+        How far the window moves, at least 1; by default `kernel_size`.
+    padding : int or (int, int)
+        How far windows reach beyond the image, at most half of `kernel_size`; what is outside counts as 0.
 
     Examples
     --------

@@ -15,8 +15,16 @@ class Adam(Optimizer):
 
     Parameters
     ----------
+    parameters : iterable of Tensor, or of dict
+        Different leaves, or groups of them with settings of their own: ``[{"params": leaves, "lr": 0.1}, ...]``.
+    lr : float
+        The learning rate, at least 0.
     betas : (float, float)
         Decay rates of the running means of gradients and squared gradients, at least 0 and below 1.
+    eps : float
+        Added to the root of the mean square, at least 0.
+    weight_decay : float
+        At least 0.
 
     Examples
     --------
@@ -61,6 +69,13 @@ class Adam(Optimizer):
 
 class AdamW(Adam):
     """Adam with weight decay of its own, p <- (1 - lr weight_decay) p (Loshchilov and Hutter, ICLR 2019).
+
+    Parameters
+    ----------
+    parameters, lr, betas, eps
+        As for `Adam`.
+    weight_decay : float
+        At least 0.
 
     Examples
     --------

@@ -23,6 +23,15 @@ class Optimizer:
     `step` leaves parameters without a gradient as they are.  A subclass defines ``_update(value, gradient, memories,
     **settings)``, which changes the array of a parameter in place.
 
+    Parameters
+    ----------
+    parameters : iterable of Tensor, or of dict
+        Different leaves, or groups of them with settings of their own: ``[{"params": leaves, "lr": 0.1}, ...]``.
+    lr : float
+        The learning rate, at least 0.
+    settings : numbers
+        What `_update` takes besides; groups may have their own.
+
     Attributes
     ----------
     param_groups : list of dict

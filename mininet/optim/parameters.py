@@ -46,6 +46,13 @@ def leaves(parameters: Iterable[Tensor]) -> list[Tensor]:
 def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
     """Scale all gradients, in place, so that their norm together is at most `max_norm`, and return what it was.
 
+    Parameters
+    ----------
+    parameters : iterable of Tensor
+        Those without a gradient are left out.
+    max_norm : float
+        At least 0.
+
     Examples
     --------
     >>> p = nn.Parameter([1.0, 2.0])

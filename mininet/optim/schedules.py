@@ -17,6 +17,11 @@ class Schedule:
 
     The attribute `steps` counts the calls of `step`.
 
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Its learning rates at this moment are the initial ones.
+
     Examples
     --------
     >>> optimizer = optim.SGD([nn.Parameter([1.0])], lr=0.5)
@@ -68,6 +73,15 @@ class Schedule:
 class MultiStepDecay(Schedule):
     """Multiply the learning rate by `decay` at each of the `milestones`, given in steps.
 
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Its learning rates at this moment are the initial ones.
+    milestones : sequence of int
+        Counts of steps, at least 1.
+    decay : float
+        At least 0.
+
     Examples
     --------
     >>> schedule = optim.MultiStepDecay(optim.SGD(nn.Linear(2, 2).parameters(), lr=0.1), milestones=[50, 75])
@@ -89,6 +103,15 @@ class MultiStepDecay(Schedule):
 
 class CosineDecay(Schedule):
     """Rise linearly for `warmup` steps, then fall along half a cosine to 0 (Loshchilov and Hutter, ICLR 2017).
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Its learning rates at this moment are the initial ones.
+    total : int
+        After how many steps the rate is 0.
+    warmup : int
+        Below `total`.
 
     Examples
     --------

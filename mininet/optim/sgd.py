@@ -17,8 +17,16 @@ class SGD(Optimizer):
 
     Parameters
     ----------
+    parameters : iterable of Tensor, or of dict
+        Different leaves, or groups of them with settings of their own: ``[{"params": leaves, "lr": 0.1}, ...]``.
+    lr : float
+        The learning rate, at least 0.
     momentum : float
         At least 0 and below 1.  Not the gamma of a momentum network, which is part of the network.
+    nesterov : bool
+        Whether momentum is Nesterov's; needs a momentum above 0.
+    weight_decay : float
+        At least 0.
 
     Examples
     --------

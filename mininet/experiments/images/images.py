@@ -136,4 +136,8 @@ def reproduce(options: Options) -> Report:
     values = GAMMAS[:1] if options.quick else GAMMAS
     by_gamma = gammas(split, settings, folder, histories, values, options.progress)
     found = [] if options.quick else claims(accuracies(histories))  # an epoch of few digits says nothing
-    return Report(f"{table(histories)}\n{table(by_gamma)}", found, {"images": draw(histories, by_gamma)})
+    means = {name: f"{100 * ours.mean:.1f} %" for name, ours in accuracies(histories).items()}
+    sentence = "Test accuracy: " + ", ".join(f"{name} {mean}" for name, mean in means.items()) + "."
+    title = "Do momentum networks classify images as well as residual ones?"
+    figures = {"images": draw(histories, by_gamma)}
+    return Report(f"{table(histories)}\n{table(by_gamma)}", found, figures, title=title, found=sentence)

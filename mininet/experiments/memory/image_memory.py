@@ -87,12 +87,22 @@ def reproduce(options: Options) -> Report:
     """Memory of training steps on images against depth, and, unless quick, of a large network."""
     if options.quick:
         steps = by_depth((2, 4), batch_size=2, size=8, width=4, progress=options.progress)
-        return Report(table(steps), figures={"image_memory": draw(steps)})
+        return Report(table(steps), figures={"image_memory": draw(steps)}, found=sentence(steps))
     steps, of_large = by_depth(progress=options.progress), large(progress=options.progress)
     lines = [table(steps), f"{LARGE}:"]
     for method, step in of_large.items():
         lines.append(f"  {METHODS[method]:38}{plotting.readable_bytes(step.peak_bytes):>10}")
-    return Report("\n".join(lines), figures={"image_memory": draw(steps, of_large)})
+    return Report("\n".join(lines), figures={"image_memory": draw(steps, of_large)}, found=sentence(steps))
+
+
+def sentence(steps_by_method):
+    """What the deepest networks take."""
+    stored, *_, exact = (steps[-1] for steps in steps_by_method.values())
+    stored_bytes, exact_bytes = (plotting.readable_bytes(step.peak_bytes) for step in (stored, exact))
+    return (
+        f"On images, a residual network of {stored.layers} layers takes {stored_bytes}, and the momentum network of "
+        f"the same blocks, exact and memory-free, {exact_bytes}."
+    )
 
 
 def table(steps_by_method):

@@ -147,7 +147,10 @@ def reproduce(options: Options) -> Report:
     }
     accuracy = np.mean(nested_rings.classify(model, x) == labels)
     text = f"crossing_flow: loss {crossing.examine(net).loss:.5f}\nrings_flow: {count} rings, accuracy {accuracy:.3f}"
-    return Report(text, claims(flows), animations=films)
+    back = all(moving.largest_difference == 0 for moving in flows.values())
+    found = f"Undone layer by layer, {'all' if back else 'not all'} points of both flows come back, bit for bit."
+    title = "Two flows as films, there and back"
+    return Report(text, claims(flows), animations=films, title=title, found=found)
 
 
 def claims(flows):

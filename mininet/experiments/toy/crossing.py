@@ -154,7 +154,13 @@ def reproduce(options: Options) -> Report:
     """Losses and order of the three networks."""
     seeds, steps = (1, 80) if options.quick else (SEEDS, STEPS)
     outcomes = compare(options.seeds or seeds, steps, options.progress)
-    return Report(table(outcomes), claims(outcomes), {"crossing": draw(outcomes)})
+    resnet, momentum = (statistics.median(run.loss for run in outcomes[n]) for n in ("ResNet", "Momentum ResNet"))
+    found = (
+        f"Learning -x³ on a line, a ResNet of small steps ends at a loss of {resnet:.4f}; no increasing map can do "
+        f"better than {BEST_INCREASING:.4f}. A momentum network ends at {momentum:.4f}: its trajectories may cross."
+    )
+    title = "Trajectories that cross"
+    return Report(table(outcomes), claims(outcomes), {"crossing": draw(outcomes)}, title=title, found=found)
 
 
 def draw(outcomes, points=13):

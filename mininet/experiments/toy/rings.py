@@ -40,7 +40,13 @@ def reproduce(options: Options) -> Report:
     seeds = options.seeds or seeds
     results = {rings: compare(rings, count, learning_rates, seeds, options.progress) for rings, count in steps.items()}
     figures = {"rings": draw(results), "rings_layers": draw_layers(results)}
-    return Report(table(results), claims(results, at_least), figures)
+    most = max(results)
+    resnet, momentum = (results[most][name].median for name in ("ResNet", "Momentum ResNet"))
+    found = (
+        f"{most} nested rings: a momentum network tells {100 * momentum:.1f} % of new points apart, a ResNet with the "
+        f"best of its learning rates {100 * resnet:.1f} %, in the median of {seeds} seeds."
+    )
+    return Report(table(results), claims(results, at_least), figures, title="Separating nested rings", found=found)
 
 
 def table(results):

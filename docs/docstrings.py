@@ -1,0 +1,120 @@
+"""What docstrings leave to the code: types of parameters and results. Names in them become links."""
+
+import ast
+import dataclasses
+import inspect
+import re
+import textwrap
+
+WRONG = [
+    "TypeError, ValueError",
+    "    An argument is of a wrong kind or outside what is allowed. The message names it.",
+]
+
+WORDS = [
+    (r"\bPair\b", "int | (int, int)"),
+    (r"\bAxes\b", "int | tuple of int | None"),
+    (r"\bIndex\b", "int, slice, array or tuple of them"),
+    (r"\b(convolution\.)?Choice\b", '"auto" | "direct" | "winograd"'),
+    (r"\bShortcut\b", '"A" | "B"'),
+    (r"\bLayout\b", '"linear" | "gpt2"'),
+    (r"NDArray\[np\.(\w+?)_?\]", r"ndarray of \1"),
+    (r"\bAnyArray\b", "ndarray"),
+    (r"\b(nn|np|collections\.abc)\.(?=[A-Z])", ""),
+    (r"np\.(\w+)\[Any\]", r"numpy.\1"),
+    (r"Literal\[([^]]*)\]", lambda found: found[1].replace(", ", " | ")),
+    (r"\[Any, ...\]|'(?=[A-Z])|(?<=[a-z])'$", ""),
+]  # types that only the code has names for
+
+
+def _complete(app, what, name, found, options, lines):
+    """Give each parameter its type, and a function what it returns and raises, where the docstring does not."""
+    if what not in ("class", "function", "method", "exception"):
+        return
+    types, returned = _types(found)
+    if types:
+        _complete_parameters(lines, types)
+        if what != "method" and not dataclasses.is_dataclass(found) and "Raises" not in lines:
+            _add(lines, "Raises", WRONG)
+    if returned and "Returns" not in lines:
+        _add(lines, "Returns", [returned])
+
+
+def _types(found):
+    """The annotations, as written, of what a class or function takes, by name, and of what it returns."""
+    function = inspect.unwrap(found.__init__ if inspect.isclass(found) else found)
+    if dataclasses.is_dataclass(found):
+        body = _source(found).body
+        return {node.target.id: _words(node.annotation) for node in body if isinstance(node, ast.AnnAssign)}, None
+    if not inspect.isfunction(function):
+        return {}, None
+    code = _source(function)
+    arguments = [*code.args.posonlyargs, *code.args.args, code.args.vararg, *code.args.kwonlyargs, code.args.kwarg]
+    types = {each.arg: _words(each.annotation) for each in arguments if each and each.annotation}
+    if not inspect.isfunction(found) and not inspect.isclass(
+        found
+    ):  # an operation: functions of arrays made one of tensors
+        return dict.fromkeys(types, "TensorLike"), "Tensor"
+    returned = _words(code.returns) if code.returns and not inspect.isclass(found) else None
+    return types, None if returned == "None" else returned
+
+
+def _words(annotation):
+    text = ast.unparse(annotation)
+    for pattern, words in WORDS:
+        text = re.sub(pattern, words, text)
+    return text
+
+
+def _source(found):
+    return ast.parse(textwrap.dedent(inspect.getsource(found))).body[0]
+
+
+def _complete_parameters(lines, types):
+    entries = []
+    if "Parameters" in lines:
+        start = lines.index("Parameters")
+        end = next((i for i in range(start + 2, len(lines)) if lines[i].startswith("---")), len(lines) + 1) - 1
+        for line in lines[start + 2 : end]:
+            if line[:1].strip():
+                entries.append([line])
+            elif line:
+                entries[-1].append(line)
+        del lines[start:end]
+    order = {name: i for i, name in enumerate(types)}
+    said = {}
+    for entry in entries:
+        names = [name.lstrip("*") for name in entry[0].split(" : ")[0].split(", ")]
+        if " : " not in entry[0] and names[0] in types:
+            entry[0] += f" : {types[names[0]]}"
+        said |= dict.fromkeys(names, order.get(names[0], len(order)))
+    rest = [(order[name], [f"{name} : {types[name]}"]) for name in types if name not in said]
+    listed = [(said[entry[0].split(" : ")[0].split(", ")[0].lstrip("*")], entry) for entry in entries] + rest
+    _add(lines, "Parameters", [line for _, entry in sorted(listed, key=lambda each: each[0]) for line in entry])
+
+
+def _add(lines, section, content):
+    """Put a section where numpydoc expects it: its order is fixed when it writes them."""
+    at = next((i for i, line in enumerate(lines) if line == "Examples" or line.startswith(">>> ")), len(lines))
+    if lines[at:] and lines[at] != "Examples":
+        lines[at:at] = ["Examples", "--------"]
+    lines[at:at] = [section, "-" * len(section), *content, ""]
+
+
+def _resolve(app, env, node, content):
+    """A name in a docstring may leave out the modules it is in."""
+    if node.get("reftype") != "obj":
+        return None
+    end = "." + re.sub(r"^F\.", "functional.", node["reftarget"])
+    domain = env.domains.python_domain
+    found = [name for name in domain.objects if name.endswith(end)]
+    if len(found) != 1:
+        return None
+    return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", found[0], node, content)
+
+
+def setup(app):
+    """Called by Sphinx."""
+    app.connect("autodoc-process-docstring", _complete, priority=100)  # before numpydoc
+    app.connect("missing-reference", _resolve)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
