@@ -49,7 +49,7 @@ class MomentumNet(nn.Module):
         backprop: str = "reversible",
     ) -> None:  # fmt: skip
         super().__init__()
-        if not isinstance(functions, Iterable) or (callable(functions) and not isinstance(functions, nn.ModuleList)):
+        if not isinstance(functions, Iterable):
             raise ValueError(f"functions must be a sequence of callables, got {shown(functions)}")
         self.functions = nn.ModuleList(_as_module("functions", function) for function in functions)
         self.init_velocity = None if init_velocity is None else _as_module("init_velocity", init_velocity)

@@ -281,7 +281,7 @@ ERRORS = [
     (lambda: with_setting("gamma", 2.0), ValueError, "gamma must be .* got 2.0"),
     (lambda: with_setting("arithmetic", "Exact"), ValueError, "arithmetic must be one of exact, float, got 'Exact'"),
     (lambda: with_setting("backprop", "none"), ValueError, "backprop must be one of reversible, stored, got 'none'"),
-    (lambda: MomentumNet(BLOCKS[0]), ValueError, "functions must be a sequence of callables, got Sequential"),
+    (lambda: MomentumNet(hidden), ValueError, "functions must be a sequence of callables, got Linear"),
     (
         lambda: MomentumNet([lambda x: x.sum()])(normal(5, 4)),
         ValueError,
