@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -76,6 +77,16 @@ def test_info_does_not_profile_unless_told_to(capsys, monkeypatch):
     assert "NumPy" in printed
     assert "threads" in printed
     assert "memory-free" not in printed
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_lines_fit_the_terminal(terminal, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((40, 24)))
+    assert command_line.main(["info"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert (max(map(len, printed)) <= 40) == terminal
+    assert len(printed) == 3 or terminal
 
 
 PROFILED = ["info", "--profile", "--depth", "2", "--width", "4", "--batch-size", "3", "--size", "8"]

@@ -180,7 +180,7 @@ def grade(implementation: Any, exact: bool | None = None) -> Report:
             print(f"stopped while {promise.name!r} was tried{line_of(stopped)}", flush=True)
             raise
         print(in_color(_told_once(report.outcomes[-1], told)), flush=True)
-    print(colored(report.summary, GREEN if report.all_kept else RED))
+    print(colored(wrapped(report.summary), GREEN if report.all_kept else RED))
     return report
 
 
