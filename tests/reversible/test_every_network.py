@@ -1,7 +1,6 @@
-"""What every network of layers promises, MomentumNet and its rivals alike: gradients, replay, schedule, states."""
+"""What every network of layers promises, MomentumNet and its rivals alike: gradients, replay, inversion, states."""
 
 import itertools
-import math
 
 import numpy as np
 import pytest
@@ -29,7 +28,6 @@ from reversible_support import (
 
 from mininet import ResidualNet, Tensor, check_gradient, manual_seed, nn, no_grad
 from mininet import functional as F
-from mininet.autodiff import is_recording, is_replaying
 from mininet.seeding import position
 
 DEPTH = 6
@@ -359,46 +357,6 @@ def test_a_change_between_forward_and_backward_is_noticed(layer, kind, arithmeti
 
 
 # The schedule of evaluations
-
-
-class Noting(nn.Module):
-    """x / 4, which notes when it is run, taped or evaluated again."""
-
-    def __init__(self, log, name):
-        super().__init__()
-        self.log, self.name, self.weight = log, name, nn.Parameter(np.array([0.25]))
-
-    def forward(self, x):
-        self.log.append(("again " if is_replaying() else "") + f"{'tape' if is_recording() else 'run'} {self.name}")
-        return x * self.weight
-
-
-@every_network
-@pytest.mark.parametrize("depth", [1, 10])
-def test_schedule(depth, kind, arithmetic, backprop):
-    log = []
-    net = NETWORKS[kind]([Noting(log, number) for number in range(depth)], backprop=backprop)
-    net.arithmetic = arithmetic
-    y = net(Tensor(np.ones((3, 2)), requires_grad=True))
-    layers = range(depth)
-    assert log == [f"{'tape' if backprop == 'stored' else 'run'} {n}" for n in layers]
-    log.clear()
-    y.sum().backward(keep_tape=True)
-    if backprop == "stored":
-        expected = []
-    elif backprop == "checkpointed":
-        stretch = math.ceil(math.sqrt(depth)) or 1
-        expected = [f"again tape {n}" for first in reversed(range(0, depth, stretch))
-                    for n in layers[first : first + stretch]]  # fmt: skip
-    else:
-        expected = [f"again tape {n}" for n in reversed(layers)]
-    is_iterated = kind == "IResNet" and backprop == "reversible"
-    assert (len(log) > len(expected)) == (is_iterated and depth > 0)
-    assert [event for event, _ in itertools.groupby(log)] == expected
-    once = list(log)
-    log.clear()
-    y.sum().backward()
-    assert log == once
 
 
 @every_network

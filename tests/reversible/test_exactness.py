@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from reversible_support import (
     GAMMAS,
     TwoInputs,
@@ -69,41 +67,3 @@ def test_three_ways_to_the_same_bits_with(variant):
 
 def test_three_ways_to_the_same_bits_with_extra_inputs():
     assert_all_ways_agree(batch(6, 4), batch(6, 3, seed=5), block=TwoInputs, gamma=0.5)
-
-
-@settings(max_examples=20, deadline=None, derandomize=True)
-@given(
-    gamma=st.floats(2.0**-10, 1 - 2.0**-15),
-    depth=st.integers(0, 12),
-    rows=st.integers(1, 5),
-    scale=st.sampled_from([1e-6, 1.0, 1e4]),
-    dtype=st.sampled_from([np.float32, np.float64]),
-    learned=st.booleans(),
-    is_residual=st.booleans(),
-)
-def test_three_ways_to_the_same_bits_for_any_net(gamma, depth, rows, scale, dtype, learned, is_residual):
-    x = batch(rows, 4, dtype=dtype) * dtype(scale)
-    outcomes = list(
-        steps_of_all_ways(
-            x, depth=depth, gamma=gamma, dtype=dtype, start=dense_block if learned else None, is_residual=is_residual
-        )
-    )
-    assert_same_bits(outcomes[0], outcomes[2])
-    assert_same_bits(outcomes[1], outcomes[2])
-
-
-@settings(max_examples=20, deadline=None, derandomize=True)
-@given(
-    gamma=st.floats(2.0**-10, 1 - 2.0**-15),
-    depth=st.integers(0, 60),
-    scale=st.sampled_from([1e-9, 1.0, 1e5]),
-    seed=st.integers(0, 2**32 - 1),
-)
-def test_any_state_comes_back(gamma, depth, scale, seed):
-    x = batch(3, 4, seed=seed) * np.float32(scale)
-    net = momentum_net(depth, tied=True, start=dense_block, gamma=gamma, seed=seed)
-    state = net.run(x)
-    net.invert(state)
-    assert np.array_equal(state.position, np.rint(x.astype(np.float64) * 2**40))
-    assert not state.remainders.words.any()
-    assert state.remainders.spilled == []

@@ -22,11 +22,7 @@ from mininet import functional as F
 
 DEPTH = 5
 VARIANTS = {
-    "plain": {},
     "learned velocity": {"start": dense_block},
-    "tied": {"tied": True},
-    "whole map": {"is_residual": False},
-    "dropout": {"block": dropout_block},
     "learned velocity, whole map, dropout": {"start": dropout_block, "is_residual": False, "block": dropout_block},
 }
 
