@@ -10,6 +10,8 @@ EXTRAS_VENV := .venv-extras
 EXTRAS_READY := $(EXTRAS_VENV)/.ready
 EXTRAS_PYTHON ?= python3.11
 ROUNDS ?= 5
+unexport PYTHONDONTWRITEBYTECODE  # or each process that a test starts would compile the package from its text
+
 RUN := $(VENV)/$(BIN)/python
 TEST := $(RUN) -m pytest --numprocesses 2 --dist worksteal
 PYTHONS ?= $(RUN)

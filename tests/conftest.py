@@ -56,8 +56,11 @@ def _test(item):
     return item.nodeid.partition("[")[0]
 
 
-def pytest_collection_finish(session):
-    """The thousands of tests are there to stay; without this, every collection of garbage would look at them all."""
+@pytest.fixture(scope="module", autouse=True)
+def _frozen():
+    """Tests, modules and kernels are there to stay; or every collection of garbage, of which `track_memory` begins with
+    one, would look at all of them again.
+    """
     gc.collect()
     gc.freeze()
 

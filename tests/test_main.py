@@ -209,11 +209,17 @@ def test_training_that_diverges_is_an_error_with_advice(quick, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.fixture
+def small_networks(monkeypatch):
+    for name, kind in (("resnet20", models.CifarResNet), ("revnet20", models.CifarRevNet)):
+        monkeypatch.setattr(models, name, lambda classes=10, kind=kind: kind(2, classes, width=4))
+
+
 TRAIN = ["train", "--dataset", "digits", "--epochs", "1", "--batch-size", "512", "--quiet"]
 
 
 @pytest.mark.slow
-def test_train_writes_a_checkpoint_and_curves_and_can_go_on(tmp_path, capsys):
+def test_train_writes_a_checkpoint_and_curves_and_can_go_on(small_networks, tmp_path, capsys):
     assert command_line.main([*TRAIN, "--output", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     assert "test accuracy 0." in printed
@@ -233,7 +239,7 @@ EVALUATE = ["evaluate", "--dataset", "digits"]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [["--gamma", "0.9"], ["--network", "revnet20"]], ids=" ".join)
-def test_evaluate_scores_the_weights_that_train_wrote(options, tmp_path, capsys):
+def test_evaluate_scores_the_weights_that_train_wrote(options, small_networks, tmp_path, capsys):
     assert command_line.main([*TRAIN, *options, "--output", str(tmp_path)]) == 0
     (accuracy,) = re.findall(r"test accuracy (\S+),", capsys.readouterr().out)
     assert command_line.main([*EVALUATE, *options, "--weights", str(tmp_path / "weights.npz")]) == 0
@@ -242,7 +248,7 @@ def test_evaluate_scores_the_weights_that_train_wrote(options, tmp_path, capsys)
     assert printed.endswith(" of 360 images\n")
 
 
-def test_evaluate_writes_what_was_taken_for_what(tmp_path, capsys):
+def test_evaluate_writes_what_was_taken_for_what(small_networks, tmp_path, capsys):
     weights, file = tmp_path / "weights.npz", tmp_path / "confusion.json"
     models.save_pytorch_state_dict(models.resnet20(), weights)
     assert command_line.main([*EVALUATE, "--weights", str(weights), "--confusion", str(file)]) == 0
@@ -255,7 +261,7 @@ def test_evaluate_writes_what_was_taken_for_what(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_a_learned_velocity_is_not_written_as_a_residual_network(tmp_path, capsys):
+def test_a_learned_velocity_is_not_written_as_a_residual_network(small_networks, tmp_path, capsys):
     assert command_line.main([*TRAIN, "--gamma", "0.9", "--learned-velocity", "--output", str(tmp_path)]) == 0
     assert not (tmp_path / "weights.npz").exists()
     assert "weights.npz" not in capsys.readouterr().out

@@ -74,13 +74,12 @@ def small(blocks, **settings):
     return models.Transformer(11, 8, 8, 2, blocks, **settings)
 
 
-@pytest.mark.parametrize("blocks", [2, 12, 48])
 @pytest.mark.parametrize("kind", ["momentum", "revnet"])
-def test_memory_free_is_stored_to_the_last_bit_with_dropout_and_no_more_activations(kind, blocks):
+def test_memory_free_is_stored_to_the_last_bit_with_dropout_and_no_more_activations(kind):
     tokens = np.random.default_rng(0).integers(0, 11, (2, 9))
     found = {}
     for backprop in ("stored", "checkpointed", "reversible"):
-        net = small(blocks, dropout=0.2).with_layers(kind, 0.9, backprop=backprop)
+        net = small(12, dropout=0.2).with_layers(kind, 0.9, backprop=backprop)
         with track_memory() as memory:
             found[backprop] = loss_of(net, tokens[:, :-1], tokens[:, 1:])
     for way in ("checkpointed", "reversible"):

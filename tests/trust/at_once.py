@@ -18,7 +18,7 @@ from mininet.kernels import threads
 WAYS = ("reversible", "stored")
 
 
-def train(seed, steps=3):
+def train(seed, steps=2):
     """Weights after some steps of a net that the threads share."""
     manual_seed(seed)
     block = lambda: nn.Sequential(nn.Conv2d(16, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.Dropout(0.2))  # noqa: E731

@@ -18,7 +18,7 @@ from mininet.experiments.images import image_training
 from mininet.kernels import threads
 from mininet.training import Training
 
-STEPS, EPOCHS, BATCH = 20, 5, 96
+STEPS, EPOCHS, BATCH = 8, 2, 96
 
 
 class Noted(Training):
@@ -58,7 +58,7 @@ def training(folder):
     )
     tests = Batches(split.test_images, split.test_labels, 90, shuffle=False, transform=prepared)
     optimizer = optim.Adam(net.parameters(), 0.01)
-    schedule = optim.CosineDecay(optimizer, STEPS, warmup=5)
+    schedule = optim.CosineDecay(optimizer, STEPS, warmup=2)
     return Noted(net, optimizer, schedule, batches, tests, EPOCHS, folder, checkpoint_seconds=0, progress=False)
 
 

@@ -54,7 +54,7 @@ def load(name, folder=None, download=False):
 def load_for(options, name):
     """`load` what `Options` ask for; only the first images if quick."""
     split = load(name, options.data)
-    return datasets.Split(*(array[:256] for array in split)) if options.quick else split
+    return datasets.Split(*(array[:128] for array in split)) if options.quick else split
 
 
 def velocity_function(channels):

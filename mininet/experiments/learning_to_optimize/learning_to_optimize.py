@@ -227,7 +227,7 @@ def reproduce(options: Options) -> Report:
     """Losses by depth, and what happens around the fixed point."""
     settings = Settings(seeds=options.seeds or (1 if options.quick else Settings.seeds))
     if options.quick:
-        settings = dataclasses.replace(settings, depths=(1, 4), steps=60, batch_size=64, test_samples=100)
+        settings = dataclasses.replace(settings, depths=(1, 4), steps=30, batch_size=64, test_samples=100)
     losses = losses_by_depth(settings, options.progress)
     rest = fixed_points.come_to_rest(settings.task(np.random.default_rng(0)), settings.gamma)
     claims = training_claims(losses)

@@ -146,8 +146,8 @@ def seconds_by_depth(depths, settings=None, rounds=3, progress=False):
 
 def reproduce(options: Options) -> Report:
     """Memory by depth with the laws fitted to it, side information layer by layer, and memory against time."""
-    settings, depths = (Settings(64, 8, 64), (4, 9, 16, 25, 36)) if options.quick else (Settings(), DEPTHS)
-    timed = (9, 36) if options.quick else (100, 400, 1000)
+    settings, depths = (Settings(64, 8, 64), (4, 9, 16, 25)) if options.quick else (Settings(), DEPTHS)
+    timed = (4, 16) if options.quick else (100, 400, 1000)
     memories = by_depth(depths, settings, options.progress)
     fits = {method: fit_power_law(depths, [each.peak_bytes for each in memories[method]]) for method in EXPONENTS}
     information = {

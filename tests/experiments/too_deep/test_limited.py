@@ -1,5 +1,6 @@
 """What fits into little memory, and how the search finds it."""
 
+import subprocess
 import sys
 
 import pytest
@@ -42,6 +43,8 @@ def test_elsewhere_it_is_skipped(monkeypatch, tmp_path):
     assert not report.figures
 
 
-def test_a_failing_process_is_an_error():
+def test_a_failing_process_is_an_error(monkeypatch):
+    failed = subprocess.CompletedProcess((), 1, stdout="", stderr="KeyError: 'unknown'")
+    monkeypatch.setattr(limited.subprocess, "run", lambda *_, **__: failed)
     with pytest.raises(RuntimeError, match=r"KeyError: .unknown."):
         limited.largest("unknown", [8])
