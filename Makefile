@@ -24,7 +24,7 @@ demo: $(READY)  ## train on digits, with stored activations and without, and com
 test: $(READY)  ## all tests, notebooks included
 	$(TEST)
 
-test-fast: $(READY)  ## up to two cases of each test that takes no more than a few seconds; one to four minutes, once kernels are compiled
+test-fast: $(READY)  ## up to two cases of each test that takes no more than a few seconds; about a minute, once kernels are compiled
 	$(TEST) -m "not slow" --few 2
 
 fuzz: $(READY)  ## the generated tests in their long form: at least 20,000 examples, others each time

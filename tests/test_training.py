@@ -2,14 +2,10 @@
 
 import csv
 import dataclasses
-import os
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
-from support import ROOT, normal
+from support import normal
 
 from mininet import manual_seed, nn, optim, seeding
 from mininet.datasets import Batches
@@ -143,34 +139,3 @@ def test_divergence_is_reported_and_the_checkpoint_is_from_before(tmp_path):
     with pytest.raises(FloatingPointError, match="the loss is nan in epoch 1"):
         training.run()
     assert not list(tmp_path.glob("*.npz"))
-
-
-@pytest.mark.slow
-def test_killed_at_random_moments(tmp_path, monkeypatch):
-    """SIGKILL, which no program can prepare for, twice; then going on until it is done."""
-    path = os.pathsep.join(map(str, [ROOT, ROOT / "tests/support"]))
-    checkpoint, random = tmp_path / CHECKPOINT, np.random.default_rng()
-    for _ in range(2):
-        before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
-        process = subprocess.Popen([sys.executable, __file__, tmp_path], env={**os.environ, "PYTHONPATH": path})
-        while not checkpoint.exists() or checkpoint.stat().st_mtime_ns == before:
-            assert process.poll() is None, "it ended by itself"
-            time.sleep(0.01)
-        time.sleep(random.uniform(0, 0.3))
-        process.kill()
-        process.wait()
-    monkeypatch.setattr(Training, "_write_curves", lambda self: None)
-    whole = small_training(epochs=50)
-    whole.run()
-    expected = outcome(whole)
-    resumed = small_training(tmp_path, epochs=50, checkpoint_seconds=3600)
-    assert resumed.resume()
-    resumed.run()
-    assert_same(outcome(resumed), expected)
-
-
-if __name__ == "__main__":  # the process that is killed
-    Training._write_curves = lambda self: None
-    going_on = small_training(sys.argv[1], epochs=50, checkpoint_seconds=0)
-    going_on.resume()
-    going_on.run()

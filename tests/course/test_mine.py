@@ -81,6 +81,7 @@ def test_what_is_not_a_piece_is_refused():
         keep(print)
 
 
+@pytest.mark.slow
 def test_the_courses_own_pieces_keep_all_promises_and_are_graded_by_chapter(path, capsys):
     for pieces in CHAPTER_PROMISES.values():
         for names, _ in pieces:

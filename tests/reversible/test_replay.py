@@ -32,6 +32,11 @@ def prepared(arithmetic, backprop):
     return momentum_net(DEPTH, block, start=dense_block, dtype=np.float64, arithmetic=arithmetic, backprop=backprop)
 
 
+def other_settings(net):
+    net.gamma, net.backprop, net.arithmetic, net.is_residual = 0.4, "checkpointed", "float", False
+    net.functions, net.init_velocity = [], None
+
+
 def swap_modes(net):
     net.eval()
     net.functions[2][0].train()
@@ -49,14 +54,8 @@ BETWEEN = {
     "reseeding": lambda net: manual_seed(77),
     "draws": lambda net: [next_draw() for _ in range(10)],
     "another forward": lambda net: net(X[::-1] * 2),
-    **{
-        name: lambda net, name=name, value=value: setattr(net, name, value)
-        for name, value in {
-            "gamma": 0.4, "backprop": "checkpointed", "arithmetic": "float", "is_residual": False, "functions": [],
-            "init_velocity": None,
-        }.items()
-    },
-}  # fmt: skip
+    "other settings": other_settings,
+}
 
 
 @every_mode

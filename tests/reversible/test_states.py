@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from exact_support import step_reference
 from reversible_support import (
     TwoInputs,
     batch,
@@ -44,30 +43,6 @@ def test_start_comes_back_after_a_thousand_layers(gamma):
     assert state.remainders.spilled == []
     assert np.array_equal(x0, (units(x) * 2.0**-40).astype(np.float32))
     assert np.array_equal(v0, (units(v) * 2.0**-40).astype(np.float32))
-
-
-def test_a_run_follows_the_definition_in_integers():
-    """Two layers and all of their integers, by Python's own integers, which cannot overflow."""
-    gamma = as_fraction(0.9)
-    net = momentum_net(30, start=dense_block, gamma=0.9)
-    x = batch(2, 4)
-    state = net.run(x)
-
-    positions = [int(i) for i in units(x).ravel()]
-    velocities = [int(i) for i in units(net.init_velocity(Tensor(x)).data).ravel()]
-    buffers = [0] * x.size
-    for function in net.functions:
-        floats = (np.array(positions) * 2.0**-40).astype(np.float32).reshape(x.shape)
-        values = function(Tensor(floats)).data.ravel()
-        layer = [step_reference(*each, gamma) for each in zip(positions, velocities, buffers, values, strict=True)]
-        positions, velocities, buffers = map(list, zip(*layer, strict=True))
-    assert isinstance(state, ExactState)
-    assert state.position.dtype == state.velocity.dtype == np.int64
-    assert state.remainders.words.dtype == np.uint32
-    assert all(value.dtype == np.float32 for value in state.values())
-    assert state.position.ravel().tolist() == positions
-    assert state.velocity.ravel().tolist() == velocities
-    assert state.remainders.words.ravel().tolist() == buffers
 
 
 @every_arithmetic

@@ -27,6 +27,7 @@ def test_the_search_finds_the_largest(most):
     assert found == {"largest": most, "message": f"{most + 1} is too large"}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(unavailable() != "", reason=unavailable())
 def test_a_trial_says_how_much_was_asked_for():
     done = run_python("-c", FRESH)  # this process has memory from other tests that a fork can use again
