@@ -20,7 +20,7 @@ def exp(a: FloatArray) -> Computed:
     >>> F.exp([0.0])
     Tensor([1.], dtype=float32)
     """
-    out = in_shares(transcendental.exp, a)
+    out = transcendental.exp(a)
     return out, (out,)
 
 
@@ -92,16 +92,11 @@ def tanh(a: FloatArray) -> Computed:
     >>> F.tanh([0.0, 100.0])
     Tensor([0., 1.], dtype=float32)
     """
-    out = in_shares(transcendental.tanh, a)
+    out = transcendental.tanh(a)
     return out, (out,)
 
 
-@tanh.defines_vjp
-def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
-    slope = np.asarray(np.square(saved[0]))
-    np.subtract(1, slope, out=slope)
-    slope *= gradient
-    return (slope,)
+tanh.vjp = lambda saved, gradient, needs: (transcendental.tanh_gradient(gradient, saved[0]),)
 
 
 @operation
@@ -111,17 +106,13 @@ def sigmoid(a: FloatArray) -> Computed:
     >>> F.sigmoid([0.0, 100.0])
     Tensor([0.5, 1. ], dtype=float32)
     """
-    return _sigmoid(a), (a,)
-
-
-def _sigmoid(a: FloatArray) -> FloatArray:
-    return in_shares(transcendental.sigmoid, a)
+    return transcendental.sigmoid(a), (a,)
 
 
 @sigmoid.defines_vjp
 def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
     (a,) = saved
-    return (gradient * (_sigmoid(a) * _sigmoid(-a)),)
+    return (gradient * (transcendental.sigmoid(a) * transcendental.sigmoid(-a)),)
 
 
 @operation
@@ -131,13 +122,13 @@ def silu(a: FloatArray) -> Computed:
     >>> F.silu([0.0, 100.0])
     Tensor([  0., 100.], dtype=float32)
     """
-    return a * _sigmoid(a), (a,)
+    return a * transcendental.sigmoid(a), (a,)
 
 
 @silu.defines_vjp
 def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
     (a,) = saved
-    return (gradient * (_sigmoid(a) * (1 + a * _sigmoid(-a))),)
+    return (gradient * (transcendental.sigmoid(a) * (1 + a * transcendental.sigmoid(-a))),)
 
 
 @operation
@@ -150,7 +141,7 @@ def softplus(a: FloatArray) -> Computed:
     return np.logaddexp(a, 0, dtype=a.dtype), (a,)
 
 
-softplus.vjp = lambda saved, gradient, needs: (gradient * _sigmoid(saved[0]),)
+softplus.vjp = lambda saved, gradient, needs: (gradient * transcendental.sigmoid(saved[0]),)
 
 
 def logsigmoid(a: TensorLike) -> Tensor:

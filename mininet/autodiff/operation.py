@@ -17,7 +17,7 @@ import numpy as np
 from ..base import instruments
 from ..base.interrupts import raise_if_interrupted
 from ..base.types import FloatArray
-from .tape import Record, Slot, is_recording
+from .tape import Record, Slot, switches
 from .tensor import FLOATS, Tensor, TensorLike, as_tensor
 
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
@@ -97,20 +97,21 @@ class Operation:
         """
         raise_if_interrupted()
         tensors = [value if isinstance(value, Tensor) else _beside(inputs, value) for value in inputs]
-        arrays = [tensor.data for tensor in tensors]
+        arrays = [tensor._data for tensor in tensors]
         self.require_one_dtype(*tensors)
-        for tensor in tensors:
-            instruments.note(tensor.data, tensor.memory_kind)
+        if instruments.trackers:
+            for tensor in tensors:
+                instruments.note(tensor._data, tensor.memory_kind)
         slots = tuple([tensor.slot for tensor in tensors])  # before a function can freeze one of them
         with instruments.measured(self.name), np.errstate(under="ignore"):  # 0 will do, whatever users ask for
             output, saved = self.forward(*arrays, **settings)
         output = np.asarray(output)
-        is_recorded = any(slots) and is_recording()
+        is_recorded = any(slots) and switches.recording
         return Tensor.computed(output, Slot(output, Record(self, slots, saved, output.shape)) if is_recorded else None)
 
     def require_one_dtype(self, *tensors: Tensor) -> None:
         """Raise TypeError, and say what to convert, unless all inputs have the same dtype."""
-        if len({tensor.dtype for tensor in tensors}) < 2:
+        if len({tensor._data.dtype for tensor in tensors}) < 2:
             return
         names = [name for name, each in inspect.signature(self.forward).parameters.items() if each.kind != _KEYWORD]
         wanted = next((tensor.dtype for tensor in tensors if tensor.memory_kind == "parameters"), FLOATS[0])

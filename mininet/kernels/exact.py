@@ -17,12 +17,13 @@ Undoing is the same operation with n and d exchanged: `_multiply`.  `remainders`
 Processors divide integers slowly, and one at a time.  Floating point does it many at a time: float64 holds every
 integer up to 2^53 exactly, so multiplying by 1/d gives nearly the quotient, and then the remainder, which is computed
 without rounding, tells how far it is off.  b is kept small enough for that; blocks with a velocity that is not are
-divided as integers.
+divided as integers.  Many processors cannot turn whole vectors of 64-bit integers into floats either; additions do it
+for all below 2^51, in `_small_float` and `_small_integer`.
 """
 
 import fractions
 import functools
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,10 +47,12 @@ fits into 64 bits, so an overflow is always seen before it can wrap."""
 LARGEST = LIMIT / 2**FRACTION_BITS
 
 MAX_DENOMINATOR = 2**20
-BLOCK, AHEAD = 64, 512
+BLOCK, AHEAD = 128, 512
 """While a block of `BLOCK` elements is computed, the one `AHEAD` elements further on is asked for from memory."""
 
 _UNITS_PER_ONE, _UNIT = 2.0**FRACTION_BITS, 2.0**-FRACTION_BITS
+_SHIFT, _SMALL = 1.5 * 2.0**52, 2**50
+_SHIFT_BITS = np.float64(_SHIFT).view(np.int64)
 
 
 @functools.lru_cache(maxsize=64)
@@ -86,16 +89,13 @@ def as_fraction(gamma: float) -> fractions.Fraction:
     return min((fraction for fraction in candidates if 0 < fraction < 1), key=error)
 
 
-Ratio: TypeAlias = tuple[int, int, float, float, int]
-"""What `_multiply` needs to multiply by a fraction; see `_ratio`."""
-
-
 class Ratios(NamedTuple):
     """A fraction gamma as the kernels need it; for gamma = 0, whose product cannot be undone, they multiply by 1."""
 
     gamma: fractions.Fraction
-    multiply: Ratio
-    undo: Ratio
+    multiply: FloatArray
+    """What `_multiply` needs, see `_ratio`."""
+    undo: FloatArray
     scale: float
     """(1 - gamma) 2^40, correctly rounded."""
 
@@ -112,14 +112,14 @@ def ratios(gamma: fractions.Fraction) -> Ratios:
     return Ratios(gamma, _ratio(n, d), _ratio(d, n), float((1 - gamma) * 2**FRACTION_BITS))
 
 
-def _ratio(factor: int, divisor: int) -> Ratio:
+def _ratio(factor: int, divisor: int) -> FloatArray:
     """What `_multiply` needs to multiply by factor / divisor; last, the largest |v| for which floats suffice."""
     # a little less than 1 / factor: a quotient found with it may be too small by one, but never too large
     below_inverse_factor = (1 - 2.0**-52) / factor
     # up to 2^50, v + 1/2 is a float and (v + 1/2) / divisor is off by less than 1/2 divisor, so never by an integer;
-    # the product stays below 2^53
-    largest_for_floats = min(2**50, 2**52 * divisor // factor)
-    return factor, divisor, below_inverse_factor, 1 / divisor, largest_for_floats
+    # the product stays below 2^51, as `_small_integer` needs
+    largest_for_floats = min(2**50, (2**51 - 2**21) * divisor // factor)
+    return np.array([factor, divisor, below_inverse_factor, 1 / divisor, largest_for_floats])
 
 
 def to_units(name: str, values: FloatArray) -> NDArray[np.int64]:
@@ -212,19 +212,14 @@ def _require_in_range(is_bad: IntegerArray, f: FloatArray, what: str) -> None:
 @kernel
 def _to_units(values, out, is_bad, first, last):
     values, out = values[first:last], out[first:last]
-    for i in range(len(out)):
-        units = np.rint(np.float64(values[i]) * _UNITS_PER_ONE)
-        if abs(units) <= LIMIT:
-            out[i] = np.int64(units)
-        else:
-            is_bad[0] = 1
+    out[:] = 0
+    if _add_rounded(out, values, _UNITS_PER_ONE, np.uint64(0), np.uint64(len(out))):
+        is_bad[0] = 1
 
 
 @kernel
 def _to_floats(integers, out, first, last):
-    integers, out = integers[first:last], out[first:last]
-    for i in range(len(out)):
-        out[i] = np.float64(integers[i]) * _UNIT
+    _write_floats(integers, out, np.uint64(first), np.uint64(last))
 
 
 @kernel
@@ -239,61 +234,100 @@ def _multiply(v, b, ratio, first, last):
         largest = max(largest, abs(v[i]))
     if largest <= largest_for_floats:
         for i in range(first, last):
-            left = np.float64(v[i])
+            left = _small_float(v[i])
             quotient = np.floor((left + 0.5) * inverse_divisor)
-            carry = np.float64(b[i]) * divisor + (left - quotient * divisor)
+            carry = _small_float(b[i]) * divisor + (left - quotient * divisor)
             rest = np.floor(carry * below_inverse_factor)
             low = carry - rest * factor
             if low >= factor:
                 low -= factor
                 rest += 1
-            v[i] = np.int64(quotient * factor + low)
+            v[i] = _small_integer(quotient * factor + low)
+            b[i] = np.uint32(_small_integer(rest))
+    else:
+        n, d = np.int64(factor), np.int64(divisor)
+        for i in range(first, last):
+            quotient = v[i] // d
+            carry = np.int64(b[i]) * d + (v[i] - quotient * d)
+            rest = carry // n
+            v[i] = quotient * n + (carry - rest * n)
             b[i] = np.uint32(rest)
+
+
+@kernel
+def _small_float(integer):
+    """The float64 equal to an integer between -2^51 and 2^51: it becomes the last bits of 1.5 * 2^52."""
+    return np.int64(np.int64(integer) + _SHIFT_BITS).view(np.float64) - _SHIFT
+
+
+@kernel
+def _small_integer(value):
+    """The inverse of `_small_float`."""
+    return np.float64(value + _SHIFT).view(np.int64) - _SHIFT_BITS
+
+
+@kernel
+def _add_rounded(total, f, scale, first, last):
+    """Add f * scale, rounded; returns whether one is beyond the range, or NaN."""
+    is_large = np.int64(0)
+    for i in range(first, last):
+        is_large |= np.int64(not abs(np.float64(f[i]) * scale) <= _SMALL)
+    if not is_large:
+        for i in range(first, last):
+            total[i] += _small_integer(np.rint(np.float64(f[i]) * scale))
+        return False
+    beyond = np.int64(0)
+    for i in range(first, last):
+        change = np.rint(np.float64(f[i]) * scale)
+        total[i] += np.int64(change)
+        beyond |= np.int64(not abs(change) <= LIMIT)
+    return beyond != 0
+
+
+@kernel
+def _write_floats(x, values, first, last):
+    """The floats nearest to x, in units."""
+    largest = np.int64(0)
+    for i in range(first, last):
+        largest = max(largest, abs(x[i]))
+    if largest <= _SMALL:
+        for i in range(first, last):
+            values[i] = _small_float(x[i]) * _UNIT
     else:
         for i in range(first, last):
-            quotient = v[i] // divisor
-            carry = np.int64(b[i]) * divisor + (v[i] - quotient * divisor)
-            rest = carry // factor
-            v[i] = quotient * factor + (carry - rest * factor)
-            b[i] = np.uint32(rest)
+            values[i] = np.float64(x[i]) * _UNIT
 
 
 @kernel
 def _step(x, v, b, f, values, ratio, scale, is_bad, first, last):
     largest = np.int64(0)
-    beyond = np.int64(0)
     x, v, b, f, values = x[first:last], v[first:last], b[first:last], f[first:last], values[first:last]
     for start in range(0, len(x), BLOCK):
         _prefetch_block(x, v, b, f, values, start + AHEAD)
         begin, end = np.uint64(start), np.uint64(min(start + BLOCK, len(x)))
         _multiply(v, b, ratio, begin, end)
+        if _add_rounded(v, f, scale, begin, end):
+            is_bad[0] = 1
         for i in range(begin, end):
-            change = np.rint(np.float64(f[i]) * scale)
-            velocity = v[i] + np.int64(change)
-            position = x[i] + velocity
-            v[i], x[i] = velocity, position
-            values[i] = np.float64(position) * _UNIT
-            largest = max(largest, abs(velocity), abs(position))
-            beyond |= np.int64(not abs(change) <= LIMIT)  # also if it is NaN
-    if beyond or largest > LIMIT:
+            x[i] += v[i]
+            largest = max(largest, abs(v[i]), abs(x[i]))
+        _write_floats(x, values, begin, end)
+    if largest > LIMIT:
         is_bad[0] = 1
 
 
 @kernel
 def _undo_position(x, v, values, first, last):
-    x, v, values = x[first:last], v[first:last], values[first:last]
-    for i in range(len(x)):
+    for i in range(np.uint64(first), np.uint64(last)):
         x[i] -= v[i]
-        values[i] = np.float64(x[i]) * _UNIT
+    _write_floats(x, values, np.uint64(first), np.uint64(last))
 
 
 @kernel
 def _undo_velocity(v, b, f, ratio, scale, first, last):
-    v, b, f = v[first:last], b[first:last], f[first:last]
-    for start in range(0, len(v), BLOCK):
-        begin, end = np.uint64(start), np.uint64(min(start + BLOCK, len(v)))
-        for i in range(begin, end):
-            v[i] -= np.int64(np.rint(np.float64(f[i]) * scale))
+    for start in range(first, last, BLOCK):
+        begin, end = np.uint64(start), np.uint64(min(start + BLOCK, last))
+        _add_rounded(v, f, -scale, begin, end)
         _multiply(v, b, ratio, begin, end)
 
 
@@ -303,25 +337,24 @@ def _undo_both(x, v, b, f, values, ratio, scale, first, last):
     for start in range(0, len(x), BLOCK):
         _prefetch_block(x, v, b, f, values, start + AHEAD)
         begin, end = np.uint64(start), np.uint64(min(start + BLOCK, len(x)))
-        for i in range(begin, end):
-            v[i] -= np.int64(np.rint(np.float64(f[i]) * scale))
+        _add_rounded(v, f, -scale, begin, end)
         _multiply(v, b, ratio, begin, end)
         for i in range(begin, end):
             x[i] -= v[i]
-            values[i] = np.float64(x[i]) * _UNIT
+        _write_floats(x, values, begin, end)
 
 
 @kernel
 def _add(x, f, values, scale, is_bad, first, last):
-    x, f, values = x[first:last], f[first:last], values[first:last]
-    beyond = np.int64(0)
-    for i in range(len(x)):
-        change = np.rint(np.float64(f[i]) * scale)
-        x[i] += np.int64(change)
-        values[i] = np.float64(x[i]) * _UNIT
-        beyond |= np.int64(not abs(change) <= LIMIT) | np.int64(abs(x[i]) > LIMIT)  # the first also if it is NaN
-    if beyond:
+    begin, end = np.uint64(first), np.uint64(last)
+    if _add_rounded(x, f, scale, begin, end):
         is_bad[0] = 1
+    largest = np.int64(0)
+    for i in range(begin, end):
+        largest = max(largest, abs(x[i]))
+    if largest > LIMIT:
+        is_bad[0] = 1
+    _write_floats(x, values, begin, end)
 
 
 @kernel

@@ -20,13 +20,13 @@ MOST_PIECES, FEWEST_ROWS = 16, 128
 
 
 def matmul(a: FloatArray, b: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """Call `np.matmul` without warnings of invalid values, which may be false; a NaN in the result says enough.
+    """Multiply without warnings of invalid values, which may be false; a NaN in the result says enough.
 
     OpenBLAS's kernels for AVX-512 (0.3.31: float32 matrices of 5 columns times vectors) also compute with what is left
     on the stack, and drop the result.  If that happens to be a signalling NaN, the processor notes an invalid value.
     """
-    with np.errstate(invalid="ignore"):
-        return np.matmul(a, b, out=out)
+    with np.errstate(invalid="ignore"):  # np.dot gives the same bits as np.matmul in half the time
+        return np.dot(a, b, out=out) if a.ndim == b.ndim == 2 else np.matmul(a, b, out=out)
 
 
 def matrix_product(a: FloatArray, b: FloatArray, bias: FloatArray | None = None) -> FloatArray:
@@ -38,9 +38,9 @@ def matrix_product(a: FloatArray, b: FloatArray, bias: FloatArray | None = None)
 
     def work(first: int, last: int) -> None:
         for rows in pieces[first:last]:
-            matmul(a[rows], b, out=out[rows])
+            piece = matmul(a[rows], b, out=out[rows])
             if bias is not None:
-                out[rows] += bias  # while it is in the cache
+                piece += bias  # while it is in the cache
 
     for_each_share(work, len(pieces))
     return out
@@ -59,13 +59,7 @@ def transposed_product(a: FloatArray, b: FloatArray) -> FloatArray:
             matmul(a[rows].T, b[rows], out=partial[number])
 
     for_each_share(work, len(pieces))
-    total = buffers.empty(partial.shape[1:], a.dtype)
-
-    def add_up(first: int, last: int) -> None:
-        partial[:, first:last].sum(axis=0, out=total[first:last])
-
-    for_each_share(add_up, len(total), max(1, 2**17 // max(1, len(partial) * b.shape[1])))
-    return total
+    return np.asarray(partial.sum(axis=0))
 
 
 @functools.lru_cache(maxsize=1024)

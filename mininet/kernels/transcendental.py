@@ -12,7 +12,9 @@ from collections.abc import Callable
 import numpy as np
 
 from ..base.types import FloatArray
-from . import jit
+from . import buffers, jit
+from .elementwise import in_shares
+from .threads import share_elements
 
 kernel = functools.partial(jit.kernel, contract=True)  # the error bound leaves room for either rounding
 
@@ -28,28 +30,35 @@ _SMALL, _SATURATED = np.float32(0.625), np.float32(9.1)  # from where on tanh is
 _BIAS, _MANTISSA_BITS = np.int32(127), np.int32(23)
 
 
-def tanh(array: FloatArray, out: FloatArray | None = None) -> FloatArray:
+def tanh(array: FloatArray) -> FloatArray:
     """Hyperbolic tangent of every element."""
-    return np.tanh(array, out=out) if array.dtype != np.float32 else _computed(_tanh, array, out)
+    return _computed(_tanh, array) if array.dtype == np.float32 else in_shares(np.tanh, array)
 
 
-def exp(array: FloatArray, out: FloatArray | None = None) -> FloatArray:
+def tanh_gradient(gradient: FloatArray, values: FloatArray) -> FloatArray:
+    """Compute dL/dx from `gradient` = dL/dtanh(x) and the `values` of tanh(x)."""
+    return _computed(_tanh_gradient, gradient, values)
+
+
+def exp(array: FloatArray) -> FloatArray:
     """e to the power of every element."""
-    return np.exp(array, out=out) if array.dtype != np.float32 else _computed(_exp, array, out)
+    return _computed(_exp, array) if array.dtype == np.float32 else in_shares(np.exp, array)
 
 
-def sigmoid(array: FloatArray, out: FloatArray | None = None) -> FloatArray:
+def sigmoid(array: FloatArray) -> FloatArray:
     """1 / (1 + exp(-element))."""
-    if array.dtype == np.float32:
-        return _computed(_sigmoid, array, out)
+    return _computed(_sigmoid, array) if array.dtype == np.float32 else in_shares(_sigmoid_by_numpy, array)
+
+
+def _sigmoid_by_numpy(array: FloatArray, out: FloatArray | None = None) -> FloatArray:
     small = np.exp(-np.abs(array))  # never overflows, and 1 - sigmoid(a) = sigmoid(-a) loses no digits
     value: FloatArray = np.divide(np.where(array < 0, small, 1), 1 + small, out=out)
     return value
 
 
-def _computed(function: Callable[..., None], array: FloatArray, out: FloatArray | None) -> FloatArray:
-    out = np.empty(array.shape, array.dtype) if out is None else out
-    function(array.ravel(), out.reshape(-1))
+def _computed(function: Callable[..., None], *arrays: FloatArray) -> FloatArray:
+    out = buffers.empty(arrays[0].shape, arrays[0].dtype)
+    share_elements(function, *arrays, out)
     return out
 
 
@@ -83,7 +92,8 @@ def _exp_of_normal(y):
 
 
 @kernel
-def _exp(x, out):
+def _exp(x, out, first, last):
+    x, out = x[first:last], out[first:last]
     for i in range(len(out)):
         y = max(min(x[i], _HIGHEST), _LOWEST)
         out[i] = _exp_of(y) if x[i] == x[i] else x[i]
@@ -100,7 +110,8 @@ def exponentials(values):
 
 
 @kernel
-def _sigmoid(x, out):
+def _sigmoid(x, out, first, last):
+    x, out = x[first:last], out[first:last]
     for i in range(len(out)):
         small = _exp_of(max(-abs(x[i]), _LOWEST))
         value = np.float32(np.float64(small if x[i] < 0 else _ONE) / (1.0 + np.float64(small)))  # one rounding, not two
@@ -108,7 +119,8 @@ def _sigmoid(x, out):
 
 
 @kernel
-def _tanh(x, out):
+def _tanh(x, out, first, last):
+    x, out = x[first:last], out[first:last]
     for i in range(len(out)):
         a = abs(x[i])
         square = a * a
@@ -117,3 +129,10 @@ def _tanh(x, out):
         beyond = _ONE - _TWO / (_exp_of_normal(y + y) + _ONE)
         value = np.copysign(series if a < _SMALL else beyond, x[i])
         out[i] = value if a == a else x[i]
+
+
+@jit.kernel
+def _tanh_gradient(gradient, values, out, first, last):
+    gradient, values, out = gradient[first:last], values[first:last], out[first:last]
+    for i in range(len(out)):
+        out[i] = (_ONE - values[i] * values[i]) * gradient[i]
