@@ -37,6 +37,7 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 _NEEDED = {
     "layers": ["torch"],
     "networks": ["torch", "momentumnet"],
+    "small": ["torch", "momentumnet"],
     "bridge": ["torch", "momentumnet"],
     "limits": ["torch"],
     "startup": [],

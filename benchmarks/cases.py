@@ -53,7 +53,8 @@ class Layer:
 class Network:
     """A momentum network, every residual function conv - batch norm - ReLU - conv - batch norm, convolutions 3x3.
 
-    With `inner` channels it is ResNet-50's bottleneck instead: 1x1 down to `inner`, 3x3, 1x1 up again.
+    With `inner` channels it is ResNet-50's bottleneck instead: 1x1 down to `inner`, 3x3, 1x1 up again.  A `small` one
+    has conv - batch norm - ReLU, or for `size` 0, which means no images, Linear - tanh.
     """
 
     depth: int
@@ -61,16 +62,21 @@ class Network:
     channels: int
     size: int
     inner: int | None = None
+    small: bool = False
 
     @property
     def name(self):
         """As in 20 layers, 64×16×32×32 (batch, channels, height, width)."""
         kind = "layers" if self.inner is None else "bottlenecks"
-        return f"{self.depth} {kind}, {self.batch}×{self.channels}×{self.size}×{self.size}"
+        if self.small:
+            kind = "× conv-bn-relu" if self.size else "× Linear-tanh"
+        return f"{self.depth} {kind}, {self.batch}×{self.channels}" + f"×{self.size}×{self.size}" * (self.size > 0)
 
     @property
     def convolutions(self):
         """(in_channels, out_channels, kernel) of the convolutions in a residual function."""
+        if self.small:
+            return [(self.channels, self.channels, 3)] * (self.size > 0)
         if self.inner is None:
             return [(self.channels, self.channels, 3)] * 2
         return [(self.channels, self.inner, 1), (self.inner, self.inner, 3), (self.inner, self.channels, 1)]
@@ -98,9 +104,19 @@ NETWORKS = [
     Network(8, 8, 256, 56, inner=64),
 ]
 
+# Where what a layer needs beside its arithmetic counts
+SMALL_NETWORKS = [
+    Network(30, 32, 8, 0, small=True),
+    Network(100, 64, 16, 0, small=True),
+    Network(30, 256, 128, 0, small=True),
+    Network(10, 64, 16, 8, small=True),
+    Network(10, 64, 16, 16, small=True),
+]
+
 # For checking that everything runs; the times mean nothing
 QUICK_LAYERS = [Layer(2, 16, 16, 8), Layer(2, 32, 32, 8), Layer(2, 32, 16, 8, kernel=1), Layer(2, 16, 32, 8, stride=2)]
 QUICK_NETWORKS = [Network(2, 4, 16, 8), Network(2, 2, 32, 8, inner=16)]
+QUICK_SMALL_NETWORKS = [Network(2, 4, 8, 0, small=True), Network(2, 2, 16, 8, small=True)]
 
 
 def layer_arrays(layer):
@@ -117,13 +133,15 @@ def layer_arrays(layer):
 def network_input(network):
     """x_0, channels last."""
     random = np.random.default_rng(0)
-    return _normal(random, (network.batch, network.size, network.size, network.channels))
+    return _normal(random, (network.batch, *[network.size] * (2 * (network.size > 0)), network.channels))
 
 
 def network_weights(network):
-    """The weights (kh, kw, c, k) of all convolutions, in order."""
+    """The weights (kh, kw, c, k) of all convolutions, in order, or (in, out) of linear layers."""
     random = np.random.default_rng(1)
     for _ in range(network.depth):
+        if not network.size:
+            yield _normal(random, (network.channels, network.channels)) / np.float32(np.sqrt(network.channels))
         for in_channels, out_channels, kernel in network.convolutions:
             yield _he_normal(random, in_channels, out_channels, kernel)
 

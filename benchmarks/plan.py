@@ -2,9 +2,9 @@
 
 import dataclasses
 
-from .cases import LAYERS, NETWORKS, QUICK_LAYERS, QUICK_NETWORKS
+from .cases import LAYERS, NETWORKS, QUICK_LAYERS, QUICK_NETWORKS, QUICK_SMALL_NETWORKS, SMALL_NETWORKS
 
-SECTIONS = ("layers", "networks", "bridge", "limits", "startup")
+SECTIONS = ("layers", "networks", "small", "bridge", "limits", "startup")
 
 # For `timing.repeat`
 LAYER_EFFORT = {"seconds": 1.0, "least": 5, "warm_up": 3}
@@ -53,7 +53,8 @@ class Entry:
 def plan(sections, threads, quick):
     """The entries of some of the `SECTIONS`."""
     makers = {
-        "layers": _layers, "networks": _networks, "bridge": _bridge, "limits": _limits, "startup": _startup,
+        "layers": _layers, "networks": _networks, "small": _small, "bridge": _bridge, "limits": _limits,
+        "startup": _startup,
     }  # fmt: skip
     return [entry for section in sections for entry in makers[section](threads, quick)]
 
@@ -68,7 +69,15 @@ def _layers(threads, quick):
 
 
 def _networks(threads, quick):
-    for network in QUICK_NETWORKS if quick else NETWORKS:
+    return _training("networks", QUICK_NETWORKS if quick else NETWORKS, threads, quick)
+
+
+def _small(threads, quick):
+    return _training("small", QUICK_SMALL_NETWORKS if quick else SMALL_NETWORKS, threads, quick)
+
+
+def _training(section, networks, threads, quick):
+    for network in networks:
         case = dataclasses.asdict(network)
         common = {"case": case, "threads": threads, "effort": QUICK_EFFORT if quick else NETWORK_EFFORT}
         shallow = common | {"case": case | {"depth": 1}, "effort": COMPILING_EFFORT}
@@ -83,7 +92,7 @@ def _networks(threads, quick):
             Job("with_mininet", "measure_exact_share", common),
         ]
         compiling = [Job("with_mininet", "measure_network", shallow | way) for way in ways]
-        yield Entry("networks", case, jobs, compiling)
+        yield Entry(section, case, jobs, compiling)
 
 
 def _bridge(threads, quick):

@@ -16,7 +16,10 @@ BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 
 def markdown(results):
     """All sections that `results` has, as the file of `__main__` holds them."""
-    makers = {"networks": _networks, "bridge": _bridge, "layers": _layers, "limits": _limits, "startup": _startup}
+    makers = {
+        "networks": _networks, "small": _small, "bridge": _bridge, "layers": _layers, "limits": _limits,
+        "startup": _startup,
+    }  # fmt: skip
     parts = [_machine(results)]
     parts += [make(results[section]["records"]) for section, make in makers.items() if section in results]
     return "\n\n".join(parts)
@@ -87,24 +90,6 @@ def _networks(records):
         "**Training step** (forward, backward, SGD; residual functions of convolutions and batch norms; depth, then "
         "batch × channels × height × width). Memory-free steps compute the residual functions once more."
     )
-    times = [
-        (
-            summary.network.name,
-            *(
-                f"{1000 * summary.of(name, 'step').median:.0f}"
-                for name in ("exact", "float", "stored", "torch", "authors")
-            ),
-            f"{summary.ratio('torch', 'exact'):.2f}",
-            f"{summary.ratio('authors', 'exact'):.2f}",
-            f"{summary.ratio('exact', 'stored'):.2f}",
-            f"{100 * summary.exact_share.median:.1f} %",
-        )
-        for summary in summaries
-    ]
-    headings = (
-        "milliseconds", "mininet memory-free", "memory-free, float", "mininet stored", "PyTorch stored",
-        "authors' memory-free", "speed ÷ PyTorch's", "speed ÷ authors'", "time ÷ own stored", "exact arithmetic",
-    )  # fmt: skip
     names = ("exact", "float", "stored", "torch", "authors")
     memory = [
         (
@@ -115,16 +100,46 @@ def _networks(records):
         )
         for summary in summaries
     ]
-    memory_headings = ("MiB", *headings[1:6], "memory ÷ PyTorch's", "memory ÷ authors'")
+    memory_headings = ("MiB", *_TIMES[1:6], "memory ÷ PyTorch's", "memory ÷ authors'")
     imports = {name: summaries[0].of(name, "import_mib").median for name in ("exact", "torch")}
     note = (
         f"Peak memory of the process (resident set), of which {imports['exact']:.0f} MiB (mininet) and "
         f"{imports['torch']:.0f} MiB (PyTorch) are there once it is imported:"
     )
     figure = "![Time and memory of a training step](benchmark_networks.png)"
-    return "\n\n".join(
-        [_wrapped(text), _table(headings, times), _wrapped(note), _table(memory_headings, memory), figure]
+    return "\n\n".join([_wrapped(text), _times(summaries), _wrapped(note), _table(memory_headings, memory), figure])
+
+
+def _small(records):
+    text = (
+        "**Small networks** (depth; batch × features, or batch × channels × height × width). Here the time between two "
+        "kernels counts."
     )
+    return f"{_wrapped(text)}\n\n{_times([NetworkSummary(record) for record in records])}"
+
+
+_TIMES = (
+    "milliseconds", "mininet memory-free", "memory-free, float", "mininet stored", "PyTorch stored",
+    "authors' memory-free", "speed ÷ PyTorch's", "speed ÷ authors'", "time ÷ own stored", "exact arithmetic",
+)  # fmt: skip
+
+
+def _times(summaries):
+    times = [
+        (
+            summary.network.name,
+            *(
+                f"{1000 * summary.of(name, 'step').median:.{1 if summary.network.small else 0}f}"
+                for name in ("exact", "float", "stored", "torch", "authors")
+            ),
+            f"{summary.ratio('torch', 'exact'):.2f}",
+            f"{summary.ratio('authors', 'exact'):.2f}",
+            f"{summary.ratio('exact', 'stored'):.2f}",
+            f"{100 * summary.exact_share.median:.1f} %",
+        )
+        for summary in summaries
+    ]
+    return _table(_TIMES, times)
 
 
 def _layers(records):

@@ -96,8 +96,8 @@ def start_training(network, arithmetic, backprop):
     """(train, check): a function that makes one training step, one that says what the next step would see."""
     functions = [_residual_function(network) for _ in range(network.depth)]
     net = MomentumNet(functions, gamma=GAMMA, arithmetic=arithmetic, backprop=backprop)
-    convolutions = [parameter for parameter in net.parameters() if parameter.data.ndim == 4]
-    for parameter, weights in zip(convolutions, network_weights(network), strict=True):
+    matrices = [parameter for parameter in net.parameters() if parameter.data.ndim > 1]
+    for parameter, weights in zip(matrices, network_weights(network), strict=True):
         parameter.data[...] = weights
     optimizer = optim.SGD(net.parameters(), lr=LEARNING_RATE)
     x = network_input(network)
@@ -120,12 +120,16 @@ def start_training(network, arithmetic, backprop):
 
 
 def _residual_function(network):
+    if not network.size:
+        linear = nn.Linear(network.channels, network.channels)
+        linear.bias.data[...] = 0
+        return nn.Sequential(linear, nn.Tanh())
     modules = []
     for in_channels, out_channels, kernel in network.convolutions:
         modules.append(nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2, bias=False))
         modules.append(nn.BatchNorm2d(out_channels))
         modules.append(nn.ReLU())
-    return nn.Sequential(*modules[:-1])  # the last batch norm has no ReLU behind it
+    return nn.Sequential(*modules[: None if network.small else -1])  # the last batch norm has no ReLU behind it
 
 
 def _norm(arrays):

@@ -95,9 +95,9 @@ def authors_net():
 
 def start_training(net, network, memory_format):
     """(train, check): a function that makes one training step, one that says what the next step would see."""
-    convolutions = [parameter for parameter in net.parameters() if parameter.ndim == 4]
+    matrices = [parameter for parameter in net.parameters() if parameter.ndim > 1]
     with torch.no_grad():
-        for parameter, weights in zip(convolutions, network_weights(network), strict=True):
+        for parameter, weights in zip(matrices, network_weights(network), strict=True):
             parameter.copy_(_weights(weights))
     net.to(memory_format=FORMATS[memory_format])
     optimizer = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE)
@@ -122,22 +122,28 @@ def start_training(net, network, memory_format):
 
 def residual_function(network):
     """One residual function of a `Network`."""
+    if not network.size:
+        linear = nn.Linear(network.channels, network.channels)
+        nn.init.zeros_(linear.bias)
+        return nn.Sequential(linear, nn.Tanh())
     modules = []
     for in_channels, out_channels, kernel in network.convolutions:
         modules.append(nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2, bias=False))
         modules.append(nn.BatchNorm2d(out_channels))
         modules.append(nn.ReLU(inplace=True))  # as torchvision does; saves an array
-    return nn.Sequential(*modules[:-1])  # the last batch norm has no ReLU behind it
+    return nn.Sequential(*modules[: None if network.small else -1])  # the last batch norm has no ReLU behind it
 
 
 def images(array, memory_format):
-    """(n, h, w, c) as the (n, c, h, w) that PyTorch has, in memory as `memory_format` says."""
+    """(n, h, w, c) as the (n, c, h, w) that PyTorch has, in memory as `memory_format` says; (n, c) as it is."""
+    if array.ndim == 2:
+        return torch.from_numpy(array)
     return torch.from_numpy(array).permute(0, 3, 1, 2).contiguous(memory_format=FORMATS[memory_format])
 
 
 def _weights(array):
-    """(kh, kw, in, out) as PyTorch's (out, in, kh, kw)."""
-    return torch.from_numpy(array).permute(3, 2, 0, 1)
+    """(kh, kw, in, out) as PyTorch's (out, in, kh, kw), and (in, out) as (out, in)."""
+    return torch.from_numpy(array).permute(*[3, 2, 0, 1] if array.ndim == 4 else [1, 0])
 
 
 def _norm(tensors):
