@@ -6,8 +6,6 @@ The source is the whole repository, so that links between notebooks, results and
 import pathlib
 import sys
 
-import matplotlib
-
 from mininet.version import VERSION
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -33,7 +31,7 @@ numpydoc_show_class_members = False
 
 html_theme = "pydata_sphinx_theme"
 html_title = "mininet"
-html_static_path = ["static", matplotlib.get_data_path() + "/fonts/ttf/DejaVuSerif.ttf"]
+html_static_path = ["static"]
 nb_ipywidgets_js = {}
 html_css_files = ["mininet.css"]
 html_show_search_summary = False  # it would fetch pages, which a browser refuses for files

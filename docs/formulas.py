@@ -1,15 +1,41 @@
 """Formulas become MathML when the site is built, so that a browser needs no script and no network to show them."""
 
+import pathlib
 import re
 
+import matplotlib
 from docutils import nodes
+from fontTools.ttLib import TTFont
 from latex2mathml.converter import convert
+
+SCRIPTS = {
+    "SubscriptShiftDown": 0.2, "SubscriptTopMax": 0.4, "SubscriptBaselineDropMin": 0.14, "SuperscriptShiftUp": 0.38,
+    "SuperscriptShiftUpCramped": 0.31, "SuperscriptBottomMin": 0.22, "SuperscriptBaselineDropMax": 0.28,
+    "SubSuperscriptGapMin": 0.12, "SuperscriptBottomMaxWithSubscript": 0.34, "SpaceAfterScript": 0.04,
+}  # fmt: skip
+
+PRIME = (
+    r'<mpadded voffset="-0.4em" height="0.5em"><mstyle scriptlevel="0">'
+    r'<mo lspace="0" rspace="0">\1</mo></mstyle></mpadded>'
+)  # the font's primes are high and large by themselves
+
+
+def _make_font(app):
+    """Browsers need a font with a table for mathematics.  Matplotlib's has one that leaves out where indices stand."""
+    font = TTFont(pathlib.Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSerif.ttf"))
+    constants = font["MATH"].table.MathConstants
+    for name, share in SCRIPTS.items():
+        getattr(constants, name).Value = round(share * font["head"].unitsPerEm)
+    constants.ScriptPercentScaleDown = 75
+    static = pathlib.Path(app.outdir, "_static")
+    static.mkdir(parents=True, exist_ok=True)
+    font.save(static / "mathematics.ttf")
 
 
 def _mathml(node, display="inline"):
     # latex2mathml loses the size of a bracket with an exponent or index, unless they are apart
     text = re.sub(r"(\\[Bb]ig[lr]\)|(?:\\[Bb]ig[lr])?\\rVert)(?=[\^_])", r"{\1}", node.astext())
-    return convert(text, display=display)
+    return re.sub("<mi>(&#x0203[23];)</mi>", PRIME, convert(text, display=display))
 
 
 def _inline(translator, node):
@@ -24,5 +50,6 @@ def _display(translator, node):
 
 def setup(app):
     """Called by Sphinx."""
+    app.connect("builder-inited", _make_font)
     app.add_html_math_renderer("mathml", (_inline, None), (_display, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -32,7 +32,7 @@ class Documented(SphinxDirective):
         """Write the directives of autodoc that do it."""
         module = importlib.import_module(self.arguments[0])
         lines = [f".. currentmodule:: {module.__name__}", ""]
-        for name in " ".join(self.content).split() or module.__all__:
+        for name in " ".join(self.content).split() or sorted(module.__all__, key=str.lower):
             found = getattr(module, name)
             if isinstance(found, type):
                 lines += [f".. autoclass:: {name}", "   :members:", "   :exclude-members: described", ""]
@@ -130,6 +130,15 @@ def _code_pages(app):
         yield f"code/{name}", {"title": name, "body": body}, "page.html"
 
 
+def _leave_room(app, pagename, templatename, context, doctree):
+    """The list of contents at the right comes last, and must not push aside what is there already."""
+    if context.get("toc", "").count("<li>") > 1:
+        width = (
+            "html .bd-main .bd-content .bd-article-container { max-width: calc(100% - var(--pst-sidebar-secondary)); }"
+        )
+        context["metatags"] += f"<style>@media (min-width: 1200px) {{ {width} }}</style>"
+
+
 def _finish(app, exception):
     """Lead from the top folder to the first page."""
     if exception is None:
@@ -142,5 +151,6 @@ def setup(app):
     app.connect("config-inited", lambda app, config: setattr(config, "linkcode_resolve", _address_of_code))
     app.connect("doctree-read", _read)
     app.connect("html-collect-pages", _code_pages)
+    app.connect("html-page-context", _leave_room)
     app.connect("build-finished", _finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
