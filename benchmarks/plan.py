@@ -103,7 +103,7 @@ def _bridge(threads, quick):
         jobs = [Job("with_bridge", "measure_times", common | {"memory_format": each}) for each in FORMATS]
         yield Entry("bridge", common["case"], jobs, once=True)
     for depth in DEPTHS:
-        common = {"case": dataclasses.asdict(networks[0]) | {"depth": depth}, "threads": threads}
+        common = {"case": dataclasses.asdict(networks[0]) | {"depth": depth, "batch": 16}, "threads": threads}
         jobs = [Job("with_bridge", "measure_memory", common | {"way": way}) for way in BRIDGE_WAYS]
         yield Entry("bridge", common["case"], jobs, once=True)
 

@@ -1,5 +1,6 @@
 """The layer for PyTorch, `mininet.bridges.torch`, and what else trains a momentum network in PyTorch."""
 
+import ctypes
 import functools
 import importlib
 import math
@@ -62,7 +63,9 @@ def measure_times(case, threads, memory_format, seconds, least):
 
 def measure_memory(case, threads, way):
     """MiB by which the process grows in two training steps; bytes that exactness keeps for the way back."""
+    ctypes.CDLL(None).mallopt(-3, 2**16)  # M_MMAP_THRESHOLD: what is freed is given back, or gaps would be counted
     torch.set_num_threads(threads)
+    WAYS[way]()  # imports what it needs
     network, before = Network(**case), peak_mib()
     train, _ = _training(way, network, "contiguous")
     for _ in range(2):
