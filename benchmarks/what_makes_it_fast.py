@@ -2,7 +2,7 @@
 
     python -m benchmarks.what_makes_it_fast   # 2 minutes; prints the table of docs/fast.md
 
-All ways take turns in one process, a few steps each.  Ratios are taken within a round; the table has their medians.
+All ways take turns in one process, step by step.  Ratios are taken within a round; the table has their medians.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from mininet.kernels import buffers, convolution, direct, exact, winograd
 from .cases import NETWORKS
 from .with_mininet import start_training
 
-DEPTH = 4
+DEPTH = 2
 """Ratios hardly depend on it."""
 
 
@@ -80,11 +80,11 @@ def _without_reused_memory():
 
 
 PARTS = {
-    "`winograd`, so that `direct` takes over": _without_winograd,
-    "`direct`, so that `winograd` or patch matrices take over": _without_direct,
-    "`simd`, which both need: patch matrices and BLAS": _without_simd,
+    "`winograd`": _without_winograd,
+    "`direct`": _without_direct,
+    "`simd`, which both need": _without_simd,
     "`prefetch`": _without_prefetch,
-    "`threads`, all but one": _without_threads,
+    "`threads`": _without_threads,
     "reused memory": _without_reused_memory,
 }
 """What is switched off, and how."""
@@ -110,19 +110,18 @@ def _round(train, ways):
         with switched_off():
             train()  # fills what is reused
             start = time.perf_counter()
-            for _ in range(2):
-                train()
+            train()
             steps[part] = time.perf_counter() - start
     return steps
 
 
 def main(seconds=30):
     """Print the table, after so many seconds for each network."""
-    columns = {network.name: ratios(network, seconds) for network in NETWORKS}
-    print(f"| without | {' | '.join(columns)} |")
-    print("| --- |" + " ---: |" * len(columns))
-    for part in PARTS:
-        print(f"| {part} | " + " | ".join(f"{statistics.median(each[part]):.2f}" for each in columns.values()) + " |")
+    print(f"| without | {' | '.join(PARTS)} |")
+    print("| --- |" + " ---: |" * len(PARTS), flush=True)
+    for network in NETWORKS:
+        found = [f"{statistics.median(each):.2f}" for each in ratios(network, seconds).values()]
+        print(f"| {network.name} | {' | '.join(found)} |", flush=True)
     return 0
 
 
