@@ -92,7 +92,7 @@ def digits_on_a_stack(v: int = 23, num: int = 2, den: int = 3, layers: int = 4) 
     with _canvas(7.6, 0.62 * layers + 1.1, 12.6, layers + 1.8) as axes:
         b, top = 0, layers + 0.7
         for x, head, color in ((0.8, "v", V), (3.6, f"v mod {den}", F), (6.5, f"b·{den} + digit", PURPLE),
-                               (9.3, f"mod {num}: goes back", ORANGE), (11.8, "b", BLUE)):  # fmt: skip
+                               (9.3, f"mod {num}: joins v", ORANGE), (11.8, f"//{num}: b", BLUE)):  # fmt: skip
             axes.text(x, top + 0.5, head, ha="center", color=color, fontsize=10)
         _node(axes, 0.8, top - 0.3, str(v), V, filled=True)
         _node(axes, 11.8, top - 0.3, "0", BLUE, filled=True)

@@ -1,12 +1,16 @@
 """The reader's own network: ``mine.py`` beside the notebooks, which grows from chapter to chapter."""
 
 import ast
+import builtins
+import dis
+import hashlib
 import inspect
 import linecache
 import os
 import pathlib
 import re
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..base.files import written_atomically
@@ -14,6 +18,7 @@ from ..base.terminal import BLUE, GREEN, RED, colored
 from ..grader.contract import CannotLoad, Implementation, NotWritten, is_stub, module_at
 from ..grader.report import BROKEN, KEPT, TO_DO, Outcome, Report, in_color, try_promise
 from . import own
+from .checking import NotYet, require
 from .contents import CHAPTERS
 from .promises import BY_NAME, CHAPTER_PROMISES
 
@@ -31,7 +36,13 @@ PIECES = {chapter: tuple(name for names, _ in pieces for name in names) for chap
 COUNT = sum(len(promises) for pieces in CHAPTER_PROMISES.values() for _, promises in pieces)
 """How many promises all of them make."""
 
-_SECTION = re.compile(r"^# %% (\d\d): (.+)$", re.MULTILINE)
+_PROMISES = {names: promises for pieces in CHAPTER_PROMISES.values() for names, promises in pieces}
+_HEADINGS = {
+    names: f"{chapter}: {', '.join(names)}" for chapter, pieces in CHAPTER_PROMISES.items() for names, _ in pieces
+}
+
+_SECTION = re.compile(r"^# %% (\d\d: [\w, ]+?)(?: \(checked (\w+)\))?$", re.MULTILINE)
+"""The line above a section: its heading, and a digest of the section as it was found right."""
 
 
 def file() -> pathlib.Path:
@@ -52,9 +63,13 @@ class Mine(Implementation):
         self.names = names
         super().__init__(_Names(names), path.name)
 
+    def is_ours(self, name: str) -> bool:
+        """Whether it is the course's own."""
+        return name in own.__dict__ and name not in self.yours
+
     def function(self, name: str) -> Callable[..., Any]:
         """Return the reader's function, or raise `NotWritten`."""
-        if name in own.__dict__ and name not in self.yours:
+        if self.is_ours(name):
             raise NotWritten(f"{name} is not there")
         return super().function(name)
 
@@ -74,7 +89,7 @@ def take(*names: str) -> Any:
     for name in names:
         if name not in mine.names:
             raise ValueError(f"names must be of functions in {mine.name}, or of pieces of the course, got {name!r}")
-    print("; ".join(f"{name}: {f'yours, from {mine.name}' if name in mine.yours else _OURS}" for name in names))
+    print("; ".join(f"{name}: {_OURS if mine.is_ours(name) else f'yours, from {mine.name}'}" for name in names))
     pieces = [mine.names[name] for name in names]
     return pieces[0] if len(pieces) == 1 else pieces
 
@@ -93,32 +108,79 @@ def _mine() -> Mine:
 def keep(*functions: Callable[..., Any]) -> Any:
     """Try pieces that the reader has just written in a cell, and put the cell into ``mine.py`` if they are right.
 
-    It returns them.  For a blank that is open, or wrong, it returns the reader's earlier piece or the course's own, and
-    says so, so that the notebook can go on.
+    They are tried as they will stand there.  It returns them; for a blank that is open, or wrong, it returns the
+    reader's earlier piece or the course's own, and says so, so that the notebook can go on.
     """
     names = tuple(function.__name__ for function in functions)
-    pieces = {piece: promises for each in CHAPTER_PROMISES.values() for piece, promises in each}
-    if names not in pieces:
-        known = "; ".join(", ".join(each) for each in pieces)
+    if names not in _PROMISES:
+        known = "; ".join(", ".join(each) for each in _PROMISES)
         raise ValueError(f"functions must be a piece of the course ({known}), got {', '.join(names)}")
-    mine, path = _mine(), file()
+    path = file()
     if any(map(is_stub, functions)):
-        origin = f"yours from {path.name} runs" if set(names) <= mine.yours else "the course's own runs"
+        mine = _mine()
+        origin = f"yours from {path.name} runs" if set(names) <= mine.yours else f"{_OURS} runs"
         print(colored(f"open: {' and '.join(names)}; {origin} from here on", BLUE))
         return _one_or_all([mine.names[name] for name in names])
-    mine = Mine(pathlib.Path(os.devnull, "none"), **mine.names | dict(zip(names, functions, strict=True)))
+    try:
+        with written_atomically(path) as temporary:
+            temporary.write_text(_with_section(path, _HEADINGS[names], _cell_of(*functions)), encoding="utf-8")
+            _require_right(temporary, path.name, names)
+    except NotYet as error:
+        if str(error):
+            print(colored(f"not yet: {error}", RED))
+        print(colored(f"not yet: {' and '.join(names)}; {_OURS} runs from here on", RED))
+        return _one_or_all([getattr(own, name) for name in names])
+    kept = colored(f"right: {' and '.join(names)}, now in {path.name}", GREEN)
+    print(f"{kept} ({_count(path)} of {COUNT} promises)")
+    return _one_or_all(list(functions))
+
+
+def _require_right(path: pathlib.Path, name: str, names: tuple[str, ...]) -> None:
+    """Raise `NotYet` unless these functions of a file, called `name`, are right; a broken promise is printed."""
+    try:
+        mine = Mine(path)
+    except CannotLoad as error:
+        raise NotYet(str(error).replace(path.name, name)) from None
+    for function in names:
+        unknown = sorted(set(_globals_of(mine.names[function])) - {*mine.names, *dir(builtins)})
+        they = ", ".join(f"`{each}`" for each in unknown)
+        require(not unknown, f"{function} uses {they}, which is not in this cell: define it here")
+    _require_own_names(path, _HEADINGS[names])
     mine.yours = set(mine.names)  # whatever else it needs may be the course's
-    for promise in pieces[names]:
+    for promise in _PROMISES[names]:
         outcome = try_promise(BY_NAME[promise], mine)
         if outcome.status != KEPT:
             print(in_color(str(outcome)))
-            print(colored(f"not yet: {' and '.join(names)}; the course's own runs from here on", RED))
-            return _one_or_all([getattr(own, name) for name in names])
-    _write(path, names, _cell_of(*functions))
-    print(
-        colored(f"right: {' and '.join(names)}, now in {path.name}", GREEN) + f" ({_count(path)} of {COUNT} promises)"
-    )
-    return _one_or_all(list(functions))
+            raise NotYet
+
+
+def _globals_of(function: Any) -> Iterator[str]:
+    """Yield the global names that a function uses, and those of functions in its file that it calls."""
+    waiting, seen = [function], set()
+    while waiting:
+        each = waiting.pop()
+        code = getattr(each, "__code__", each)
+        if isinstance(code, types.CodeType) and code.co_filename == function.__code__.co_filename and code not in seen:
+            seen.add(code)
+            used = [step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"]
+            waiting += [*code.co_consts, *map(function.__globals__.get, used)]
+            yield from used
+
+
+def _require_own_names(path: pathlib.Path, heading: str) -> None:
+    """Raise `NotYet` if a section defines a name that another one defines otherwise; the later would replace it."""
+    definitions = {each: _definitions(body) for each, (body, _) in _sections(path).items()}
+    for other in definitions.keys() - {heading}:
+        for name in definitions[heading].keys() & definitions[other].keys():
+            same = definitions[heading][name] == definitions[other][name]
+            require(
+                same, f"`{name}` is already in the section of {other}, with another body: give it another name here"
+            )
+
+
+def _definitions(body: str) -> dict[str, str]:
+    nodes = [node for node in ast.parse(body).body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+    return {node.name: ast.unparse(node) for node in nodes}
 
 
 def _one_or_all(pieces: list[Any]) -> Any:
@@ -126,64 +188,72 @@ def _one_or_all(pieces: list[Any]) -> Any:
 
 
 def _cell_of(*functions: Callable[..., Any]) -> str:
-    """Return what the functions' cell defines and imports; its other lines, such as calls, stay where they are."""
+    """Return what the functions' cell imports and defines; its other lines, such as calls, stay where they are."""
     file_name = functions[0].__code__.co_filename
     lines = linecache.getlines(file_name)
     if os.path.exists(file_name) or not lines:  # a file, and no cell
         return "\n\n\n".join(inspect.getsource(function).strip("\n") for function in functions)
-    kept = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+    nodes = ast.parse("".join("\n" if line.startswith(("%", "!")) else line for line in lines)).body
+    definitions = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+    kept: list[ast.stmt] = [node for node in nodes if isinstance(node, definitions)]
+    for node in reversed(nodes):  # constants, if something that is kept uses them
+        used = {each.id for one in kept for each in ast.walk(one) if isinstance(each, ast.Name)}
+        names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+        if isinstance(node, ast.Assign) and not names & {"keep", "take"}:
+            targets = {each.id for target in node.targets for each in ast.walk(target) if isinstance(each, ast.Name)}
+            kept += [node] if targets & used else []
     parts = []
-    for node in ast.parse("".join("\n" if line.startswith(("%", "!")) else line for line in lines)).body:
-        if isinstance(node, kept):
-            first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", []))])
-            parts.append("".join(lines[first - 1 : node.end_lineno]).strip("\n"))
+    for node in sorted(kept, key=lambda node: node.lineno):
+        first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", []))])
+        parts.append("".join(lines[first - 1 : node.end_lineno]).strip("\n"))
     return "\n\n\n".join(parts)
 
 
-def _sections(text: str) -> dict[str, str]:
-    """The text of each section, by its heading."""
-    parts = _SECTION.split(text)
-    return {
-        f"{chapter}: {names}": body.strip("\n") for chapter, names, body in zip(*[iter(parts[1:])] * 3, strict=True)
-    }
+def _sections(path: pathlib.Path) -> dict[str, tuple[str, bool]]:
+    """The text of each section by its heading, and whether it is still as it was found right."""
+    parts = _SECTION.split(path.read_text(encoding="utf-8")) if path.exists() else []
+    bodies = [(heading, digest, body.strip("\n")) for heading, digest, body in zip(*[iter(parts[1:])] * 3, strict=True)]
+    return {heading: (body, digest == _digest(body)) for heading, digest, body in bodies}
 
 
-def _write(path: pathlib.Path, names: tuple[str, ...], code: str) -> None:
-    """Write the section of these functions, in the order of the course, and leave the others alone."""
-    headings = {each: f"{chapter}: {', '.join(each)}" for chapter in CHAPTER_PROMISES for each in _names_of(chapter)}
+def _digest(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()[:8]
+
+
+def _with_section(path: pathlib.Path, heading: str, code: str) -> str:
+    """The file's text with this section, in the order of the course; others are left alone."""
     text = path.read_text(encoding="utf-8") if path.exists() else HEADER
     begin = _SECTION.search(text)
-    sections = _sections(text) | {headings[names]: code}
-    order = [*headings.values(), *sections]  # a heading that is not the course's goes last
+    sections = _sections(path) | {heading: (code, True)}
+    order = [*_HEADINGS.values(), *sections]  # a heading that is not the course's goes last
     parts = [(text[: begin.start()] if begin else text).rstrip("\n")]
-    parts += [f"# %% {each}\n\n\n{sections[each]}" for each in sorted(sections, key=order.index)]
-    with written_atomically(path) as temporary:
-        temporary.write_text("\n\n\n".join(parts) + "\n", encoding="utf-8")
+    for each in sorted(sections, key=order.index):
+        body, is_right = sections[each]
+        parts.append(f"# %% {each}{f' (checked {_digest(body)})' if is_right else ''}\n\n\n{body}")
+    return "\n\n\n".join(parts) + "\n"
 
 
-def _names_of(chapter: str) -> list[tuple[str, ...]]:
-    return [names for names, _ in CHAPTER_PROMISES[chapter]]
-
-
-def _count(path: pathlib.Path) -> int:
-    """How many promises the sections of the file make; only right pieces are written."""
-    there = _sections(path.read_text(encoding="utf-8")) if path.exists() else {}
-    made = {f"{chapter}: {', '.join(names)}": len(promises)
-            for chapter, pieces in CHAPTER_PROMISES.items() for names, promises in pieces}  # fmt: skip
-    return sum(made.get(heading, 0) for heading in there)
+def _count(path: pathlib.Path, chapter: str = "") -> int:
+    """How many promises are kept, of a chapter or of all, by sections that are as they were found right."""
+    there = _sections(path)
+    right = {heading for heading in there if there[heading][1] and heading.startswith(chapter)}
+    return sum(len(_PROMISES[names]) for names, heading in _HEADINGS.items() if heading in right)
 
 
 def progress() -> None:
-    """Print how far ``mine.py`` has come, chapter by chapter."""
+    """Print how far ``mine.py`` has come, chapter by chapter, and which pieces were changed since they were tried."""
     path = file()
-    there = _sections(path.read_text(encoding="utf-8")) if path.exists() else {}
+    there = _sections(path)
     titles = {chapter.number: chapter.title for chapter in CHAPTERS}
     for chapter, pieces in CHAPTER_PROMISES.items():
-        done = sum(len(promises) for names, promises in pieces if f"{chapter}: {', '.join(names)}" in there)
-        all_of_them = sum(len(promises) for _, promises in pieces)
+        done, all_of_them = _count(path, chapter), sum(len(promises) for _, promises in pieces)
         bar = colored("█" * done, GREEN) + "░" * (all_of_them - done) + " " * (15 - all_of_them)
         print(f"{chapter} {bar} {done:2} of {all_of_them:2}  {titles[chapter]}")
     print(f"{path.name}: {_count(path)} of {COUNT} promises" + ("" if there else "; it begins in chapter 02"))
+    changed = [heading for heading, (_, is_right) in there.items() if not is_right]
+    if changed:
+        print(colored(f"changed since it was tried: {'; '.join(changed)}; run its cell again, or grade the file", RED))
+    _mine()  # says so if the file is not Python
 
 
 def overview() -> None:
@@ -210,7 +280,9 @@ def grade_chapters(path: pathlib.Path, chapter: str = "07") -> Report:
     if chapter not in [each.number for each in CHAPTERS] or chapter < min(CHAPTER_PROMISES):
         raise ValueError(f"chapter must be one of {', '.join(CHAPTER_PROMISES)}, got {chapter!r}")
     if not path.exists():
-        raise CannotLoad(f"cannot read {path}: there is no such file; the cells of chapter 02 begin it")
+        elsewhere = pathlib.Path("tutorials") / path.name
+        begun = f"yours is {elsewhere}" if elsewhere.exists() else "chapter 02 begins it, as tutorials/mine.py"
+        raise CannotLoad(f"cannot read {path}: there is no such file; {begun}")
     mine = Mine(path)
     report = Report(path.name, [])
     for number, pieces in CHAPTER_PROMISES.items():
@@ -223,11 +295,12 @@ def grade_chapters(path: pathlib.Path, chapter: str = "07") -> Report:
                 outcomes = [Outcome(BY_NAME[each], TO_DO, came=f"{missing} is not there") for each in promises]
             else:
                 outcomes = [try_promise(BY_NAME[each], mine) for each in promises]
-            for outcome in outcomes:
+            for outcome in outcomes[: 1 if outcomes[0].status == TO_DO else None]:
                 print(in_color(str(outcome)), flush=True)
             report.outcomes.extend(outcomes)
     kept = sum(outcome.status == KEPT for outcome in report.outcomes)
     broken = sum(outcome.status == BROKEN for outcome in report.outcomes)
-    summary = f"{path.name}: {kept} of {COUNT} promises kept" + (f", {broken} {BROKEN}" if broken else "")
+    upto = f"the {len(report.outcomes)} promises up to chapter {chapter}, {COUNT} in all"
+    summary = f"{path.name}: kept {kept} of {upto}" + (f"; {broken} {BROKEN}" if broken else "")
     print(colored(summary, RED if broken else GREEN))
     return report

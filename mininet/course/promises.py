@@ -1,6 +1,7 @@
 """What the pieces of ``mine.py`` promise, chapter by chapter; those of the momentum block are the grader's."""
 
 import dataclasses
+import functools
 import tracemalloc
 import weakref
 from collections.abc import Callable
@@ -10,10 +11,12 @@ import numpy as np
 
 from ..datasets import digits
 from ..grader import PROMISES
+from ..grader.cases import Case, ExactCase, case_with_statistics, deep_exact_case
 from ..grader.contract import Broken, Implementation
 from ..grader.layers import Dense, Watch
 from ..grader.promises import Promise, promise, require_close
 from . import own
+from .own import multiply, spill_schedule
 
 EPS = float(np.finfo(np.float64).eps)
 OURS: list[Promise] = []
@@ -38,7 +41,10 @@ def _vjp(name: str, forward: Callable[..., Any], vjp: Callable[..., Any], *shape
             for k, (ours, right) in enumerate(zip(came, vjp(saved, gradient), strict=True)):
                 if np.shape(ours) != right.shape:
                     raise Broken(example, f"gradient {k} has shape {np.shape(ours)}, should have {right.shape}")
-                require_close(example, [(f"gradient {k}", np.asarray(ours), right)], 100 * EPS, lambda: None)
+                cause = "take one element: which outputs does it touch, and with what factor? saved holds all you need"
+                require_close(
+                    example, [(f"gradient {k}", np.asarray(ours), right)], 100 * EPS, functools.partial(str, cause)
+                )
 
 
 def _tanh(x):
@@ -63,7 +69,11 @@ def _records() -> list[Any]:
 @promise(OURS, "walk back", "walk_back delivers all shares, and adds those of a value that is used twice")
 def _walks_back(implementation: Implementation) -> None:
     example = "x = 2, w = 3, y = x + x w; records of x w, of a copy of w that nobody uses, and of the sum"
-    came = implementation.run("walk_back", example, _records(), {3: np.array(1.0)})
+    try:
+        came = implementation.run("walk_back", example, _records(), {3: np.array(1.0)})
+    except Broken as error:
+        skipped = "skip a record whose output has no gradient" if "KeyError: 4" in error.came else error.cause
+        raise Broken(example, error.came, skipped) from None
     if not isinstance(came, dict) or not {0, 1} <= came.keys():
         raise Broken(example, f"walk_back must return {{slot: gradient}} with slots 0 and 1, came {came!r}")
     for slot, name, right in ((0, "x", 4.0), (1, "w", 2.0)):
@@ -72,6 +82,16 @@ def _walks_back(implementation: Implementation) -> None:
                 "the second share has overwritten the first: add them" if slot == 0 and came[0] in (1.0, 3.0) else None
             )
             raise Broken(example, f"dy/d{name} = {came[slot]}, should be {right}", lost)
+    if came.keys() > {0, 1}:
+        left = ", ".join(map(str, sorted(came.keys() - {0, 1})))
+        raise Broken(example, f"gradients of slot {left} are still there", "gradients.pop(output) looks up and removes")
+    example = "z = (a + b) + a, where each sum hands the same array to both of its inputs"
+    both = (lambda saved, g: (g, g), ())
+    came = implementation.run("walk_back", example, [(*both, [0, 1], 2), (*both, [2, 0], 3)], {3: np.ones(1)})
+    for slot, name, right in ((0, "a", 2.0), (1, "b", 1.0)):
+        if came[slot] != right:
+            cause = "+= changes an array that another slot holds, too: gradients[slot] = gradients[slot] + share"
+            raise Broken(example, f"dz/d{name} = {came[slot][0]}, should be {right}", cause)
 
 
 @promise(
@@ -120,11 +140,34 @@ def _stores(implementation: Implementation) -> None:
     for depth in (1, 2, 7):
         functions, x, dx = _chain(depth)
         example = f"a chain of {depth} layers tanh(x W + b)"
-        came = _flat(
-            example, "stored_backward", implementation.run("stored_backward", example, functions, x, dx), depth
-        )
-        right = _flat(example, "", own.stored_backward(functions, x, dx), depth)
-        require_close(example, [("dL/dx_0 and gradients, in a row,", came, right)], 1e-12, lambda: None)
+        result = implementation.run("stored_backward", example, functions, x, dx)
+        came, right = _flat(example, "stored_backward", result, depth), own.stored_backward(functions, x, dx)
+        for cause, mistaken in _stored_mistakes(functions, x, dx).items():
+            wrong = _flat(example, "", mistaken, depth)
+            if np.allclose(came, wrong) and not np.allclose(wrong, _flat(example, "", right, depth)):
+                raise Broken(example, "gradients are wrong", cause)
+        parts = [("dL/dx_0", result[0], right[0])]
+        for n in range(depth):
+            parts += [
+                (f"gradients[{n}][{k}]", *pair) for k, pair in enumerate(zip(result[1][n], right[1][n], strict=True))
+            ]
+        require_close(example, parts, 1e-12, lambda: "go through it by hand: which x does each layer see, which dx?")
+
+
+def _stored_mistakes(functions: list[Dense], x: np.ndarray, dx: np.ndarray) -> dict[str, Any]:
+    by_x, gradients = own.stored_backward(functions, x, dx)
+    not_passed_on = []
+    for f in functions:
+        x, pullback = f.vjp(x)
+        not_passed_on.append(pullback(dx))
+    return {
+        "the last layer's gradients come first in the list: f_0's must; write gradients.insert(0, by_parameters)": (
+            by_x, gradients[::-1]
+        ),
+        "dx is not passed on: what a pullback returns goes into the one below, and at last is dL/dx_0": (
+            dx, [by_parameters for _, by_parameters in not_passed_on]
+        ),
+    }  # fmt: skip
 
 
 @promise(OURS, "checkpointed", "checkpointed_backward gives the bits of stored activations, for any length of segments")
@@ -163,7 +206,52 @@ def _holds_little(implementation: Implementation) -> None:
         )
 
 
+# 05
+
+
+def _require_clean(
+    implementation: Implementation, name: str, case: Case | ExactCase, *given: Any, may_change: tuple[str, ...] = ()
+) -> Any:
+    """Call a function; raise `Broken` if it writes into its arguments, or does not say what it repeats."""
+    overwritten: list[str] = []
+    before = [f.moves for f in case.functions]
+    result = implementation.call(name, case, *given, overwritten=overwritten)
+    changed = [each for each in overwritten if each not in may_change]
+    if changed:
+        cause = "x += v and x -= v write into the array that you were given; x = x + v makes a new one"
+        if "functions" in changed:
+            cause = "functions.reverse() and functions.pop() change the caller's list: use reversed(functions)"
+        raise Broken(case, f"{name} has overwritten its argument {' and '.join(changed)}", cause)
+    for n, (f, moves) in enumerate(zip(case.functions, before, strict=True)):
+        if name.startswith("invert") and f.moves != moves:
+            raise Broken(case, f"{name} called f_{n} without replay=True", "on the way back, call f(x, replay=True)")
+        if name.startswith("forward") and f.moves != moves + 1:
+            came = f"{name} called f_{n} {f.moves - moves} times without replay=True, should be once"
+            raise Broken(case, came, "going forward, call f(x) once for each layer")
+    return result
+
+
+@promise(OURS, "forward is clean", "forward leaves x, v and functions as they are, and calls each f(x) once")
+def _forward_is_clean(implementation: Implementation) -> None:
+    case = case_with_statistics()
+    _require_clean(implementation, "forward", case, case.x, case.v)
+
+
+@promise(OURS, "invert is clean", "invert leaves x, v and functions as they are, and says replay=True")
+def _invert_is_clean(implementation: Implementation) -> None:
+    case = case_with_statistics()
+    _require_clean(implementation, "invert", case, *case.final)
+
+
 # 06
+
+
+@promise(OURS, "exact is clean", "forward_exact and invert_exact leave what they are given, and the latter replays")
+def _exact_is_clean(implementation: Implementation) -> None:
+    floats = case_with_statistics()
+    case = dataclasses.replace(deep_exact_case(floats.depth, 9, 10, floats.x.shape), functions=floats.functions)
+    state = _require_clean(implementation, "forward_exact", case, case.x, case.v)
+    _require_clean(implementation, "invert_exact", case, state, may_change=("state",))
 
 
 @promise(OURS, "product", "multiply gives v num/den, off by less than num units")
@@ -175,7 +263,8 @@ def _multiplies(implementation: Implementation) -> None:
             if not isinstance(came, tuple) or len(came) != 2:
                 raise Broken(example, f"multiply must return (v, b), came {came!r}")
             if abs(came[0] - v * num / den) >= num:
-                raise Broken(example, f"v = {came[0]}, should be near {v * num / den:.1f}")
+                swapped = "return (v, b), in this order" if came == own.multiply(v, b, num, den)[::-1] else None
+                raise Broken(example, f"v = {came[0]}, should be near {v * num / den:.1f}", swapped)
 
 
 @promise(OURS, "product undone", "multiply with den and num undoes multiply with num and den, for either sign of v")
@@ -184,13 +273,27 @@ def _undoes_products(implementation: Implementation) -> None:
         v = np.concatenate([np.arange(-60, 60), [10**15 + 7, -(10**15) - 7]])
         b = np.arange(len(v)) % 41
         example = f"v = -60, ..., 59 with buffers 0, ..., 40, times {num}/{den} and back"
-        pair = implementation.run("multiply", example, v.copy(), b.copy(), num, den)
+        given = v.copy(), b.copy()
+        try:
+            pair = implementation.run("multiply", example, *given, num, den)
+        except Broken as error:
+            cause = "v and b are int64 arrays here: // and % work for them, too, int(...) and math.floor(...) don't"
+            raise Broken(example, error.came, cause) from None
+        for name, now, before in zip("vb", given, (v, b), strict=True):
+            if (now != before).any():
+                cause = f"{name} //= den and the like write into the array that you were given: {name} = {name} // den"
+                raise Broken(example, f"multiply has overwritten its argument {name}", cause)
         back = implementation.run("multiply", example, *pair, den, num)
         off = (back[0] != v) | (back[1] != b)
         if off.any():
             k = int(off.argmax())
             came = f"v = {v[k]}, b = {b[k]} came back as v = {back[0][k]}, b = {back[1][k]}"
-            raise Broken(example, came, "push v mod den onto b, divide v, multiply it by num, pop b mod num into it")
+            cause = "push v mod den onto b, divide v, multiply it by num, pop b mod num into it"
+            if not off[v >= 0].any():
+                cause = (
+                    "only negative v are lost: int(v / den) rounds them towards zero; v // den and v % den fit together"
+                )
+            raise Broken(example, came, cause)
 
 
 @promise(OURS, "spilling", "spill_schedule moves bytes as late as is safe for 32 bits")
@@ -204,8 +307,115 @@ def _spills(implementation: Implementation) -> None:
                 raise Broken(example, f"it must return {layers} numbers, one for each layer, came {came!r:.80}")
             n = next(n for n in range(layers) if came[n] != right[n])
             raise Broken(
-                example, f"{came[n]} spills before layer {n}, should be {right[n]}", "b < B: B <- ceil(B den/num)"
+                example, f"{came[n]} spills before layer {n}, should be {right[n]}", _why_schedule(implementation)
             )
+
+
+def _schedule(num: int, den: int, layers: int, most: int = 2**32, at_once: int = 99, up: int = 1) -> list[int]:
+    """Spill as `own.spill_schedule` does, or with a mistake."""
+    bound, schedule = 1, []
+    for _ in range(layers):
+        spills = 0
+        while (bound * den + up * (num - 1)) // num > most and spills < at_once:
+            bound = (bound + up * (2**8 - 1)) // 2**8
+            spills += 1
+        schedule.append(spills)
+        bound = (bound * den + up * (num - 1)) // num
+    return schedule
+
+
+def _why_schedule(implementation: Implementation) -> str:
+    mistakes: dict[str, dict[str, int]] = {
+        "one spill may not be enough: `while` the next bound is too large, not `if`": {"at_once": 1},
+        "2**32 itself is allowed: spill while the next bound is larger, with >": {"most": 2**32 - 1},
+        "bounds are rounded up: -(-a // b) is ceil(a / b)": {"up": 0},
+    }
+    for cause, wrong in mistakes.items():
+        if all(
+            list(implementation.run("spill_schedule", "", *each)) == _schedule(*each, **wrong)
+            for each in ((9, 10, 500), (1, 2, 100), (99, 100, 2500), (1, 1000, 20))
+        ):
+            return cause
+    return "before each layer: while ceil(B den/num) > 2**32, spill and B <- ceil(B / 2**8); then B <- ceil(B den/num)"
+
+
+def _way_back(
+    functions: Any, num: int, den: int, state: Any, fetches_first: bool = False, order: int = -1,
+    product_first: bool = False, fetched: Callable[[Any, Any], Any] = lambda b, byte: (b << 8) + byte,
+) -> Any:  # fmt: skip
+    """Run back as `own.invert_exact` does, or with a mistake."""
+    x, v, b, stack = state
+    for f, spills in zip(functions[::-1], spill_schedule(num, den, len(functions))[::order], strict=True):
+        for _ in range(spills if fetches_first else 0):
+            b = fetched(b, stack.pop())
+        x = x - v
+        v, b = multiply(v, b, den, num) if product_first else (v, b)
+        v = v - np.rint((den - num) / den * f(x * 2.0**-40, replay=True) * 2.0**40).astype(np.int64)
+        v, b = (v, b) if product_first else multiply(v, b, den, num)
+        for _ in range(0 if fetches_first else spills):
+            b = fetched(b, stack.pop())
+    return x, v
+
+
+WAYS_BACK: dict[str, dict[str, Any]] = {
+    "the product is undone first: v was multiplied, then pushed, so subtract the push, then divide": {
+        "product_first": True
+    },
+    "bytes are fetched before the layer is undone: they went before the layer, so fetch them after it": {
+        "fetches_first": True
+    },
+    "the schedule is read forward: the last layer's spills come first, spill_schedule(...)[::-1]": {"order": 1},
+    "b << 8 + stack.pop() is b << (8 + stack.pop()): write (b << 8) + stack.pop()": {
+        "fetched": lambda b, byte: b << 8 + byte
+    },
+}
+
+
+def _why_not_back(implementation: Implementation) -> str | None:
+    """Which mistake gives what invert_exact makes of the state, in few layers and in many?"""
+    for depth in (2, 400):
+        case = deep_exact_case(depth, 9, 10)
+        state = implementation.forward_exact(case)
+        came = implementation.invert_exact(case, state)
+        if np.array_equal(came, (case.x, case.v)):
+            continue
+        for cause, wrong in WAYS_BACK.items():
+            x, v, b, stack = state
+            try:
+                result = _way_back(case.functions, case.n, case.d, (x, v, b, list(stack)), **wrong)
+            except IndexError:  # no byte is left
+                continue
+            if np.array_equal(came, result):
+                return cause
+    return None
+
+
+def _why_so_large(implementation: Implementation) -> str | None:
+    """Are bytes kept as 64-bit integers?"""
+    stack = implementation.forward_exact(deep_exact_case(400, 9, 10))[3]
+    if stack and all(each.dtype.itemsize > 1 and each.max() < 2**8 for each in stack):
+        return f"the stack holds bytes as {stack[0].dtype}: append (b % 2**8).astype(np.uint8)"
+    return None
+
+
+def _explained(name: str, why: Callable[[Implementation], str | None]) -> Promise:
+    """The grader's promise of this name, with a cause that fits the course's way to keep it, if there is one."""
+    grader = next(each for each in PROMISES if each.name == name)
+
+    def check(implementation: Implementation) -> None:
+        try:
+            grader.check(implementation)
+        except Broken as error:
+            try:
+                cause = why(implementation)
+            except Exception:  # whatever a learner's state is made of
+                cause = None
+            raise Broken(error.example, error.came, cause or error.cause) from None
+
+    return grader._replace(check=check)
+
+
+OURS += [_explained("exact inversion", _why_not_back), _explained("side information", _why_so_large)]
 
 
 # 07: the capstone
@@ -263,11 +473,39 @@ def _learns_the_digits(implementation: Implementation) -> None:
             raise Broken(example, "training_step must return the loss, its gradient by head, and a list for the layers")
         return came
 
+    _require_small_step(step)
     came = train(step, own.forward_exact)
     if came.peak > LIMIT:
         raise Broken(example, f"a step took {came.peak // 1024:,} KiB", "is something stored for each layer?")
     if not came.accuracy > 0.85:
         raise Broken(example, f"{came.accuracy:.0%} of the digits it has not seen are right, should be over 85 %")
+
+
+def _require_small_step(step: Callable[..., Any]) -> None:
+    """Compare one step of two layers with the course's own."""
+    example = f"2 layers tanh(x W + b) of width {WIDTH}, 3 images, labels 3, 1, 4"
+    random = np.random.default_rng(0)
+    functions = [Dense.random(WIDTH, random) for _ in range(2)]
+    head, images, labels = random.standard_normal((WIDTH, 10)), random.standard_normal((3, WIDTH)), np.array([3, 1, 4])
+    given = functions, head, 9, 10, images, labels
+    loss, by_head, gradients = step(*given)
+    right_loss, right_head, right_gradients = own.training_step(*given)
+    results = [("the loss", loss, right_loss, right_loss), ("its gradient by head", by_head, right_head, right_head)]
+    for n in range(2):
+        for k, (came, right) in enumerate(zip(gradients[n], right_gradients[n], strict=True)):
+            results.append((f"gradients[{n}][{k}]", came, right, right_gradients[1 - n][k]))
+    for name, came, right, other in results:
+        if np.shape(came) != np.shape(right):
+            raise Broken(example, f"{name} has shape {np.shape(came)}, should have {np.shape(right)}")
+        mistakes = {
+            "it is summed over the batch, and must be the mean": len(labels) * right,
+            "its sign is wrong: the gradient by the scores is (softmax - one-hot) / batch": -right,
+            "the last layer's gradients come first in the list: f_0's must": other,
+        }
+        fits = [each for each, wrong in mistakes.items() if np.allclose(came, wrong, rtol=1e-6, atol=1e-9)]
+        cause = fits[0] if fits else "by hand: the scores, their softmax, the mean of -log at the labels"
+        pair = (name, np.asarray(came), np.asarray(right))
+        require_close(example, [pair], 1e-6 * np.abs(right).max(), functools.partial(str, cause))
 
 
 CHAPTER_PROMISES: dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]] = {
@@ -280,11 +518,11 @@ CHAPTER_PROMISES: dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]] = {
         (("stored_backward",), ("stored",)),
         (("checkpointed_backward",), ("checkpointed", "checkpoints are few")),
     ],
-    "05": [(("forward",), ("forward",)), (("invert",), ("inversion",))],
+    "05": [(("forward",), ("forward", "forward is clean")), (("invert",), ("inversion", "invert is clean"))],
     "06": [
         (("multiply",), ("product", "product undone")),
         (("spill_schedule",), ("spilling",)),
-        (("forward_exact", "invert_exact"), ("exact forward", "exact inversion", "side information")),
+        (("forward_exact", "invert_exact"), ("exact forward", "exact inversion", "side information", "exact is clean")),
     ],
     "07": [
         (

@@ -51,10 +51,10 @@ def _exact_inversion_is_exact(implementation: Implementation) -> None:
     _require_back_from_two_states(implementation)
 
 
-OTHER_FRACTION = "with gamma = {}/{} this comes back: do all numbers depend on n and d?".format(*cases.FRACTIONS[0])
+OTHER_FRACTION = "with gamma = {}/{} this comes back: do all numbers depend on num and den?".format(*cases.FRACTIONS[0])
 SUBTRACTED = (
-    "the integer round((1 - n/d) f(x) 2^40) that is subtracted on the way back must be the one that was added; compute "
-    "it by the same function"
+    "the integer round((1 - num/den) f(x) 2^40) that is subtracted on the way back must be the one that was added; "
+    "compute it by the same function"
 )
 UNEVEN = "one element's buffer is full while those beside it, where x and v are 0, stay empty: the fullest decides"
 SHARED = "what the way back needs must be in the state, not in a global: there may be two states at once"
@@ -118,8 +118,9 @@ def _why_only_deep(case: ExactCase) -> str:
     if bits < 20:
         return "with few layers everything comes back"
     return (
-        f"after {case.depth} layers the buffer can have {bits:.0f} bits, and b d + v mod d has {np.log2(case.d):.0f} "
-        "more: it has outgrown its integer; move its low bits to a stack in time, and bring them back at the same layer"
+        f"after {case.depth} layers the buffer can have {bits:.0f} bits, and b den + v mod den has "
+        f"{np.log2(case.d):.0f} more: it has outgrown its integer; move its low bits to a stack in time, and bring "
+        "them back at the same layer"
     )
 
 
@@ -188,7 +189,7 @@ def _evaluated_again(implementation: Implementation, state: Any, case: ExactCase
     implementation.backward_exact(case, state)
 
 
-@promise(PROMISES, "side information", "what is kept beside x and v grows by log2(d/n) bits an element and layer")
+@promise(PROMISES, "side information", "what is kept beside x and v grows by log2(den/num) bits per element and layer")
 def _side_information_is_small(implementation: Implementation) -> None:
     """Allow a quarter more than needed, and one 64-bit word that is not full yet."""
     shallow, deep = 100, 1000
@@ -202,8 +203,8 @@ def _side_information_is_small(implementation: Implementation) -> None:
             raise Broken(
                 f"gamma = {n}/{d}, {shallow} layers and {deep} layers",
                 f"the state grows by {held[1] - held[0]:,.0f} bits an element, {limit:,.0f} are needed",
-                "something is kept for every layer, such as remainders or x_n: b <- b d + v mod d puts all remainders "
-                "into one number, and b mod n takes room out of it again",
+                "something is kept for every layer, such as remainders or x_n: b <- b den + v mod den puts all "
+                "remainders into one number, and b mod num takes room out of it again",
             )
 
 

@@ -278,7 +278,7 @@ NOT_IN_UNITS = (
 )
 
 INTEGER_DIVISION = (
-    "gamma is taken as 0: n // d is an integer division",
+    "gamma is taken as 0: num // den is an integer division",
     backpropagating(adjoint=lambda pullback, g, p, q: reference.adjoint(pullback, 0, p, q)),
 )
 
@@ -307,14 +307,14 @@ TRUNCATED = "the division truncates, towards zero, and must round down (floor): 
 PRODUCTS: dict[str, Multiply] = {
     TRUNCATED + "quotient and remainder do not belong together": _product(_truncated, np.mod),
     TRUNCATED + "the remainder, of |v|, has lost its sign": _product(_truncated, lambda v, d: np.abs(v) % d),
-    TRUNCATED + "the remainder is negative (as in C, or np.fmod), and must lie from 0 to d - 1": _product(
+    TRUNCATED + "the remainder is negative (as in C, or np.fmod), and must lie from 0 to den - 1": _product(
         remainder=np.fmod
     ),
     TRUNCATED + "the buffer becomes negative": _product(_truncated, np.fmod),
-    "the remainder of the division by d is dropped: nothing can bring it back": _without_buffer(
+    "the remainder of the division by den is dropped: nothing can bring it back": _without_buffer(
         lambda v, n, d: v * n // d
     ),
-    "the remainder of the division by d is dropped: v // d * n": _without_buffer(lambda v, n, d: v // d * n),
+    "the remainder of the division by den is dropped: v // den * num": _without_buffer(lambda v, n, d: v // d * n),
     "v is rounded to the nearest unit: what rounding takes is lost, and must be kept in a buffer": _without_buffer(
         lambda v, n, d: np.rint(v * n / d).astype(np.int64)
     ),
@@ -336,13 +336,13 @@ def exact_mistakes() -> Iterator[tuple[str, Callable[[ExactCase], Pair]]]:
         "the buffer does not reach invert_exact, which begins with 0: it belongs to the state",
         _there_and_back(right, undo, keeps_buffer=False),
     )
-    yield "going back, n and d must change places", _there_and_back(right, right)
+    yield "going back, num and den must change places", _there_and_back(right, right)
     yield (
-        "going forward, what the division of the buffer by n leaves is lost: b mod n must be added to v",
+        "going forward, what the division of the buffer by num leaves is lost: b mod num must be added to v",
         _there_and_back(_product(taken_out=lambda b, n: 0 * b), undo),
     )
     yield (
-        "going back, what the division of v by n leaves is lost: v mod n must be added to the buffer",
+        "going back, what the division of v by num leaves is lost: v mod num must be added to the buffer",
         _there_and_back(right, _exchanged(_product(remainder=lambda v, d: 0 * v))),
     )
 

@@ -1,12 +1,16 @@
 """``mine.py``: pieces are written when they are right, in the order of the course, and stand in for later chapters."""
 
+import inspect
 import linecache
+import pathlib
 
 import pytest
 
 from mininet import __main__ as command_line
 from mininet.course import COUNT, PIECES, keep, own, progress, take
-from mininet.course.promises import CHAPTER_PROMISES
+from mininet.course.mine import Mine
+from mininet.course.promises import BY_NAME, CHAPTER_PROMISES
+from mininet.grader import try_promise
 
 HEAD = "def multiply(v, b, num, den):\n"
 RIGHT = f"{HEAD}    b, v = b * den + v % den, v // den\n    v, b = helper(v, b, num)\n    return v, b\n"
@@ -29,11 +33,11 @@ def path(tmp_path, monkeypatch):
     return tmp_path / "mine.py"
 
 
-def run_cell(source):
+def run_cell(source, **others):
     """Run a cell as a kernel does, whose source linecache knows."""
     name = f"<cell {hash(source)}>"
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-    names = {"keep": keep}
+    names = {"keep": keep, **others}
     exec(compile(source, name, "exec"), names)
     return names
 
@@ -43,9 +47,8 @@ def test_a_right_piece_is_written_with_what_its_cell_defines(path, capsys):
     assert piece(-8, 0, 2, 3) == (-5, 0)
     assert capsys.readouterr().out == f"right: multiply, now in mine.py (2 of {COUNT} promises)\n"
     text = path.read_text(encoding="utf-8")
-    assert text.endswith(
-        f"# %% 06: multiply\n\n\n{CELL.rsplit(chr(10) * 3, 1)[0]}\n".replace("import math\n\n\n\n", "import math\n\n\n")
-    )
+    assert text.endswith(f"{CELL.rsplit(chr(10) * 3, 1)[0]}\n".replace("import math\n\n\n\n", "import math\n\n\n"))
+    assert "\n\n\n# %% 06: multiply (checked " in text
     keep(own.invert)  # an earlier chapter
     assert path.read_text(encoding="utf-8").index("%% 05: invert") < path.read_text(encoding="utf-8").index("%% 06")
     capsys.readouterr()
@@ -53,7 +56,52 @@ def test_a_right_piece_is_written_with_what_its_cell_defines(path, capsys):
     take("forward")
     assert capsys.readouterr().out == "multiply: yours, from mine.py\nforward: the course's own\n"
     progress()
-    assert capsys.readouterr().out.endswith(f"mine.py: 3 of {COUNT} promises\n")
+    assert capsys.readouterr().out.endswith(f"mine.py: 4 of {COUNT} promises\n")
+
+
+FORWARD = """def forward(functions, gamma, x, v):
+    for f in functions:
+        v = gamma * v + (1 - gamma) * f(x)
+        x = {}
+    return x, v
+"""
+ELSEWHERE = "which is not in this cell: define it here"
+
+
+@pytest.mark.parametrize(
+    ("begin", "moved", "end", "said"),
+    [
+        ("", "moved(x, v)", "", f"not yet: forward uses `moved`, {ELSEWHERE}"),
+        ("moved = take('moved')\n", "moved(x, v)", "", f"not yet: forward uses `moved`, {ELSEWHERE}"),
+        ("", "(lambda: x + SCALE * v)()", "", f"not yet: forward uses `SCALE`, {ELSEWHERE}"),
+        ("", "through(x, v)", "def through(x, v):\n    return moved(x, v)\n", f"uses `moved`, {ELSEWHERE}"),
+        ("", "x + v", "def helper(v):\n    return v\n", "`helper` is already in the section of 06: multiply"),
+        ("ONE = 1\nSCALE = ONE * 1\n", "x + SCALE * v", "", "right: forward, now in mine.py"),
+    ],
+)
+def test_a_piece_is_tried_as_it_stands_in_the_file(path, capsys, begin, moved, end, said):
+    """The notebook's own names do not count, since the file must stand alone."""
+    run_cell(CELL)
+    before = path.read_text(encoding="utf-8")
+    cell = f"{begin}\n\n{FORWARD.format(moved)}\n\n{end}\n\nforward = keep(forward)\n"
+    run_cell(cell, moved=lambda x, v: x + v, SCALE=1, take=lambda name: lambda x, v: x + v)
+    assert said in capsys.readouterr().out
+    assert ("right" in said) == (path.read_text(encoding="utf-8") != before)
+
+
+def test_progress_counts_no_piece_that_was_changed(path, capsys):
+    keep(own.multiply)
+    keep(own.invert)
+    capsys.readouterr()
+    path.write_text(path.read_text(encoding="utf-8").replace("/ gamma", "* gamma"), encoding="utf-8")
+    keep(own.forward)
+    progress()
+    printed = capsys.readouterr().out
+    assert f"mine.py: 4 of {COUNT} promises\nchanged since it was tried: 05: invert; run its cell again" in printed
+    keep(own.invert)
+    path.write_text(path.read_text(encoding="utf-8") + "def (", encoding="utf-8")
+    progress()
+    assert "mine.py is not Python: line " in capsys.readouterr().out
 
 
 def test_open_and_wrong_blanks_fall_back(path, capsys):
@@ -92,12 +140,63 @@ def test_the_courses_own_pieces_keep_all_promises_and_are_graded_by_chapter(path
     assert command_line.main(["grade", str(path), "--chapter", "05"]) == 0
     printed = capsys.readouterr().out
     assert "chapter 05\nkept    forward: " in printed
-    assert printed.endswith(f"mine.py: 9 of {COUNT} promises kept\n")
+    assert printed.endswith(f"mine.py: kept 11 of the 11 promises up to chapter 05, {COUNT} in all\n")
     path.write_text(path.read_text(encoding="utf-8").replace("/ gamma", "* gamma"))
     assert command_line.main(["grade", str(path), "--chapter", "05"]) == 1
-    assert capsys.readouterr().out.endswith(f"mine.py: 8 of {COUNT} promises kept, 1 BROKEN\n")
+    assert capsys.readouterr().out.endswith(f"promises up to chapter 05, {COUNT} in all; 1 BROKEN\n")
 
 
 def test_pieces_are_found_by_chapter():
     assert PIECES["05"] == ("forward", "invert")
-    assert COUNT == 30
+    assert COUNT == 33
+
+
+PUSH = "        v = v - np.rint((den - num) / den * f(x * 2.0**-40, replay=True) * 2.0**40).astype(np.int64)"
+PRODUCT = "        v, b = multiply(v, b, den, num)"
+LAYER = f"        x = x - v\n{PUSH}\n{PRODUCT}"
+ADDED = "gradients[slot] = gradients[slot] + share if slot in gradients else share"
+ADDED_IN_PLACE = "gradients[slot] = gradients[slot].__iadd__(share) if slot in gradients else share"
+FETCH = "        for _ in range(spills):\n            b = (b << 8) + stack.pop()"
+MISTAKES = [  # a piece's promise, what replaces what in the course's own, and the likely cause
+    ("stored", "gradients.insert(0, by_parameters)", "gradients.append(by_parameters)", "come first in the list"),
+    ("stored", "dx, by_parameters = tape.pop()(dx)", "_, by_parameters = tape.pop()(dx)", "dx is not passed on"),
+    ("walk back", "gradients[slot] + share if slot in gradients else share", "share", "overwritten the first: add"),
+    ("walk back", "        if output not in gradients:\n            continue\n", "", "skip a record whose output"),
+    ("walk back", "gradients.pop(output)", "gradients[output]", "gradients.pop(output) looks up and removes"),
+    ("walk back", ADDED, ADDED_IN_PLACE, "+= changes an array that another slot holds, too"),
+    ("tanh_vjp", "y * y", "np.tanh(y) ** 2", "which outputs does it touch, and with what factor"),
+    ("product undone", "b, v = b * den + v % den, v // den", "b, v[...] = b * den + v % den, v // den", "overwritten"),
+    ("forward is clean", "x = x + v", "x += v", "x += v and x -= v write into the array that you were given"),
+    ("invert is clean", "x = x - v", "x -= v", "x = x + v makes a new one"),
+    ("invert is clean", ", replay=True", "", "on the way back, call f(x, replay=True)"),
+    ("exact is clean", "x = x + v", "x += v", "x += v and x -= v write into"),
+    ("exact is clean", ", replay=True", "", "on the way back, call f(x, replay=True)"),
+    ("product", "return v, b", "return b, v", "return (v, b), in this order"),
+    ("product undone", "v // den", "int(v / den)", "int(...) and math.floor(...) don't"),
+    ("product undone", "v // den", "np.trunc(v / den).astype(int)", "only negative v are lost: int(v / den) rounds"),
+    ("spilling", "while -(-bound", "if -(-bound", "one spill may not be enough"),
+    ("spilling", "> 2**32", ">= 2**32", "2**32 itself is allowed"),
+    ("spilling", "-(-bound", "(bound", "bounds are rounded up"),
+    ("spilling", "2**8", "2**16", "before each layer: while"),
+    ("side information", ".astype(np.uint8)", "", "the stack holds bytes as int64: append"),
+    ("exact inversion", "(b << 8) + stack.pop()", "b << 8 + stack.pop()", "write (b << 8) + stack.pop()"),
+    ("exact inversion", "len(functions))[::-1]", "len(functions))", "the schedule is read forward"),
+    ("exact inversion", f"{PUSH}\n{PRODUCT}", f"{PRODUCT}\n{PUSH}", "the product is undone first"),
+    ("exact inversion", f"{LAYER}\n{FETCH}", f"{FETCH}\n{LAYER}", "bytes are fetched before the layer is undone"),
+    ("digits", "-np.log(shares[rows, labels]).mean()", "-np.log(shares[rows, labels]).sum()", "summed over the batch"),
+    ("digits", "by_scores = shares", "by_scores = -shares", "its sign is wrong"),
+    ("digits", "by_scores, gradients\n", "by_scores, gradients[::-1]\n", "come first in the list"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("promise", "right", "wrong", "cause"), MISTAKES)
+def test_mistakes_are_named(promise, right, wrong, cause):
+    (names,) = (names for pieces in CHAPTER_PROMISES.values() for names, promises in pieces if promise in promises)
+    source = "\n".join(inspect.getsource(getattr(own, name)) for name in names)
+    assert right in source
+    written = dict(vars(own))
+    exec(source.replace(right, wrong), written)
+    mine = Mine(pathlib.Path("none"), **{name: written[name] for name in names})
+    mine.yours = set(mine.names)
+    outcome = try_promise(BY_NAME[promise], mine)
+    assert cause in f"{outcome.came}; {outcome.cause}", str(outcome)

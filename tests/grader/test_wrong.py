@@ -126,7 +126,7 @@ WRONG = {  # what is changed in `right`, and the promises that are broken, with 
     ),
     "remainder dropped": (
         {MULTIPLY: "    return v * n // d, b\n"},
-        {"exact inversion": "the remainder of the division by d is dropped"} | NEVER_THE_SAME,
+        {"exact inversion": "the remainder of the division by den is dropped"} | NEVER_THE_SAME,
     ),
     "remainder of C": (
         {MULTIPLY: MULTIPLY.replace("v % d", "np.fmod(v, d)")}, {"exact inversion": TRUNCATES} | NEVER_THE_SAME,
@@ -197,7 +197,7 @@ ONE_LINE_WRONG = [
     ("/ gamma\n    return x, v", "/ gamma\n    x, v", "inversion", "is a return missing?"),
     ("(1 - gamma) * f(x)\n", "(1 - gamma) * f(x).astype(np.float32)\n", "forward", "nearly right"),
     ("insert(0, by_parameters)", "extend(by_parameters)", "gradients", "a layer's list of arrays must be one entry"),
-    ("gamma = n / d", "gamma = n // d", "exact gradients", "n // d is an integer division"),
+    ("gamma = n / d", "gamma = n // d", "exact gradients", "num // den is an integer division"),
     ("kick(f(x * 2.0**-40)", "kick(f(x * 1.0)", "exact forward", "must see x * 2.0**-40, here 1"),
     ("buffer.max(initial=0)", "buffer.max()", "exact forward", None),  # raises for an empty batch
     ("- kick(value, n, d)", "- np.rint((d - n) / d * value * 2.0**40).astype(int)", "exact inversion", "small numbers"),

@@ -73,7 +73,7 @@ def _name_the_mistake(state, after, f, n, d):
     require(not np.array_equal(state[0], too_early), "x was multiplied first and then moved by v: undo the move first")
     # the lines undone: x and v multiplied, f's push subtracted; right is "xfv" with d/n
     for lines, fraction, why in (
-        ("xfv", (n, d), "a product with n/d is undone by one with d/n: exchange them"),
+        ("xfv", (n, d), "a product with num/den is undone by one with den/num: exchange them"),
         ("fvx", (d, n), "undo the lines in reverse order: x's digit went onto the buffer last, and comes off first"),
         ("fxv", (d, n), "f was evaluated at the shrunken x; going forward it saw the x before its product"),
     ):

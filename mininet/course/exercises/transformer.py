@@ -20,7 +20,10 @@ def exercise_1(attention_weights):
     require(not is_near(answer, unscaled / unscaled.sum(axis=1, keepdims=True)), "divide the scores by sqrt(d)")
     expect("the weights", answer, right, within=1e-12)
     large = returned(attention_weights(1e3 * q, 1e3 * k), "attention_weights")
-    require(np.isfinite(large).all(), "large scores overflow: subtract the largest of each row first")
+    require(
+        np.isfinite(large).all(),
+        "large scores overflow: subtract the largest of each row that may be looked at, after the mask",
+    )
 
 
 def exercise_2(merge):

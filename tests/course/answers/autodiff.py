@@ -93,6 +93,7 @@ WRONG = {
     1: [
         (softmax_that_overflows, "overflows; exp of a difference does not"),
         (without_the_gradient, "two rows at"),
+        (lambda saved, gradient: (gradient[:, None] * np.exp(saved[0] - saved[1]),), "two rows at"),
     ],
     3: [
         (lambda a, b: a + b, RightTape, WrongTape, "both tapes give the same"),
@@ -103,6 +104,8 @@ WRONG = {
         (wrong_ones([np.abs(x) for x in INPUTS]), "wrong for negative inputs"),
         (wrong_ones([np.linspace(-0.9, 0.8, 8)]), "try large inputs"),
         (lambda suspects: [], "wrong sign"),
+        (wrong_ones([x.reshape(2, 4) for x in INPUTS]), r"'cosine' takes arrays of shape \(n,\), got \(2, 4\)"),
+        (lambda suspects: suspects["sine"][1]((), 1.0), "the vjp of 'sine' raised TypeError"),
         (lambda suspects: sorted(exercises.WRONG.keys() - {"mean"}), "so small"),
     ],
 }

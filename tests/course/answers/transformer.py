@@ -15,6 +15,13 @@ def overflowing(q, k):
         return weights(q, k, shift=False)
 
 
+def shifted_before_the_mask(q, k):
+    scores = q @ k.T / np.sqrt(q.shape[1])
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True)) * np.tri(len(q))
+    with np.errstate(invalid="ignore"):
+        return powers / powers.sum(axis=1, keepdims=True)
+
+
 def merged(m, total, n, other):
     top = max(m, n)
     return top, total * np.exp(m - top) + other * np.exp(n - top)
@@ -26,6 +33,7 @@ WRONG = {
         (lambda q, k: weights(q, k, mask=0) * np.tri(len(q)), "each row still sums to 1"),
         (lambda q, k: weights(q, k, scale=False), "divide the scores"),
         (overflowing, "overflow"),
+        (shifted_before_the_mask, "after the mask"),
         (lambda q, k: None, "returns nothing"),
     ],
     2: [
