@@ -58,7 +58,7 @@ def _sigmoid_by_numpy(array: FloatArray, out: FloatArray | None = None) -> Float
 
 def _computed(function: Callable[..., None], *arrays: FloatArray) -> FloatArray:
     out = buffers.empty(arrays[0].shape, arrays[0].dtype)
-    whole = [array if array.flags.c_contiguous else buffers.copy(array) for array in arrays]  # copies that are counted
+    whole = [np.asarray(a) if a.flags.c_contiguous else buffers.copy(a) for a in arrays]  # copies that are counted
     share_elements(function, *whole, out)
     return out
 

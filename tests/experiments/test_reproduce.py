@@ -17,7 +17,7 @@ from mininet.training import Training
 SAVED = {
     "animations": ["crossing_flow.gif", "rings_flow.gif"],
     "rings": ["rings.png", "rings_layers.png"],
-    "memory": ["memory.png", "image_memory.png"],
+    "memory": ["memory.png", "memory_by_depth.png", "image_memory.png"],
     "table_one": [],
     "accuracy": ["accuracy.png", "short_stages.png"],
     "too_deep": [] if unavailable() else ["too_deep.png"],
