@@ -164,24 +164,30 @@ def _exact_gradients_are_the_same_bits(implementation: Implementation) -> None:
     """Compare with backward_exact on functions that answer from what was stored going forward."""
     for n, d in cases.FRACTIONS:
         for depth in (1, 2, 10, 100, 1000) if (n, d) == cases.FRACTIONS[0] else (100,):
-            case = cases.deep_exact_case(depth, n, d)
-            watch = Watch(keeps_points=True)
-            state = implementation.forward_exact(case.watched(watch))
-            points = [watch.points[f][:1] for f in case.functions]
-            if not all(points):
-                raise Broken(case, "forward_exact did not evaluate all functions")
-            stored = [f.stored_at(point) for f, (point,) in zip(case.functions, points, strict=True)]
-            ours = implementation.backward_exact(case, state)
-            theirs = implementation.backward_exact(dataclasses.replace(case, functions=stored), state)
-            for one, other in zip(diagnosis.flattened(ours), diagnosis.flattened(theirs), strict=True):
-                if np.array_equal(one, other):
-                    continue
-                gap = float(np.abs(one - other).max())
-                raise Broken(
-                    case,
-                    f"gradients differ by {gap:.3g} from those of stored activations",
-                    _moved_point(case, functools.partial(_evaluated_again, implementation, state)),
-                )
+            _require_same_bits(implementation, cases.deep_exact_case(depth, n, d))
+    _require_same_bits(implementation, cases.large_exact_case(), f"small numbers give the same bits: {PULLED}")
+
+
+PULLED = (
+    "what backward_exact subtracts from v must be what forward_exact added, to the last bit; 1 - num/den and "
+    "(den - num) / den, say, are two different floats"
+)
+
+
+def _require_same_bits(implementation: Implementation, case: ExactCase, cause: str | None = None) -> None:
+    watch = Watch(keeps_points=True)
+    state = implementation.forward_exact(case.watched(watch))
+    points = [watch.points[f][:1] for f in case.functions]
+    if not all(points):
+        raise Broken(case, "forward_exact did not evaluate all functions")
+    stored = [f.stored_at(point) for f, (point,) in zip(case.functions, points, strict=True)]
+    ours = implementation.backward_exact(case, state)
+    theirs = implementation.backward_exact(dataclasses.replace(case, functions=stored), state)
+    for one, other in zip(diagnosis.flattened(ours), diagnosis.flattened(theirs), strict=True):
+        if not np.array_equal(one, other):
+            gap = float(np.abs(one - other).max())
+            moved = _moved_point(case, functools.partial(_evaluated_again, implementation, state))
+            raise Broken(case, f"gradients differ by {gap:.3g} from those of stored activations", cause or moved)
 
 
 def _evaluated_again(implementation: Implementation, state: Any, case: ExactCase) -> None:

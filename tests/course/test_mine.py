@@ -183,6 +183,7 @@ MISTAKES = [  # a piece's promise, what replaces what in the course's own, and t
     ("exact inversion", "len(functions))[::-1]", "len(functions))", "the schedule is read forward"),
     ("exact inversion", f"{PUSH}\n{PRODUCT}", f"{PRODUCT}\n{PUSH}", "the product is undone first"),
     ("exact inversion", f"{LAYER}\n{FETCH}", f"{FETCH}\n{LAYER}", "bytes are fetched before the layer is undone"),
+    ("same bits", "(den - num) / den * value", "(1 - gamma) * value", "two different floats"),
     ("digits", "-np.log(shares[rows, labels]).mean()", "-np.log(shares[rows, labels]).sum()", "summed over the batch"),
     ("digits", "by_scores = shares", "by_scores = -shares", "its sign is wrong"),
     ("digits", "by_scores, gradients\n", "by_scores, gradients[::-1]\n", "come first in the list"),

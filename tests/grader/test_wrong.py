@@ -201,10 +201,15 @@ ONE_LINE_WRONG = [
     ("kick(f(x * 2.0**-40)", "kick(f(x * 1.0)", "exact forward", "must see x * 2.0**-40, here 1"),
     ("buffer.max(initial=0)", "buffer.max()", "exact forward", None),  # raises for an empty batch
     ("- kick(value, n, d)", "- np.rint((d - n) / d * value * 2.0**40).astype(int)", "exact inversion", "small numbers"),
+    (
+        "v, buffer, full)\n        dv",
+        "v + kick(value, n, d) - np.rint((d - n) / d * value * 2.0**40).astype(int), buffer, full)\n        dv",
+        "same bits", "two different floats",
+    ),
     ("buffer * d + remainder", "buffer * 10 + remainder", "exact inversion", "with gamma = 9/10"),
     ("append((layer, buffer))", "append((layer + 1, buffer))", "exact inversion", "bring them back at the same layer"),
     ("buffer.max(initial=0)", "buffer.mean()", "exact inversion", "the fullest decides"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("line", "wrong", "name", "cause"), ONE_LINE_WRONG, ids=[each[1] for each in ONE_LINE_WRONG])
