@@ -1,5 +1,7 @@
 """``mininet grade``: the promises of anybody's momentum block."""
 
+import argparse
+
 from .. import course, grader
 from . import arguments as parse
 from .arguments import Refused
@@ -10,11 +12,16 @@ def add_options(command):
     what = command.add_mutually_exclusive_group(required=True)
     what.add_argument("path", nargs="?", type=parse.path, help="the file")
     what.add_argument("--template", type=parse.path, metavar="FILE", help="write a file to begin with")
-    numbers = list(course.PIECES)
-    chapter = "grade what the course has built up to this chapter"
-    command.add_argument("--chapter", choices=numbers, metavar="CHAPTER", help=f"{chapter}: {', '.join(numbers)}")
+    chapter = f"grade what the course has built up to this chapter: {', '.join(course.PIECES)}"
+    command.add_argument("--chapter", type=_chapter, help=chapter)
     when = "grade exact arithmetic also where nothing of it is written yet"
     command.add_argument("--exact", action="store_true", help=when)
+
+
+def _chapter(text):
+    if text.zfill(2) not in course.PIECES:
+        raise argparse.ArgumentTypeError(f"chapter {text} has no promises; {', '.join(course.PIECES)} have")
+    return text.zfill(2)
 
 
 def run(arguments):
@@ -35,6 +42,11 @@ def run(arguments):
     try:
         if arguments.chapter:
             return 0 if course.grade_chapters(arguments.path, arguments.chapter).all_kept else 1
-        return 0 if grader.grade(arguments.path, exact=arguments.exact or None).all_kept else 1
+        report = grader.grade(arguments.path, exact=arguments.exact or None)
+        if course.mine.is_begun(arguments.path):
+            print(
+                f"these {len(report.outcomes)} are the momentum block's; --chapter 07 tries all {course.COUNT} promises of the course"
+            )
+        return 0 if report.all_kept else 1
     except grader.CannotLoad as error:
         raise Refused(error) from None

@@ -216,6 +216,11 @@ def _sections(path: pathlib.Path) -> dict[str, tuple[str, bool]]:
     return {heading: (body, digest == _digest(body)) for heading, digest, body in bodies}
 
 
+def is_begun(path: pathlib.Path) -> bool:
+    """Whether the file has sections of the course."""
+    return bool(_sections(path))
+
+
 def _digest(body: str) -> str:
     return hashlib.sha256(body.encode()).hexdigest()[:8]
 

@@ -2,9 +2,10 @@
 
 import dataclasses
 import functools
+import re
 import tracemalloc
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from ..grader.cases import Case, ExactCase, case_with_statistics, deep_exact_cas
 from ..grader.contract import Broken, Implementation
 from ..grader.layers import Dense, Watch
 from ..grader.promises import Promise, promise, require_close
+from ..grader.report import BROKEN, try_promise
 from . import own
 from .own import multiply, spill_schedule
 
@@ -35,7 +37,10 @@ def _vjp(name: str, forward: Callable[..., Any], vjp: Callable[..., Any], *shape
             output, saved = forward(*arrays)
             gradient = np.ones_like(output) + scale * random.standard_normal(output.shape)
             example = f"inputs of shape {' and '.join(map(str, shapes))}, {'random' if scale else 'all 1'}"
-            came = implementation.run(name, example, saved, gradient.copy())
+            try:
+                came = implementation.run(name, example, saved, gradient.copy())
+            except Broken as error:
+                raise _in_shapes(error, saved, gradient) from None
             if not isinstance(came, (tuple, list)) or len(came) != len(shapes):
                 raise Broken(example, f"{name} must return a tuple with a gradient for each input, came {came!r}")
             for k, (ours, right) in enumerate(zip(came, vjp(saved, gradient), strict=True)):
@@ -45,6 +50,20 @@ def _vjp(name: str, forward: Callable[..., Any], vjp: Callable[..., Any], *shape
                 require_close(
                     example, [(f"gradient {k}", np.asarray(ours), right)], 100 * EPS, functools.partial(str, cause)
                 )
+
+
+def _in_shapes(error: Broken, saved: Sequence[np.ndarray], gradient: np.ndarray) -> Broken:
+    """If matrices could not be multiplied, say so in words; NumPy speaks of a gufunc signature."""
+    sizes = re.search(r"matmul: .*size (\d+) is different from (\d+)\)", error.came)
+    if not sizes:
+        return error
+    came = error.came.replace(sizes[0], f"{sizes[2]} columns cannot be multiplied by {sizes[1]} rows")
+    shapes = " and ".join(str(array.shape) for array in saved)
+    return Broken(
+        error.example,
+        came,
+        f"saved has shapes {shapes}, gradient {gradient.shape}: which matrix needs a .T, and where?",
+    )
 
 
 def _tanh(x):
@@ -177,10 +196,16 @@ def _checkpoints(implementation: Implementation) -> None:
         example = f"a chain of {depth} layers, a checkpoint every {every}"
         result = implementation.run("checkpointed_backward", example, functions, x, dx, every)
         came = _flat(example, "checkpointed_backward", result, depth)
-        if not np.array_equal(came, _flat(example, "", own.stored_backward(functions, x, dx), depth)):
-            raise Broken(
-                example, "gradients are not those of stored activations", "which x does each segment start from?"
-            )
+        by_x, gradients = own.stored_backward(functions, x, dx)
+        if not np.array_equal(came, _flat(example, "", (by_x, gradients), depth)):
+            last_first = [each for n in range(0, depth, every)[::-1] for each in gradients[n : n + every]]
+            cause = "which x does each segment start from?"
+            if any(
+                np.array_equal(came, _flat(example, "", (by_x, order), depth))
+                for order in (last_first, gradients[::-1])
+            ):
+                cause = "the last segment's gradients come first in the list: write gradients = of_segment + gradients"
+            raise Broken(example, "gradients are not those of stored activations", cause)
 
 
 @promise(OURS, "checkpoints are few", "checkpointed_backward holds one x a segment, and the pullbacks of one segment")
@@ -267,6 +292,16 @@ def _multiplies(implementation: Implementation) -> None:
                 raise Broken(example, f"v = {came[0]}, should be near {v * num / den:.1f}", swapped)
 
 
+_READ_LATE: dict[str, Callable[..., Any]] = {
+    "b was divided before its digit was read: v * num + b % num must come before b // num": lambda v, b, num, den: (
+        v // den * num + (b * den + v % den) // num % num, (b * den + v % den) // num
+    ),
+    "v was divided before its digit was read: b * den + v % den must come before v // den": lambda v, b, num, den: (
+        v // den * num + (b * den + v // den % den) % num, (b * den + v // den % den) // num
+    ),
+}  # fmt: skip
+
+
 @promise(OURS, "product undone", "multiply with den and num undoes multiply with num and den, for either sign of v")
 def _undoes_products(implementation: Implementation) -> None:
     for num, den in ((2, 3), (9, 10), (1, 2), (99, 100)):
@@ -289,6 +324,9 @@ def _undoes_products(implementation: Implementation) -> None:
             k = int(off.argmax())
             came = f"v = {v[k]}, b = {b[k]} came back as v = {back[0][k]}, b = {back[1][k]}"
             cause = "push v mod den onto b, divide v, multiply it by num, pop b mod num into it"
+            for read_late, wrong in _READ_LATE.items():
+                if np.array_equal(pair, wrong(v, b, num, den)):
+                    cause = read_late
             if not off[v >= 0].any():
                 cause = (
                     "only negative v are lost: int(v / den) rounds them towards zero; v // den and v % den fit together"
@@ -466,19 +504,26 @@ def train(training_step, forward_exact, steps=60, num=9, den=10, batch=64, rate=
 @promise(OURS, "digits", f"{LAYERS} layers learn the digits in exact arithmetic, a step within {LIMIT // 1024} KiB")
 def _learns_the_digits(implementation: Implementation) -> None:
     example = f"60 steps of {LAYERS} layers of width {WIDTH} on 64 digits each"
-
-    def step(*given):
-        came = implementation.run("training_step", example, *given)
-        if not isinstance(came, tuple) or len(came) != 3 or len(came[2]) != len(given[0]):
-            raise Broken(example, "training_step must return the loss, its gradient by head, and a list for the layers")
-        return came
-
-    _require_small_step(step)
-    came = train(step, own.forward_exact)
+    try:
+        _require_small_step(functools.partial(_step, implementation))
+    except Broken as error:
+        for function, used in (("forward_exact", "exact forward"), ("backward_exact", "exact gradients")):
+            if try_promise(BY_NAME[used], implementation).status == BROKEN:
+                cause = f"{function}, which it calls, breaks its own promise, {used!r}: mend that first"
+                raise Broken(error.example, error.came, cause) from None
+        raise
+    came = train(functools.partial(_step, implementation, example), own.forward_exact)
     if came.peak > LIMIT:
         raise Broken(example, f"a step took {came.peak // 1024:,} KiB", "is something stored for each layer?")
     if not came.accuracy > 0.85:
         raise Broken(example, f"{came.accuracy:.0%} of the digits it has not seen are right, should be over 85 %")
+
+
+def _step(implementation: Implementation, example: str, *given: Any) -> Any:
+    came = implementation.run("training_step", example, *given)
+    if not isinstance(came, tuple) or len(came) != 3 or len(came[2]) != len(given[0]):
+        raise Broken(example, "training_step must return the loss, its gradient by head, and a list for the layers")
+    return came
 
 
 def _require_small_step(step: Callable[..., Any]) -> None:
@@ -488,7 +533,12 @@ def _require_small_step(step: Callable[..., Any]) -> None:
     functions = [Dense.random(WIDTH, random) for _ in range(2)]
     head, images, labels = random.standard_normal((WIDTH, 10)), random.standard_normal((3, WIDTH)), np.array([3, 1, 4])
     given = functions, head, 9, 10, images, labels
-    loss, by_head, gradients = step(*given)
+    try:
+        loss, by_head, gradients = step(example, *given)
+    except Broken as error:
+        is_by_scores = "(3,10)" in error.came and "(3,64)" in error.came
+        cause = "backward_exact takes dL/dx_N, in the shape of x_N: by_scores @ head.T" if is_by_scores else error.cause
+        raise Broken(example, error.came, cause) from None
     right_loss, right_head, right_gradients = own.training_step(*given)
     results = [("the loss", loss, right_loss, right_loss), ("its gradient by head", by_head, right_head, right_head)]
     for n in range(2):

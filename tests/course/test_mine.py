@@ -159,6 +159,9 @@ ADDED_IN_PLACE = "gradients[slot] = gradients[slot].__iadd__(share) if slot in g
 FETCH = "        for _ in range(spills):\n            b = (b << 8) + stack.pop()"
 MISTAKES = [  # a piece's promise, what replaces what in the course's own, and the likely cause
     ("stored", "gradients.insert(0, by_parameters)", "gradients.append(by_parameters)", "come first in the list"),
+    ("checkpointed", "of_segment + gradients", "gradients + of_segment", "last segment's gradients come first"),
+    ("checkpointed", "gradients = of_segment + gradients", "gradients = gradients + of_segment[::-1]", "come first"),
+    ("matmul_vjp", "gradient @ b.T", "gradient @ b", "by 3 rows; saved has shapes (2, 3) and (3, 4)"),
     ("stored", "dx, by_parameters = tape.pop()(dx)", "_, by_parameters = tape.pop()(dx)", "dx is not passed on"),
     ("walk back", "gradients[slot] + share if slot in gradients else share", "share", "overwritten the first: add"),
     ("walk back", "        if output not in gradients:\n            continue\n", "", "skip a record whose output"),
@@ -174,6 +177,8 @@ MISTAKES = [  # a piece's promise, what replaces what in the course's own, and t
     ("product", "return v, b", "return b, v", "return (v, b), in this order"),
     ("product undone", "v // den", "int(v / den)", "int(...) and math.floor(...) don't"),
     ("product undone", "v // den", "np.trunc(v / den).astype(int)", "only negative v are lost: int(v / den) rounds"),
+    ("product undone", "v, b = v * num + b % num, b // num", "b = b // num; v = v * num + b % num", "b was divided"),
+    ("product undone", "b, v = b * den + v % den, v // den", "v = v // den; b = b * den + v % den", "v was divided"),
     ("spilling", "while -(-bound", "if -(-bound", "one spill may not be enough"),
     ("spilling", "> 2**32", ">= 2**32", "2**32 itself is allowed"),
     ("spilling", "-(-bound", "(bound", "bounds are rounded up"),
@@ -185,6 +190,7 @@ MISTAKES = [  # a piece's promise, what replaces what in the course's own, and t
     ("exact inversion", f"{LAYER}\n{FETCH}", f"{FETCH}\n{LAYER}", "bytes are fetched before the layer is undone"),
     ("same bits", "(den - num) / den * value", "(1 - gamma) * value", "two different floats"),
     ("digits", "-np.log(shares[rows, labels]).mean()", "-np.log(shares[rows, labels]).sum()", "summed over the batch"),
+    ("digits", "by_scores @ head.T", "by_scores", "in the shape of x_N: by_scores @ head.T"),
     ("digits", "by_scores = shares", "by_scores = -shares", "its sign is wrong"),
     ("digits", "by_scores, gradients\n", "by_scores, gradients[::-1]\n", "come first in the list"),
 ]  # fmt: skip
@@ -201,3 +207,11 @@ def test_mistakes_are_named(promise, right, wrong, cause):
     mine.yours = set(mine.names)
     outcome = try_promise(BY_NAME[promise], mine)
     assert cause in f"{outcome.came}; {outcome.cause}", str(outcome)
+
+
+def test_a_training_step_is_not_blamed_for_what_it_calls():
+    written = dict(vars(own))
+    exec(inspect.getsource(own).replace("s = p + q", "s = p - q"), written)
+    mine = Mine(pathlib.Path("none"), **{name: written[name] for name in ("backward_exact", "training_step")})
+    mine.yours = set(mine.names)
+    assert "backward_exact, which it calls, breaks its own promise" in try_promise(BY_NAME["digits"], mine).cause

@@ -60,7 +60,7 @@ CASES = [
     refused(["reproduce", "ode", "--no-training"], "--no-training says nothing to ode"),
     refused(["write", "Καλέστε με"], "text must be of the 89 characters"),
     refused(["write", "--top-k", "90"], "argument --top-k"),
-    refused(["grade", "mine.py", "--chapter", "01"], "argument --chapter"),
+    refused(["grade", "mine.py", "--chapter", "11"], "argument --chapter: chapter 11 has no promises; 02,"),
     refused(["grade", "mine.py", "--chapter", "05", "--exact"], "--exact does not go with --chapter"),
     refused(["grade", "--template", "other.py", "--exact"], "--exact does not go with --template"),
     refused(["grade"], "--template"),
