@@ -44,9 +44,8 @@ def run(arguments):
             return 0 if course.grade_chapters(arguments.path, arguments.chapter).all_kept else 1
         report = grader.grade(arguments.path, exact=arguments.exact or None)
         if course.mine.is_begun(arguments.path):
-            print(
-                f"these {len(report.outcomes)} are the momentum block's; --chapter 07 tries all {course.COUNT} promises of the course"
-            )
+            tried = f"these {len(report.outcomes)} promises are the momentum block's"
+            print(f"{tried}; --chapter 07 tries all {course.COUNT} of the course")
         return 0 if report.all_kept else 1
     except grader.CannotLoad as error:
         raise Refused(error) from None

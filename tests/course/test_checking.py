@@ -30,15 +30,15 @@ def test_the_difference_allowed_is_relative_to_the_largest_value_unless_that_is_
     ("value", "right", "message"),
     [
         (None, 1.0, "it: nothing was returned"),
-        (3.0, 4.0, "it is 3.0, and should be 4.0"),
-        ([1, 2, 3], [1, 5, 3], "it at 1 is 2, and should be 5"),
-        (np.zeros((2, 2)), np.eye(2), r"it at \(0, 0\) is 0.0, and should be 1.0"),
+        (3.0, 4.0, "it: got 3.0, should be 4.0"),
+        ([1, 2, 3], [1, 5, 3], "it at 1: got 2, should be 5"),
+        (np.zeros((2, 2)), np.eye(2), r"it at \(0, 0\): got 0.0, should be 1.0"),
         (np.zeros(3), np.zeros((3, 1)), r"it has shape \(3,\), and should have \(3, 1\)"),
-        ([1.0, np.nan], [1.0, 2.0], "it at 1 is nan, and should be 2.0"),
+        ([1.0, np.nan], [1.0, 2.0], "it at 1: got nan, should be 2.0"),
         ([[1], [1, 2]], [1, 2], "it is not an array"),
         ("four", 4, "it is not made of numbers, but"),
-        (2**70 + 1, 2**70, "and should be 1180591620717411303424"),
-        (True, False, "it is True, and should be False"),
+        (2**70 + 1, 2**70, "should be 1180591620717411303424"),
+        (True, False, "it: got True, should be False"),
         (1 + 1e-16j, 1, "should be"),
     ],
 )
@@ -66,7 +66,7 @@ def test_a_right_answer(capsys):
 
 def test_a_wrong_answer_is_shown(capsys):
     check("01.2", lambda gamma, depth: [1] * (depth + 1))
-    assert capsys.readouterr().out == "not yet: gamma = 0 at 1 is 1, and should be 0\n"
+    assert capsys.readouterr().out == "not yet: gamma = 0 at 1: got 1, should be 0\n"
     check("01.2", lambda gamma, depth: 1 / 0)
     assert capsys.readouterr().out.startswith("not yet: ZeroDivisionError: division by zero (in <lambda>: ")
 

@@ -45,7 +45,7 @@ for (const root of document.querySelectorAll(".mininet-digits:not([data-ready])"
       pen.fillText(`${bits} bits`, x + width / 2, H - 8);
     });
     const limit = ((states.length - 1) * Math.log2(Number(den) / Number(num))).toFixed(1);
-    said.textContent = `${told}${told && "."} The limit is ${limit} bits so far.`;
+    said.textContent = `${told}${told && "."} On average, at least ${limit} bits must be kept so far.`;
   }
   function begin() {
     states = [[BigInt(Math.round(Number(start.value) || 0)), 0n]], told = "";

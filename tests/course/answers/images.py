@@ -59,7 +59,7 @@ def one_by_one(peak_bytes, budget):
     return images - 1
 
 
-COUNTED = r"3 blocks a stage, width 16 is \d+, and should be 269722"
+COUNTED = r"3 blocks a stage, width 16: got \d+, should be 269722"
 
 WRONG = {
     1: [

@@ -58,7 +58,7 @@ def heavy_ball(slowest, fastest):
 WRONG = {
     1: [
         (soft_threshold, "negative: not allowed"),
-        (lambda w, t: np.where(w > t, w, 0), r"t = 0.5 at \(1, 1\) is 0.8, and should be 0.3"),
+        (lambda w, t: np.where(w > t, w, 0), r"t = 0.5 at \(1, 1\): got 0.8, should be 0.3"),
     ],
     2: [
         (lambda kind, a, gamma: "yes", "True or False"),

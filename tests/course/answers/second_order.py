@@ -45,7 +45,7 @@ WRONG = {
     1: [
         (lambda gamma: gamma, "less inertia"),
         (lambda gamma: np.sqrt(gamma), "less inertia"),
-        (lambda gamma: 1 - 2 * (1 - gamma), "gamma 0.0 is -1.0, and should be 0.5"),
+        (lambda gamma: 1 - 2 * (1 - gamma), "gamma 0.0: got -1.0, should be 0.5"),
     ],
     2: [
         (lambda a, epsilon: 0.5, "overdamped.* should be inf"),

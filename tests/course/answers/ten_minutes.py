@@ -30,7 +30,7 @@ WRONG = {
     ],
     2: [
         (lambda gamma, depth: positions(gamma, depth)[1:], r"N \+ 1 numbers, for N = 3"),
-        (lambda gamma, depth: positions(gamma, depth, push=1), "gamma = 0.5 at 1 is 0.0, and should be 0.5"),
+        (lambda gamma, depth: positions(gamma, depth, push=1), "gamma = 0.5 at 1: got 0.0, should be 0.5"),
         (lambda gamma, depth: positions(gamma, depth)[-1], "has shape"),
     ],
 }
