@@ -34,8 +34,8 @@ WRONG = {
         (lambda gamma, bits: bits // np.log2(1 / gamma), "a number of layers is an integer"),
     ],
     4: [
-        (lambda gamma: 1 + gamma - 2 * np.sqrt(gamma), r"gamma = 0.25 is"),
-        (lambda gamma: (1 + np.sqrt(gamma)) / (1 - np.sqrt(gamma)), r"gamma = 0.25 is"),  # where they stop to swing
+        (lambda gamma: 1 + gamma - 2 * np.sqrt(gamma), r"gamma = 0.25: got"),
+        (lambda gamma: (1 + np.sqrt(gamma)) / (1 - np.sqrt(gamma)), r"gamma = 0.25: got"),  # where they stop to swing
     ],
 }
 

@@ -37,7 +37,7 @@ WRONG = {
     1: [
         (lambda values: None, "nothing was returned"),
         (lambda values: np.mean(values**2), r"h\(x\) = 1 - x\^3: this is the loss of the constant 0"),
-        (lambda values: np.mean(np.abs(values - values.mean())), r"h\(x\) = -x\^3 is"),
+        (lambda values: np.mean(np.abs(values - values.mean())), r"h\(x\) = -x\^3: got"),
         (lambda values: np.mean((values - np.median(values)) ** 2), r"h\(x\) = exp"),
     ],
     2: [

@@ -44,7 +44,7 @@ WRONG = {
     3: [
         (lambda loss, characters: loss / np.log(2) * characters, "that is in bits"),
         (lambda loss, characters: loss * characters / 8, "the loss is in nats"),
-        (lambda loss, characters: loss, "80 characters is"),
+        (lambda loss, characters: loss, "80 characters: got"),
     ],
 }
 
