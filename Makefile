@@ -44,7 +44,7 @@ coverage: $(READY)  ## statements and branches of mininet that the tests pass th
 
 mutants: $(READY)  ## change the code in small ways and see whether a test fails each time, some hours
 	NUMBA_DISABLE_JIT=1 $(RUN) -m tests.mutation mininet/kernels/momentum.py mininet/kernels/exact.py \
-		--tests tests/kernels -k "test_tiny and (exact or momentum or prefetch)"
+		--tests tests/kernels -k "(test_tiny or gamma or fraction) and (exact or momentum or prefetch)"
 	$(RUN) -m tests.mutation mininet/reversible mininet/autodiff \
 		--tests tests/reversible tests/autodiff tests/misuse tests/test_memory.py
 

@@ -34,7 +34,7 @@ from . import buffers, jit
 from .prefetch import prefetch
 from .threads import share_elements
 
-share = functools.partial(share_elements, least=2**14)  # a division takes its time
+share = functools.partial(share_elements, cost=8)  # a division takes its time
 kernel = functools.partial(jit.kernel, contract=True)  # what is multiplied and then added to are integers below 2^53
 
 FRACTION_BITS = 40

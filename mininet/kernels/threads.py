@@ -192,10 +192,13 @@ ELEMENTS_WORTH_SHARING = 2**17
 """About as long as handing over a share takes, where one element takes 0.1 nanoseconds."""
 
 
-def share_elements(kernel: Callable[..., object], *arguments: Any, least: int = ELEMENTS_WORTH_SHARING) -> None:
-    """Call `kernel` for ranges of elements, at least so many, of the arrays among `arguments`; it gets them flat."""
+def share_elements(kernel: Callable[..., object], *arguments: Any, cost: int = 1) -> None:
+    """Call `kernel` for ranges of elements of the arrays among `arguments`, which it gets flat.
+
+    cost : how many times as long one element takes
+    """
     flat = [each.ravel() if isinstance(each, np.ndarray) else each for each in arguments]
-    for_each_share(kernel, flat[0].size, least, *flat)
+    for_each_share(kernel, flat[0].size, ELEMENTS_WORTH_SHARING // cost, *flat)
 
 
 def items_worth_sharing(operations: int) -> int:

@@ -14,10 +14,12 @@ from strategies import dtypes, network_settings
 from support import normal
 
 from mininet import Tensor, get_num_threads, set_num_threads
-from mininet.kernels import buffers, elementwise, matrix, normalization, patches, pooling, threads
+from mininet.kernels import buffers, elementwise, gelu, layer_norm, matrix, normalization, patches, pooling, threads
 
 WORTH_SHARING = {
     (elementwise, "ELEMENTS_WORTH_SHARING"): 2,
+    (gelu, "ELEMENTS_WORTH_SHARING"): 2,
+    (layer_norm, "ELEMENTS_WORTH_SHARING"): 2,
     (normalization, "ELEMENTS_WORTH_SHARING"): 2,
     (normalization, "GROUPS_WORTH_SHARING"): 1,
     (pooling, "ELEMENTS_WORTH_SHARING"): 2,
