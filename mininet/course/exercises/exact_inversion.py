@@ -24,7 +24,7 @@ def exercise_2(share_of_zeros):
     for n, d, layers in ((1, 2, 3), (9, 10, 20), (99, 100, 100), (4999, 5000, 100)):
         share = returned(share_of_zeros(n, d, layers), "share_of_zeros")
         if n != 1 and np.isclose(share, d ** -float(layers), rtol=1e-6, atol=0):
-            raise NotYet("that is the share for which every remainder was 0: b d + r < n holds for others, too")
+            raise NotYet("that is the share for which every remainder was 0: b den + r < num holds for others, too")
         require(not np.isclose(share, 1 - (n / d) ** layers), "that is the share of the buffers in use")
         expect(f"{n}/{d}, {layers} layers", share, (n / d) ** layers, within=1e-9)
         elements = 20_000
