@@ -246,6 +246,12 @@ def test_evaluate_scores_the_weights_that_train_wrote(options, small_networks, t
     printed = capsys.readouterr().out
     assert printed.startswith(f"test accuracy {accuracy}: ")
     assert printed.endswith(" of 360 images\n")
+    with np.load(tmp_path / "weights.npz") as state:
+        np.savez(tmp_path / "parallel.npz", **{f"module.{name}": array for name, array in state.items()})
+    other = [*EVALUATE, *options, "--weights", str(tmp_path / "parallel.npz")]
+    assert "prefix='module.'" in refusal(other)
+    assert command_line.main([*other, "--prefix", "module."]) == 0
+    assert capsys.readouterr().out == printed
 
 
 def test_evaluate_writes_what_was_taken_for_what(small_networks, tmp_path, capsys):

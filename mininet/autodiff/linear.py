@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..base.types import FloatArray
+from ..kernels.buffers import contiguous
 from ..kernels.matrix import matmul as array_matmul
 from ..kernels.matrix import matrix_product, transposed_product
 from ..kernels.sums import sum_over
@@ -47,9 +48,7 @@ def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
 
 def rows(array: FloatArray) -> FloatArray:
     """All axes but the last as one; contiguous and aligned, so that results do not depend on how it lies in memory."""
-    if not array.flags.carray:
-        array = np.require(array, requirements=["C", "A"])
-    return array.reshape(-1, array.shape[-1])
+    return contiguous(array).reshape(-1, array.shape[-1])
 
 
 @operation

@@ -10,6 +10,7 @@ from ..base.checks import array, flag, integer, number, one_of
 from ..base.types import FloatArray, IntegerArray
 from ..kernels import attention as kernels
 from ..kernels import gelu as gelu_kernels
+from ..kernels.buffers import contiguous
 from ..kernels.embedding import table_gradient
 from ..kernels.layer_norm import layer_norm as normalized
 from ..kernels.layer_norm import layer_norm_gradients
@@ -18,13 +19,9 @@ from .operation import Computed, Gradients, Needs, operation
 from .tensor import Tensor, TensorLike, as_tensor, require_rank
 
 
-def _contiguous(array: FloatArray) -> FloatArray:
-    return array if array.flags.carray else np.require(array, requirements=["C", "A"])
-
-
 @operation
 def _causal_attention(qkv: FloatArray, heads: int, dropout: float, key: int) -> Computed:
-    qkv = _contiguous(qkv)
+    qkv = contiguous(qkv)
     out, log_sums = kernels.attention(qkv, heads, dropout, key)
     return out, (qkv, out, log_sums, heads, dropout, key)
 
@@ -32,7 +29,7 @@ def _causal_attention(qkv: FloatArray, heads: int, dropout: float, key: int) -> 
 @_causal_attention.defines_vjp
 def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
     qkv, out, log_sums, *settings = saved
-    return (kernels.attention_gradient(qkv, out, log_sums, _contiguous(gradient), *settings),)
+    return (kernels.attention_gradient(qkv, out, log_sums, contiguous(gradient), *settings),)
 
 
 def causal_attention(qkv: TensorLike, heads: int, dropout: float = 0.0, training: bool = True) -> Tensor:
@@ -76,14 +73,14 @@ def causal_attention(qkv: TensorLike, heads: int, dropout: float = 0.0, training
 
 @operation
 def _layer_norm(x: FloatArray, weight: FloatArray, bias: FloatArray, eps: float) -> Computed:
-    out, statistics = normalized(rows(x), _contiguous(weight), _contiguous(bias), eps)
+    out, statistics = normalized(rows(x), contiguous(weight), contiguous(bias), eps)
     return out.reshape(x.shape), (x, weight, statistics)
 
 
 @_layer_norm.defines_vjp
 def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
     x, weight, statistics = saved
-    by_x, by_weight, by_bias = layer_norm_gradients(rows(x), _contiguous(weight), statistics, rows(gradient))
+    by_x, by_weight, by_bias = layer_norm_gradients(rows(x), contiguous(weight), statistics, rows(gradient))
     return by_x.reshape(x.shape), by_weight, by_bias
 
 
@@ -113,14 +110,14 @@ def layer_norm(x: TensorLike, weight: TensorLike, bias: TensorLike, eps: float =
 
 @operation
 def _gelu(x: FloatArray, by_tanh: bool) -> Computed:
-    x = _contiguous(x)
+    x = contiguous(x)
     return gelu_kernels.gelu(x, by_tanh), (x, by_tanh)
 
 
 @_gelu.defines_vjp
 def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
     x, by_tanh = saved
-    return (gelu_kernels.gelu_gradient(x, _contiguous(gradient), by_tanh),)
+    return (gelu_kernels.gelu_gradient(x, contiguous(gradient), by_tanh),)
 
 
 def gelu(x: TensorLike, approximate: Literal["none", "tanh"] = "none") -> Tensor:

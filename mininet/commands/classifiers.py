@@ -11,7 +11,7 @@ def add_options(command, networks=(), datasets=()):
     defaults, unsaid = image_training.Settings(), argparse.SUPPRESS
     every = image_training.NETWORKS + networks
     command.add_argument("--network", choices=every, metavar="NAME", default=defaults.network, help=", ".join(every))
-    command.add_argument("--gamma", type=parse.gamma, help="turn it into a momentum network with this momentum")
+    command.add_argument("--gamma", type=parse.gamma, help="turn it into a momentum network; its momentum, above 0 and below 1")
     what = "of x and v, of a momentum network; exact if not given"
     command.add_argument("--arithmetic", choices=("exact", "float"), default=unsaid, help=what)
     sets, what = image_training.DATASETS + datasets, "what it sees; digits if not given"
@@ -24,6 +24,8 @@ def add_options(command, networks=(), datasets=()):
         "--normalization", choices=image_training.NORMALIZATIONS, default=unsaid,
         help="whose mean and deviation images are normalised with; the dataset's if not given",
     )  # fmt: skip
+    what = "what the names of weights have in front, such as module."
+    command.add_argument("--prefix", default=unsaid, help=what)
 
 
 def load(arguments):
@@ -36,6 +38,7 @@ def load(arguments):
 def settings(arguments):
     """The `Settings` of the options that were given."""
     parse.refuse_without(arguments, "--gamma", arguments.gamma is not None, "learned_velocity", "arithmetic")
+    parse.refuse_without(arguments, "--weights", hasattr(arguments, "weights"), "prefix")
     fields = image_training.Settings.__dataclass_fields__
     given = {name: value for name, value in vars(arguments).items() if name in fields}
     return image_training.Settings(**{"dataset": "digits"} | given)

@@ -13,7 +13,7 @@ from . import classifiers
 from .arguments import Refused, integer
 
 WEIGHTS = "weights.npz"
-FOR_IMAGES = ("learned_velocity", "weights", "data", "download", "normalization")
+FOR_IMAGES = ("learned_velocity", "weights", "prefix", "data", "download", "normalization")
 FOR_TEXT = ("blocks", "width", "heads", "context", "warmup", "dropout", "backprop")
 """Options for one kind of network only."""
 

@@ -69,6 +69,11 @@ def copy(array: AnyArray) -> AnyArray:
     return result
 
 
+def contiguous(array: AnyArray) -> AnyArray:
+    """The array itself if kernels take it: C-contiguous, aligned, and writable, as Numba would compile them anew."""
+    return array if array.flags.carray else copy(array)
+
+
 def get_limit() -> int:
     """Return how many bytes may stay idle.
 

@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from ..base.types import FloatArray
-from . import direct, patches, winograd
+from . import buffers, direct, patches, winograd
 from .matrix import matrix_product, transposed_product
 from .shapes import Shape, Window, as_rows, output_size
 
@@ -35,7 +35,7 @@ def convolve(
     """Convolve images x (n, height, width, c) with w (kh, kw, c / groups, k), to (n, out_height, out_width, k)."""
     if groups > 1:
         return _by_group(convolve, groups, x, w, stride, padding, dilation, 1, choice)
-    x, w = np.ascontiguousarray(x), np.ascontiguousarray(w)
+    x, w = buffers.contiguous(x), buffers.contiguous(w)
     size = (output_size(x.shape[1 + i], w.shape[i], stride[i], padding[i], dilation[i]) for i in (0, 1))
     out_shape = (len(x), *size, w.shape[3])
     match method(w.shape, stride, padding, out_shape, x.dtype, dilation, choice):
@@ -61,7 +61,7 @@ def convolve_input_gradient(
     if groups > 1:
         shape = (*x_shape[:3], w.shape[2])
         return _by_group(convolve_input_gradient, groups, gradient, w, shape, stride, padding, dilation, 1, choice)
-    gradient, w = np.ascontiguousarray(gradient), np.ascontiguousarray(w)
+    gradient, w = buffers.contiguous(gradient), buffers.contiguous(w)
     if dilation != (1, 1):
         return patches.input_gradient(gradient, w, x_shape, stride, padding, dilation)
     if stride == (1, 1):
@@ -82,7 +82,7 @@ def convolve_weight_gradient(
     if groups > 1:
         shape = (*w_shape[:3], w_shape[3] // groups)
         return _by_group(convolve_weight_gradient, groups, x, gradient, shape, stride, padding, dilation, 1, choice)
-    x, gradient = np.ascontiguousarray(x), np.ascontiguousarray(gradient)
+    x, gradient = buffers.contiguous(x), buffers.contiguous(gradient)
     match method(w_shape, stride, padding, gradient.shape, x.dtype, dilation, choice):
         case "pointwise":
             return transposed_product(as_rows(x), as_rows(gradient)).reshape(w_shape)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..base.types import FloatArray, IntegerArray
+from . import buffers
 from .jit import kernel
 from .shapes import Shape, Window, output_size
 from .sums import BLOCK
@@ -23,7 +24,7 @@ def max_pool(x: FloatArray, size: Window, stride: Window, padding: Window) -> tu
     winner : ndarray of int32, of the shape of `out`
         Which pixel, counted row by row within its image, was the first of the largest.  NaN beats every number.
     """
-    x = np.ascontiguousarray(x)
+    x = buffers.contiguous(x)
     out = np.empty(_pooled_shape(x.shape, size, stride, padding), dtype=x.dtype)
     winner = np.empty(out.shape, dtype=np.int32)
     _for_each_image(lambda a, b: _max_pool(x[a:b], out[a:b], winner[a:b], *size, *stride, *padding), out)
@@ -32,7 +33,7 @@ def max_pool(x: FloatArray, size: Window, stride: Window, padding: Window) -> tu
 
 def max_pool_gradient(gradient: FloatArray, winner: IntegerArray, x_shape: Shape) -> FloatArray:
     """Compute dL/dx: every window's gradient goes to the pixel that won it."""
-    gradient = np.ascontiguousarray(gradient)
+    gradient = buffers.contiguous(gradient)
     dx = np.zeros(x_shape, dtype=gradient.dtype)
     _for_each_image(lambda a, b: _max_pool_gradient(gradient[a:b], winner[a:b], dx[a:b]), gradient)
     return dx
@@ -40,7 +41,7 @@ def max_pool_gradient(gradient: FloatArray, winner: IntegerArray, x_shape: Shape
 
 def average_pool(x: FloatArray, size: Window, stride: Window, padding: Window) -> FloatArray:
     """Take the mean under each window."""
-    x = np.ascontiguousarray(x)
+    x = buffers.contiguous(x)
     out = np.empty(_pooled_shape(x.shape, size, stride, padding), dtype=x.dtype)
     share = x.dtype.type(1 / (size[0] * size[1]))
     precise = np.float64 if size[0] * size[1] > BLOCK else x.dtype
@@ -57,7 +58,7 @@ def average_pool_gradient(
     gradient: FloatArray, x_shape: Shape, size: Window, stride: Window, padding: Window
 ) -> FloatArray:
     """Compute dL/dx: every window shares its gradient evenly."""
-    gradient = np.ascontiguousarray(gradient)
+    gradient = buffers.contiguous(gradient)
     windows = -(-size[0] // stride[0]) * -(-size[1] // stride[1])  # which a pixel lies in
     dx = np.zeros(x_shape, dtype=np.float64 if windows > BLOCK else gradient.dtype)
     share = gradient.dtype.type(1 / (size[0] * size[1]))

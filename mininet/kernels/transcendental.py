@@ -58,8 +58,7 @@ def _sigmoid_by_numpy(array: FloatArray, out: FloatArray | None = None) -> Float
 
 def _computed(function: Callable[..., None], *arrays: FloatArray) -> FloatArray:
     out = buffers.empty(arrays[0].shape, arrays[0].dtype)
-    whole = [np.asarray(a) if a.flags.c_contiguous else buffers.copy(a) for a in arrays]  # copies that are counted
-    share_elements(function, *whole, out)
+    share_elements(function, *map(buffers.contiguous, arrays), out)
     return out
 
 

@@ -54,6 +54,17 @@ def test_tiny_an_array_like_that_of_numpy(dtype, make):
         assert (array == 7).all()
 
 
+def test_tiny_kernels_get_one_kind_of_array():
+    array = np.arange(6.0).reshape(2, 3)
+    assert buffers.contiguous(array) is array
+    read_only = np.broadcast_to(array, array.shape)
+    shifted = np.frombuffer(bytearray(49), np.uint8)[1:].view(np.float64).reshape(2, 3)
+    for other in (read_only, shifted, array.T):
+        copy = buffers.contiguous(other)
+        assert copy.flags.carray
+        assert np.array_equal(copy, other)
+
+
 def test_tiny_memory_is_used_again_unless_it_is_little():
     a, little = empty((2, SMALLEST), np.float32), empty(SMALLEST - 1, np.uint8)
     first = address(a)

@@ -44,6 +44,7 @@ CASES = [
     refused(["train", "--dataset", "cifar10", "--data", "/nowhere"], "mininet: CIFAR-10 is not there"),
     refused(["train", "--data", "/nowhere"], "--data says nothing without --dataset cifar10"),
     refused(["train", "--arithmetic", "float"], "--arithmetic says nothing without --gamma"),
+    refused(["train", "--prefix", "module."], "--prefix says nothing without --weights"),
     refused(["train", "--learned-velocity"], "--learned-velocity says nothing without --gamma"),
     refused(["train", "--network", "transformer", "--dataset", "digits"], "does not go with --dataset digits"),
     refused(["train", "--dataset", "moby_dick"], "does not go with --dataset moby_dick"),

@@ -27,6 +27,7 @@ class Settings:
     arithmetic: str = "exact"
     dataset: str = "cifar10"  # one of `DATASETS`
     weights: str | None = None  # a file for `load_pytorch_state_dict` to start from; else weights are drawn
+    prefix: str = ""  # of the names in that file
     normalization: str = "dataset"  # whose mean and deviation normalise images: one of `NORMALIZATIONS`
     epochs: int = 15
     batch_size: int = 128
@@ -69,7 +70,7 @@ def network(settings, classes):
     seeding.manual_seed(settings.seed)
     net = getattr(models, settings.network)(classes)
     if settings.weights is not None:
-        models.load_pytorch_state_dict(net, settings.weights)
+        models.load_pytorch_state_dict(net, settings.weights, settings.prefix)
     if settings.gamma is None:
         return net
     if settings.network == "revnet20":
