@@ -11,7 +11,8 @@ def add_options(command, networks=(), datasets=()):
     defaults, unsaid = image_training.Settings(), argparse.SUPPRESS
     every = image_training.NETWORKS + networks
     command.add_argument("--network", choices=every, metavar="NAME", default=defaults.network, help=", ".join(every))
-    command.add_argument("--gamma", type=parse.gamma, help="turn it into a momentum network; its momentum, above 0 and below 1")
+    what = "turn it into a momentum network; its momentum, above 0 and below 1"
+    command.add_argument("--gamma", type=parse.gamma, help=what)
     what = "of x and v, of a momentum network; exact if not given"
     command.add_argument("--arithmetic", choices=("exact", "float"), default=unsaid, help=what)
     sets, what = image_training.DATASETS + datasets, "what it sees; digits if not given"
