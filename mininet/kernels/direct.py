@@ -71,8 +71,7 @@ def _convolve_into(
     k = w.shape[3]
     height, width = (-(-(out.shape[1 + i] - start[i]) // step[i]) for i in (0, 1))
     vectors = vectors_of(k, x.dtype)
-    rows = min(width, TILE_ROWS * TILE_VECTORS // vectors)
-    forward = _forward_kernel(rows, vectors)
+    forward = _forward_kernel(rows_covering(width, vectors), vectors)
     panels = in_panels(w.reshape(-1, k), vectors)
     settings = (*w.shape[:2], *stride, *padding, height, width, *start, *step)
 
@@ -111,6 +110,19 @@ def weight_gradient(x: FloatArray, gradient: FloatArray, w_shape: Shape, stride:
 def partial_sums(items: int) -> int:
     """Say into how many partial sums, a power of 2, to split a sum over so many rows of pixels, or tiles."""
     return 2 ** min(3, max(1, (items // 128).bit_length() - 1)) if items > 1 else 1
+
+
+def rows_covering(count: int, vectors: int) -> int:
+    """Find with how many rows of `vectors` vectors tiles cover `count` in the least time, the last one overlapping.
+
+    Each number of rows is compiled by itself, so there are few.
+    """
+
+    def time(rows: int) -> int:  # an addition takes four cycles, and a core does two at a time: fewer than 8 sums wait
+        return -(-count // rows) * max(rows * vectors, 8)
+
+    most = min(max(1, count), TILE_ROWS * TILE_VECTORS // vectors)
+    return min((rows for rows in (16, 12, 8, 6, 4, 2, 1) if rows <= most), key=time)
 
 
 def rows_dividing(count: int, vectors: int) -> int:
@@ -158,7 +170,7 @@ def copy_padded(image, band, top, left):
 
 @functools.cache
 def _forward_kernel(rows: int, vectors: int) -> Callable[..., None]:
-    """Make a kernel for tiles of `rows` pixels, at most `width`, and `vectors` vectors of channels."""
+    """Make a kernel for tiles of `rows` pixels and `vectors` vectors of channels."""
 
     @kernel
     def forward(x, panels, out, band, kernel_height, kernel_width, stride_y, stride_x, padding_y, padding_x, height,
