@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -23,11 +22,7 @@ from ..base.checks import flag, instance, number, one_of, shown
 from ..kernels.exact import as_fraction
 from .torch_states import ExactState, FloatState
 
-CAPTURED = (
-    "used a tensor with a gradient that is not an input: pass it, net(x, tensor), or pass the module that a lambda "
-    "hides instead of the lambda"
-)
-CAUSE = "parameters, statistics or inputs were changed since, or a residual function is not deterministic"
+CAPTURED = "used a tensor with a gradient that is not an input: pass it, or pass the module that a lambda hides"
 
 
 class MomentumNet(nn.Module):
@@ -38,8 +33,7 @@ class MomentumNet(nn.Module):
 
     Examples
     --------
-    >>> functions = [nn.Sequential(nn.Linear(8, 8), nn.Tanh()) for _ in range(100)]
-    >>> net = MomentumNet(functions, gamma=0.9)
+    >>> net = MomentumNet([nn.Sequential(nn.Linear(8, 8), nn.Tanh()) for _ in range(100)], gamma=0.9)
     >>> net(torch.zeros(4, 8)).sum().backward()
     """
 
@@ -84,25 +78,6 @@ def _as_module(name: str, function: Any) -> nn.Module:
     return module
 
 
-def _name(layer: int) -> str:
-    return "init_velocity" if layer < 0 else f"functions[{layer}]"
-
-
-def _shown(value: object) -> str:
-    return f"a tensor of shape {tuple(value.shape)} and {value.dtype}" if isinstance(value, Tensor) else shown(value)
-
-
-def adjoint(gradient: Tensor, gamma: float, pulls: Iterable[Callable[[Tensor], Tensor]]) -> tuple[Tensor, Tensor]:
-    """dL/dx_0 and dL/dv_0, the last layer first; pull(dL/df_n) is (df_n/dx)^T dL/df_n, and sums up dL/dtheta_n."""
-    p = gradient.to(torch.promote_types(gradient.dtype, torch.float32), copy=True)
-    q = torch.zeros_like(p)
-    for pull in pulls:
-        s = p + q
-        q = gamma * s
-        p += pull((1 - gamma) * s)
-    return p, q
-
-
 class Run:
     """One use of a network.  A function that is called again draws the same random numbers and moves no statistics.
 
@@ -112,48 +87,43 @@ class Run:
     def __init__(self, net: MomentumNet, x: Tensor, /, *inputs: Any, **keywords: Any) -> None:
         if not isinstance(x, Tensor) or not x.is_floating_point():
             raise TypeError(f"x must be a tensor of floats, got {_shown(x)}")
-        self.gamma = float(as_fraction(net.gamma)) if net.arithmetic == "exact" else net.gamma
-        self.net, self.functions = net, [*net.functions, net.init_velocity]  # the last one is that of layer -1
+        self.net, self.functions = copy.copy(net), [*net.functions, net.init_velocity]  # the last one is layer -1
+        self._names = [*map("functions[{}]".format, range(len(net.functions))), "init_velocity"]
         tensors = [each for each in (*inputs, *keywords.values()) if isinstance(each, Tensor) and each.requires_grad]
         self._leaves = {id(tensor): tensor.detach().requires_grad_() for tensor in tensors}
+        self._inputs = [self._leaves.get(id(value), value) for value in inputs]
+        self._keywords = {name: self._leaves.get(id(value), value) for name, value in keywords.items()}
         parameters = [parameter for parameter in net.parameters() if parameter.requires_grad]
         self.sources = list({id(source): source for source in (*tensors, *parameters)}.values())
         self._finds_captured = torch.is_grad_enabled() and not x.requires_grad and not self.sources
-        self._inputs = [self._leaves.get(id(value), value) for value in inputs]
-        self._keywords = {name: self._leaves.get(id(value), value) for name, value in keywords.items()}
         self.modes = [(module, "training", module.training) for module in net.modules()]
         self.modes += [(parameter, "requires_grad", parameter.requires_grad) for parameter in net.parameters()]
-        self._random: dict[
-            int, Any
-        ] = {}  # by layer, where the random numbers stood at the first call; one for all that draw none
+        self._random: dict[int, Any] = {}  # by layer, where the random numbers stood at the first call
         kind = x.device.type
         self._autocast = kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind), False
 
     def through(self, x: Tensor, tapes: list[Any] | None = None, invertible: bool = True) -> tuple[Tensor, Any]:
         """x_N, and the state there."""
         state = (ExactState if self.net.arithmetic == "exact" else FloatState)(x, self.net.gamma, invertible)
-        x = state.values(state.position)
-        if self.functions[-1] is not None:
+        x = state.input()
+        if self.net.init_velocity is not None:
             state.velocity.copy_(state.held("the initial velocity", self.value(-1, x, tapes)))
         for layer in range(len(self.net.functions)):
-            residual = self.value(layer, x, tapes)
-            try:
-                x = state.step(residual)
-            except (OverflowError, FloatingPointError) as error:
-                raise type(error)(f"{error}, in layer {layer}") from None
+            x = state.step(self.value(layer, x, tapes))
         return x, state
 
-    def back(self, state: Any, keep_tape: bool = False) -> Iterator[Any]:
-        """Run a state back, or a copy of it; yields the tape of each layer, and of the initial velocity."""
-        state, velocity = copy.deepcopy(state) if keep_tape else state, None
+    def back(self, state: Any) -> Iterator[Any]:
+        """Run a state back; yields the tape of each layer, and of the initial velocity."""
         tapes: list[Any] = []
         for layer in reversed(range(len(self.net.functions))):
-            state.undo_velocity(self.value(layer, state.undo_position(), tapes))
+            state.undo(functools.partial(self.value, layer, tapes=tapes))
             yield tapes.pop()
-        if self.functions[-1] is not None:
-            velocity = self.value(-1, state.values(state.position), tapes)
-        if isinstance(state, ExactState) and not state.can_be_start(velocity):
-            raise RuntimeError(f"running back did not end where the run began: {CAUSE}")
+        start = None if self.net.init_velocity is None else self.value(-1, state.input(), tapes)
+        if isinstance(state, ExactState) and not state.can_be_start(start):
+            raise RuntimeError(
+                "running back did not end where the run began: parameters, statistics or inputs were changed since, or "
+                "a residual function is not deterministic"
+            )
         yield from tapes
 
     def value(self, layer: int, x: Tensor, tapes: list[Any] | None = None) -> Tensor:
@@ -161,12 +131,12 @@ class Run:
         function, is_first, kind = self.functions[layer], layer not in self._random, x.device.type
         inputs, keywords = ((), {}) if layer < 0 else (self._inputs, self._keywords)
         buffers = {} if is_first else {name: buffer.clone() for name, buffer in function.named_buffers()}
-        records = tapes is not None or self._finds_captured
         random = torch.random.fork_rng([] if x.is_cpu else [x.device], not is_first, device_type=kind)
+        records = tapes is not None or self._finds_captured
         with random, torch.autocast(*self._autocast), torch.set_grad_enabled(records):
             if is_first:
                 now = torch.get_rng_state(), *get_device_states(x)
-                last = next(reversed(self._random.values()), now)
+                last = next(reversed(self._random.values()), now)  # kept once for functions that draw nothing
                 is_last = all(map(torch.equal, (now[0], *now[2]), (last[0], *last[2])))
                 self._random[layer] = last if is_last else now
             else:
@@ -175,15 +145,16 @@ class Run:
             leaf = x.detach().requires_grad_(tapes is not None)
             output = torch.func.functional_call(function, buffers, (leaf, *inputs), keywords)
             if not isinstance(output, Tensor) or output.shape != x.shape or not output.is_floating_point():
-                raise ValueError(f"{_name(layer)} must return floats of shape {tuple(x.shape)}, got {_shown(output)}")
+                what = f"floats of shape {tuple(x.shape)}, got {_shown(output)}"
+                raise ValueError(f"{self._names[layer]} must return {what}")
             output = output if self.net.is_residual or layer < 0 else output - leaf
         if tapes is not None:
             tapes.append((layer, leaf, output))
         elif self._finds_captured and output.requires_grad:
-            raise RuntimeError(f"{_name(layer)} {CAPTURED}")
+            raise RuntimeError(f"{self._names[layer]} {CAPTURED}")
         return output.detach()
 
-    def pull(self, tape: Any, sums: dict[int, Tensor], keep_tape: bool, gradient: Tensor) -> Tensor:
+    def pull_back(self, tape: Any, gradient: Tensor, sums: dict[int, Tensor], keep_tape: bool) -> Tensor:
         """(df/dx)^T dL/df, for dL/df = `gradient`; adds the gradients of sources to `sums`, by their id."""
         layer, x, output = tape
         parameters = [parameter for parameter in self.functions[layer].parameters() if parameter.requires_grad]
@@ -192,7 +163,7 @@ class Run:
         while waiting:
             seen.add(node := waiting.pop())
             if id(getattr(node, "variable", x)) not in known:
-                raise RuntimeError(f"{_name(layer)} {CAPTURED}")
+                raise RuntimeError(f"{self._names[layer]} {CAPTURED}")
             waiting |= {after for after, _ in node.next_functions} - seen
         if not output.requires_grad:
             return torch.zeros_like(gradient)
@@ -201,6 +172,10 @@ class Run:
             if each is not None:
                 sums[name] = sums[name] + each if name in sums else each
         return torch.zeros_like(gradient) if by_x is None else by_x
+
+
+def _shown(value: object) -> str:
+    return f"a tensor of shape {tuple(value.shape)} and {value.dtype}" if isinstance(value, Tensor) else shown(value)
 
 
 class _Backpropagation(torch.autograd.Function):
@@ -218,18 +193,25 @@ class _Backpropagation(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         if torch.is_grad_enabled():
             raise RuntimeError("create_graph must be False: a MomentumNet cannot be differentiated twice")
-        run, kept = ctx.run, ctx.kept
-        sums: dict[int, Tensor] = {}
-        keep_tape = torch._C._autograd._get_current_graph_task_keep_graph()
         ctx.saved_tensors  # noqa: B018 - raises an error if one was changed in place, or the tape has been dropped
-        ctx.kept = kept if keep_tape else None
+        keep_tape = torch._C._autograd._get_current_graph_task_keep_graph()
+        run, kept, ctx.kept = ctx.run, ctx.kept, ctx.kept if keep_tape else None
+        if run.net.backprop == "reversible":
+            tapes = run.back(copy.deepcopy(kept) if keep_tape else kept)
+        else:
+            tapes = reversed(kept)
+        gamma = float(as_fraction(run.net.gamma)) if run.net.arithmetic == "exact" else run.net.gamma
+        p = gradient.to(torch.promote_types(gradient.dtype, torch.float32), copy=True)
+        q = torch.zeros_like(p)
+        sums: dict[int, Tensor] = {}
         with changed(run.modes):
-            tapes = reversed(kept) if isinstance(kept, list) else run.back(kept, keep_tape)
-            pulls = (functools.partial(run.pull, tape, sums, keep_tape) for tape in tapes)
-            by_x, by_velocity = adjoint(gradient, run.gamma, itertools.islice(pulls, len(run.net.functions)))
-            for pull in pulls:
-                by_x += pull(by_velocity)
-        return None, by_x.to(gradient.dtype), *(sums.get(id(source)) for source in run.sources)
+            for tape in tapes:
+                by_value = q  # of the initial velocity
+                if tape[0] >= 0:
+                    s = p + q
+                    q, by_value = gamma * s, (1 - gamma) * s
+                p += run.pull_back(tape, by_value, sums, keep_tape)
+        return None, p.to(gradient.dtype), *(sums.get(id(source)) for source in run.sources)
 
 
 def to_momentum(
@@ -246,9 +228,10 @@ def to_momentum(
     if isinstance(layers, str) or not layers:
         raise ValueError(f"layers must name stages, got {layers!r}")
     for name in layers:
-        model = stage = _copied(model)
+        model = stage = copy.copy(model)
         for part in name.split("."):
-            stage._modules[part] = stage = _copied(stage._modules.get(part, nn.Module()))
+            stage._modules = dict(stage._modules)
+            stage._modules[part] = stage = copy.copy(stage._modules.get(part, nn.Module()))
         if not isinstance(stage, nn.Sequential | nn.ModuleList):
             raise ValueError(f"layers must name nn.Sequential or nn.ModuleList modules, got {name!r}")
         blocks = list(stage)
@@ -257,9 +240,3 @@ def to_momentum(
         net = MomentumNet(blocks[kept:], gamma, None, is_residual, backprop="reversible" if gamma else "stored")
         stage._modules = {str(place): block for place, block in enumerate([*blocks[:kept], net])}
     return model
-
-
-def _copied(module: Any) -> Any:
-    module = copy.copy(module)
-    module._modules = dict(module._modules)
-    return module

@@ -4,21 +4,13 @@
 residual functions compute the same floats, the integers are mininet's.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
 from ..kernels.exact import FRACTION_BITS, LARGEST, LIMIT, as_fraction
 from ..kernels.remainders import SPILL_BITS, spill_schedule
-
-SMALL, SIMPLE = 2**50, 2**18
-"""For |v| up to the one and n below the other, quotients in float64 are off by less than 1/2 / divisor."""
-
-BLOCK = 2**18
-"""So many elements at a time stay in the cache of a processor."""
 
 
 class FloatState:
@@ -30,26 +22,24 @@ class FloatState:
         self.velocity = torch.zeros_like(self.position)
 
     def held(self, name: str, values: Tensor) -> Tensor:
-        """`values`, which errors call `name`, as the state holds them."""
+        """`values`, which errors call `name`, as x and v are held."""
         return values.detach().to(torch.promote_types(values.dtype, torch.float32), copy=True)
 
-    def values(self, held: Tensor) -> Tensor:
-        """What the state holds as floats, in a tensor of their own."""
-        return held.to(self.dtype, copy=True)
+    def input(self) -> Tensor:
+        """x as floats, in a tensor of its own."""
+        return self.position.to(self.dtype, copy=True)
 
     def step(self, residual: Tensor) -> Tensor:
         """v = gamma v + (1 - gamma) f(x), then x = x + v, which is returned."""
         self.velocity.mul_(self.gamma).add_(residual, alpha=1 - self.gamma)
+        self.position.add_(self.velocity)
         self.layer += 1
-        return self.values(self.position.add_(self.velocity))
+        return self.input()
 
-    def undo_position(self) -> Tensor:
-        """x = x - v, which is returned."""
-        return self.values(self.position.sub_(self.velocity))
-
-    def undo_velocity(self, residual: Tensor) -> None:
-        """v = (v - (1 - gamma) f(x)) / gamma."""
-        self.velocity.sub_(residual, alpha=1 - self.gamma).div_(self.gamma)
+    def undo(self, function: Callable[[Tensor], Tensor]) -> None:
+        """x = x - v, then v = (v - (1 - gamma) f(x)) / gamma."""
+        self.position.sub_(self.velocity)
+        self.velocity.sub_(function(self.input()), alpha=1 - self.gamma).div_(self.gamma)
         self.layer -= 1
 
 
@@ -58,36 +48,33 @@ class ExactState(FloatState):
 
     def __init__(self, x: Tensor, gamma: float, invertible: bool = True) -> None:
         super().__init__(x, gamma)
-        self.fraction = as_fraction(gamma)
-        self.spilled: list[Tensor] = []
+        self.fraction, self._invertible = as_fraction(gamma), invertible
         self.words = torch.zeros_like(self.position, dtype=torch.float64)  # integers below 2^32
-        self._scale, self._invertible = float((1 - self.fraction) * 2**FRACTION_BITS), invertible
+        self.spilled: list[Tensor] = []
+        self._scale = float((1 - self.fraction) * 2**FRACTION_BITS)
         self._dtypes: list[torch.dtype] = []  # layer by layer, what v is divided in
         self._reach = _largest(self.position)  # no |x| is larger
 
     def held(self, name: str, values: Tensor) -> Tensor:
-        """`values` rounded to units, as int64."""
+        """`values`, which errors call `name`, rounded to units as int64."""
         if not (largest := _largest(values)) < float("inf"):
             raise ValueError(f"{name} must be finite in exact arithmetic, got NaN or infinity")
         if largest > LARGEST:
             raise OverflowError(f"{name} must lie within +-{LARGEST:,.0f} in exact arithmetic, got {largest:,.6g}")
         return (values.detach().double() * 2.0**FRACTION_BITS).round_().long()
 
-    def values(self, held: Tensor) -> Tensor:
-        """The floats nearest to integers in units, via float64."""
-        values = torch.empty_like(held, dtype=self.dtype)
-        for integers, floats in _blocks(held, values):
-            floats.copy_(integers.double().mul_(2.0**-FRACTION_BITS))
-        return values
+    def input(self) -> Tensor:
+        """The floats nearest to x, via float64."""
+        return self.position.double().mul_(2.0**-FRACTION_BITS).to(self.dtype)
 
     def step(self, residual: Tensor) -> Tensor:
         """v = gamma v + (1 - gamma) f(x), then x = x + v; the remainders take in what gamma v loses."""
         n, d = self.fraction.as_integer_ratio()
         change, speed = _largest(residual) * self._scale, _largest(self.velocity)
         if change != change:
-            raise FloatingPointError("the residual function returned NaN")
-        self._dtypes.append(torch.float64 if max(speed, change) <= SMALL and n < SIMPLE else torch.int64)
-        for _ in range(self._spills()):
+            raise FloatingPointError(f"the residual function returned NaN, in layer {self.layer}")
+        self._dtypes.append(torch.float64 if max(speed, change) <= 2**50 and n < 2**18 else torch.int64)
+        for _ in range(n and spill_schedule(self.fraction).spills_before(self.layer)):
             high = (self.words * 2.0**-SPILL_BITS).floor_()
             if self._invertible:
                 self.spilled.append((self.words - high * 2**SPILL_BITS).byte())
@@ -104,18 +91,22 @@ class ExactState(FloatState):
         if self._reach > LIMIT:
             self._reach = max(_largest(self.position), _largest(self.velocity), change)
         if self._reach > LIMIT:
-            raise OverflowError(f"x, v or f(x) left the range of exact arithmetic, +-{LARGEST:,.0f}")
+            where = f"+-{LARGEST:,.0f}, in layer {self.layer}"
+            raise OverflowError(f"x, v or f(x) left the range of exact arithmetic, {where}")
         self.layer += 1
         return values
 
-    def undo_velocity(self, residual: Tensor) -> None:
-        """v = (v - (1 - gamma) f(x)) / gamma, with the bits that the remainders give back."""
+    def undo(self, function: Callable[[Tensor], Tensor]) -> None:
+        """x = x - v, then v = (v - (1 - gamma) f(x)) / gamma, with the bits that the remainders give back."""
+        values = torch.empty_like(self.position, dtype=self.dtype)
+        for x, v, floats in _blocks(self.position, self.velocity, values):
+            floats.copy_(x.sub_(v).double().mul_(2.0**-FRACTION_BITS))
         (n, d), dtype = self.fraction.as_integer_ratio(), self._dtypes.pop()
-        for v, b, f in _blocks(self.velocity, self.words, residual):
+        for v, b, f in _blocks(self.velocity, self.words, function(values)):
             gamma_v = v.to(dtype).sub_(f.double().mul_(self._scale).round_().to(dtype))
             v.copy_(_multiplied(gamma_v, b, d, n))
         self.layer -= 1
-        for _ in range(self._spills()):
+        for _ in range(spill_schedule(self.fraction).spills_before(self.layer)):
             self.words.mul_(2**SPILL_BITS).add_(self.spilled.pop())
 
     def can_be_start(self, velocity: Tensor | None) -> bool:
@@ -123,14 +114,11 @@ class ExactState(FloatState):
         expected = 0 if velocity is None else self.held("the initial velocity", velocity)
         return not self.words.any() and not (self.velocity != expected).any()
 
-    def _spills(self) -> int:
-        return spill_schedule(self.fraction).spills_before(self.layer) if self.fraction else 0
-
 
 def _blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Parts of tensors of one shape, in the order in which the first one lies in memory."""
+    """Parts of tensors of one shape that a processor's cache holds, in the order of the first one's memory."""
     axes = sorted(range(tensors[0].ndim), key=tensors[0].stride, reverse=True)
-    size = BLOCK if tensors[0].is_cpu else max(1, tensors[0].numel())
+    size = 2**18 if tensors[0].is_cpu else max(1, tensors[0].numel())
     return zip(*(tensor.permute(axes).reshape(-1).split(size) for tensor in tensors), strict=True)
 
 
@@ -143,7 +131,7 @@ def _multiplied(v: Tensor, b: Tensor, factor: int, divisor: int) -> Tensor:
 
 
 def _divide(v: Tensor, by: int, out: Tensor) -> Tensor:
-    """Floor division of integers, into `out`."""
+    """Floor division of integers, into `out`; in float64 for |v| up to 2^50 and products with `by` below 2^53."""
     if v.dtype == torch.int64:
         return out.copy_(v.div(by, rounding_mode="floor"))
     # (v + 1/2) / by is off by less than 1/2 / by before it is rounded, so never by an integer
