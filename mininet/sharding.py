@@ -12,8 +12,8 @@ import contextlib
 import os
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,7 @@ class Processes:
                 raise ValueError("processes of mpiexec need mpi4py: pip install 'momentum-mininet[mpi]'") from None
             self._comm: Any = MPI.COMM_WORLD
             self.rank, self.size = self._comm.rank, self._comm.size
+            sys.excepthook = self._end_all
             if "MININET_NUM_THREADS" not in os.environ:
                 here = self._comm.Split_type(MPI.COMM_TYPE_SHARED).size
                 set_num_threads(max(1, usable_cores() // here))
@@ -86,22 +87,25 @@ class Processes:
         """The lists of all processes, one after the other."""
         if self.size == 1:
             return values
+        _wait(self._comm.Ibarrier())
         return [value for each in self._comm.allgather(values) for value in each]
 
     @contextlib.contextmanager
     def ending_together(self) -> Iterator[None]:
-        """End all processes, with a message, if this one fails in the block."""
+        """End all processes, with a message, if this one fails in the block, even if the error is caught outside."""
         try:
             yield
         except BaseException as error:
             if self.size > 1:
-                if not isinstance(error, SystemExit):
-                    traceback.print_exc()
-                print(
-                    f"{error}; this was process {self.rank} of {self.size}, which ends all", file=sys.stderr, flush=True
-                )
-                self._comm.Abort(1)
+                self._end_all(type(error), error, error.__traceback__)
             raise
+
+    def _end_all(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        """End the other processes too, which would wait for this one forever."""
+        if kind is not SystemExit:
+            sys.__excepthook__(kind, error, trace)
+        print(f"{error}; this was process {self.rank} of {self.size}, which ends all", file=sys.stderr, flush=True)
+        self._comm.Abort(1)
 
 
 def _wait(request: Any) -> None:

@@ -1,21 +1,26 @@
 """Training in shards: the same bits for any number of processes, whatever happens to one of them."""
 
+import contextlib
 import importlib.util
+import itertools
+import math
 import os
 import pathlib
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
 import pytest
+from numba.core.registry import CPUDispatcher
 from support import ROOT, normal
 
-from mininet import manual_seed, nn, optim
+from mininet import manual_seed, nn, optim, sharding
 from mininet.datasets import Batches
 from mininet.sharding import Shards
-from mininet.training import CHECKPOINT, Training
+from mininet.training import Training
 
 MPIEXEC = pathlib.Path(sys.executable).with_name("mpiexec")
 needs_mpi = pytest.mark.skipif(
@@ -89,17 +94,20 @@ def test_impossible_shards(shards, says):
         small_training(shards=shards).run()
 
 
+def environment(**variables):
+    path = os.pathsep.join(map(str, [ROOT, ROOT / "tests/support"]))
+    return {**os.environ, "PYTHONPATH": path, **variables}
+
+
 @pytest.fixture
 def started():
     """Starts processes with mpiexec; a test that fails leaves none behind."""
     commands = []
 
-    def start(processes, folder, *arguments):
+    def start(processes, folder, *arguments, **variables):
         command = [MPIEXEC, "-n", str(processes), sys.executable, __file__, str(folder), *arguments]
-        path = os.pathsep.join(map(str, [ROOT, ROOT / "tests/support"]))
-        environment = {**os.environ, "PYTHONPATH": path}
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        commands.append(subprocess.Popen(command, env=environment, **pipes))
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        commands.append(subprocess.Popen(command, env=environment(**variables), **pipes))
         return commands[-1]
 
     yield start
@@ -110,69 +118,115 @@ def started():
 
 
 @pytest.fixture(scope="module")
-def finished():
-    """The weights after 32 steps of one process without mpiexec."""
-    training = small_training()
-    training.run()
-    return training.net.state_dict()
+def alone(tmp_path_factory):
+    """The weights after 32 steps of one process without mpiexec, and the seconds that it takes on this machine."""
+    folder, start = tmp_path_factory.mktemp("alone"), time.monotonic()
+    subprocess.run([sys.executable, __file__, str(folder)], env=environment(), check=True)
+    return dict(np.load(folder / "weights.npz")), time.monotonic() - start
+
+
+def output(process, seconds):
+    """What processes print, once all have ended.
+
+    Of the seconds that they may take, none counts in which this process, too, is stopped or waits for a core.
+    """
+    for _ in range(math.ceil(10 * seconds)):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=0.1)[0]
+    raise AssertionError("the processes did not end")
+
+
+def assert_trained(process, count, folder, alone):
+    weights, seconds = alone
+    printed = output(process, 3 * count * seconds)  # as if one came after the other, on a machine with other work
+    assert process.returncode == 0, printed
+    assert_same(dict(np.load(folder / "weights.npz")), weights)
 
 
 @needs_mpi
 @pytest.mark.slow
-@pytest.mark.parametrize("processes", [2, 4])
-def test_any_number_of_processes_has_the_bits_of_one(processes, tmp_path, finished, started):
-    process = started(processes, tmp_path)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
-    assert_same(dict(np.load(tmp_path / "weights.npz")), finished)
+@pytest.mark.parametrize("processes", [2, 4, 8])
+def test_any_number_of_processes_has_the_bits_of_one(processes, tmp_path, alone, started):
+    assert_trained(started(processes, tmp_path), processes, tmp_path, alone)
 
 
 @needs_mpi
 @pytest.mark.slow
-def test_a_process_that_is_killed_ends_the_others_and_another_number_goes_on(tmp_path, finished, started):
-    process = started(4, tmp_path, "slowly")
-    while not (tmp_path / CHECKPOINT).exists():
-        assert process.poll() is None
-        time.sleep(0.01)
-    time.sleep(np.random.default_rng().uniform(0, 0.5))
-    os.kill(int((tmp_path / "pid.2").read_text()), signal.SIGKILL)
-    killed = time.monotonic()
-    out, errors = process.communicate(timeout=60)
-    assert time.monotonic() - killed < 10
+@pytest.mark.parametrize(
+    ("moment", "processes", "then"), [("compiling", 2, 1), ("exchanging", 4, 2), ("writing", 2, 4), ("whenever", 4, 3)]
+)
+def test_a_process_that_is_killed_ends_the_others_and_another_number_goes_on(
+    moment, processes, then, tmp_path, alone, started
+):
+    variables = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")} if moment == "compiling" else {}
+    process = started(processes, tmp_path, moment, **variables)
+    printed = output(process, 3 * processes * alone[1])
+    assert time.time() - (tmp_path / "killed").stat().st_mtime < alone[1]  # some seconds, some tenths if all is well
     assert process.returncode != 0
-    assert "KILLED BY SIGNAL: 9" in (out + errors).upper() or "EXIT CODE: 9" in (out + errors).upper()
-    process = started(3, tmp_path)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
-    assert_same(dict(np.load(tmp_path / "weights.npz")), finished)
+    assert "KILLED BY SIGNAL: 9" in printed.upper() or "EXIT CODE: 9" in printed.upper()
+    assert_trained(started(then, tmp_path), then, tmp_path, alone)
 
 
 @needs_mpi
 @pytest.mark.slow
-def test_an_error_in_one_process_ends_all(tmp_path, started):
-    process = started(2, tmp_path, "failing")
-    _, errors = process.communicate(timeout=60)
+@pytest.mark.parametrize("moment", ["failing", "exiting"])
+def test_an_error_in_one_process_ends_all(moment, tmp_path, alone, started):
+    process = started(2, tmp_path, moment)
+    printed = output(process, 3 * 2 * alone[1])
     assert process.returncode != 0
-    assert "a fault in process 1; this was process 1 of 2, which ends all" in errors
+    assert "a fault in process 1; this was process 1 of 2, which ends all" in printed
 
 
-if __name__ == "__main__":  # one of the processes
-    folder, how = pathlib.Path(sys.argv[1]), sys.argv[2:]
+# One of the processes, and what may happen to it
+
+
+def die():
+    (folder / "killed").touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_later():
+    threading.Timer(np.random.default_rng().uniform(0, 1), die).start()  # for which the process waits at its end
+
+
+def fail():
+    raise ValueError("a fault in process 1")
+
+
+def leave():
+    with training.processes.ending_together():
+        sys.exit("a fault in process 1")
+
+
+MOMENTS = {  # in which process what happens before one of so many first calls of what
+    "compiling": (0, die, CPUDispatcher, "compile", 1),
+    "exchanging": (1, die, sharding, "_wait", 200),
+    "writing": (0, die, os, "fsync", 30),
+    "failing": (1, fail, Training, "_step", 30),
+    "exiting": (1, leave, Training, "_step", 30),
+    "whenever": (2, die_later, Training, "_step", 1),
+}
+
+
+def arrange(process, happen, owner, name, calls):
+    function, left = getattr(owner, name), itertools.count(-np.random.default_rng().integers(calls))
+
+    def changed(*arguments):
+        if next(left) == 0:
+            happen()
+        return function(*arguments)
+
+    if training.processes.rank == process:
+        setattr(owner, name, changed)
+
+
+if __name__ == "__main__":
+    folder = pathlib.Path(sys.argv[1])
     Training._write_curves = lambda self: None
     training = small_training(folder, checkpoint_seconds=0)
-    rank = training.processes.rank
-    (folder / f"pid.{rank}").write_text(str(os.getpid()))
-    with training.processes.ending_together():
-        training.resume()
-        step = training._step
-
-        def slow_step(images, labels):
-            time.sleep(0.05 if "slowly" in how else 0)
-            if "failing" in how and rank == 1:
-                raise ValueError("a fault in process 1")
-            step(images, labels)
-
-        training._step = slow_step
-        training.run()
-    if rank == 0:
+    training.resume()
+    for moment in sys.argv[2:]:
+        arrange(*MOMENTS[moment])
+    training.run()
+    if training.processes.rank == 0:
         np.savez(folder / "weights.npz", **training.net.state_dict())
