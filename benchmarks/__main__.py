@@ -2,6 +2,7 @@
 
     make bench                                      # everything (about 50 minutes), and docs/benchmarks.md
     python -m benchmarks --rounds 3 --only layers   # part of it; prints the tables, figures go to results/
+    python -m benchmarks --only bridge --write-page # ... and into its place in docs/benchmarks.md
     python -m benchmarks --report                   # tables and figures again from what was saved
     python -m benchmarks --quick                    # a minute on tiny cases, to see that everything runs
 
@@ -72,7 +73,7 @@ def _parsed(arguments):
         nargs="?",
         const=PAGE,
         metavar="FILE",
-        help="put the report between the markers in FILE (docs/benchmarks.md), and the figures beside it",
+        help="put each section between its markers in FILE (docs/benchmarks.md), and the figures beside it",
     )
     parsed = parser.parse_args(arguments)
     parsed.command = shlex.join(["python", "-m", "benchmarks", *arguments])
@@ -84,7 +85,7 @@ def _parsed(arguments):
         if parsed.quick and parsed.write_page.resolve() == PAGE:
             parser.error("--quick gives times that mean nothing: name another file after --write-page")
         try:
-            report.require_markers(parsed.write_page)  # better now than at the end
+            report.require_markers(parsed.write_page, parsed.only)  # better now than at the end
         except (OSError, ValueError) as error:
             parser.error(str(error))
     return parsed
@@ -97,14 +98,14 @@ def _run(parsed):
     results = saved if parsed.report else _measured(parsed, saved, path)
     if not results:
         raise SystemExit(f"benchmarks: nothing is saved in {path}; run without --report first")
-    text = report.markdown(results)
-    print(text)
+    texts = report.sections(results)
+    print("\n\n".join(texts.values()))
     folder = parsed.output
     if parsed.write_page:
         folder = parsed.write_page.parent
     _draw(results, folder)
     if parsed.write_page:
-        report.write_into_page(parsed.write_page, text)
+        report.write_into_page(parsed.write_page, {name: texts[name] for name in parsed.only if name in texts})
     return 0
 
 

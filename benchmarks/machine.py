@@ -4,6 +4,8 @@ import datetime
 import importlib.metadata
 import subprocess
 
+from llvmlite import binding
+
 from mininet.experiments import machine
 from mininet.version import VERSION
 
@@ -16,6 +18,7 @@ def describe():
     versions = described["versions"] | {name: _version(name) for name in ("torch", "momentumnet")}
     return described | {
         "versions": {"mininet": VERSION} | versions,
+        "avx512": bool(binding.get_host_cpu_features().get("avx512f")),
         "commit": _commit(),
         "date": datetime.date.today().isoformat(),
     }

@@ -9,7 +9,7 @@ SECTIONS = ("layers", "networks", "small", "bridge", "limits", "startup")
 # For `timing.repeat`
 LAYER_EFFORT = {"seconds": 1.0, "least": 5, "warm_up": 3}
 NETWORK_EFFORT = {"seconds": 5.0, "least": 3, "warm_up": 2}
-BRIDGE_EFFORT = {"seconds": 30.0, "least": 3}
+BRIDGE_TURNS = 5
 QUICK_EFFORT = {"seconds": 0.02, "least": 2, "warm_up": 1}
 COMPILING_EFFORT = {"seconds": 0.0, "least": 1, "warm_up": 0}
 
@@ -97,12 +97,10 @@ def _training(section, networks, threads, quick):
 
 def _bridge(threads, quick):
     networks = QUICK_NETWORKS if quick else NETWORKS
-    effort = {"seconds": 0.0, "least": 1} if quick else BRIDGE_EFFORT
     for network in networks:
-        common = {"case": dataclasses.asdict(network), "threads": threads} | effort
-        jobs = [Job("with_bridge", "measure_times", common | {"memory_format": each}) for each in FORMATS]
-        yield Entry("bridge", common["case"], jobs, once=True)
-    for depth in DEPTHS:
+        arguments = {"case": dataclasses.asdict(network), "threads": threads, "turns": 1 if quick else BRIDGE_TURNS}
+        yield Entry("bridge", arguments["case"], [Job("with_bridge", "measure_times", arguments)], once=True)
+    for depth in DEPTHS[:1] if quick else DEPTHS:
         common = {"case": dataclasses.asdict(networks[0]) | {"depth": depth, "batch": 16}, "threads": threads}
         jobs = [Job("with_bridge", "measure_memory", common | {"way": way}) for way in BRIDGE_WAYS]
         yield Entry("bridge", common["case"], jobs, once=True)

@@ -11,60 +11,62 @@ from .cases import Network
 from .plan import BRIDGE_WAYS
 from .summary import LayerSummary, NetworkSummary, geometric_mean, median, over_rounds, spread
 
-BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
+MARKERS = "<!-- benchmarks: {} -->", "<!-- benchmarks: end of {} -->"
 
 
-def markdown(results):
-    """All sections that `results` has, as the file of `__main__` holds them."""
+def sections(results):
+    """The Markdown of all sections that `results` has, as the file of `__main__` holds them, by their names."""
     makers = {
         "networks": _networks, "small": _small, "bridge": _bridge, "layers": _layers, "limits": _limits,
         "startup": _startup,
     }  # fmt: skip
-    parts = [_machine(results)]
-    parts += [make(results[section]["records"]) for section, make in makers.items() if section in results]
-    return "\n\n".join(parts)
+    return {
+        section: f"{make(results[section]['records'])}\n\n{_made(**results[section])}"
+        for section, make in makers.items()
+        if section in results
+    }
 
 
-def require_markers(path):
-    """What stands before the begin marker and after the end marker of a file.
+def require_markers(path, names):
+    """What stands in a file before and after the place of each section.
 
     Raises
     ------
     ValueError
-        If the file has not exactly one of each, in this order.
+        If the file has not exactly one pair of markers for each.
     """
     text = pathlib.Path(path).read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end or BEGIN in rest or END in before + after:
-        raise ValueError(f"{path} must have one line {BEGIN} and after it one line {END}")
-    return before, after
+    places = {}
+    for name in names:
+        begin, end = (marker.format(name) for marker in MARKERS)
+        before, _, rest = text.partition(begin)
+        _, found, after = rest.partition(end)
+        if not found or begin in rest or end in before + after:
+            raise ValueError(f"{path} must have one line {begin} and after it one line {end}")
+        places[name] = before + begin, end + after
+    return places
 
 
-def write_into_page(path, text):
-    """Replace what stands between the markers of the file by `text`."""
-    before, after = require_markers(path)
-    with written_atomically(path) as temporary:
-        temporary.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+def write_into_page(path, texts):
+    """Replace what stands between the markers of sections; other sections stay as they are."""
+    for name, text in texts.items():
+        before, after = require_markers(path, [name])[name]
+        with written_atomically(path) as temporary:
+            temporary.write_text(f"{before}\n{text}\n{after}", encoding="utf-8")
 
 
-def _machine(results):
-    makings = {section: results[section]["made"] for section in results}
-    made = max(makings.values(), key=lambda making: making["started"])
+def _made(made, records):
+    """When, how and on what a section was measured."""
     machine, versions = made["machine"], made["machine"]["versions"]
-    rounds = max(len(record["rounds"]) for section in results.values() for record in section["records"])
+    rounds = max(len(record["rounds"]) for record in records)
     text = (
         f"Measured on {machine['date']} with `{made['command']}` on {in_words(machine)}, "
-        f"PyTorch {versions['torch']}, momentumnet {versions['momentumnet']}. "
-        "float32; every library on all cores, each measurement in a process of its own, the libraries in turn, "
-        f"{rounds} round{'s' * (rounds != 1)}. Medians over the rounds, in brackets the smallest and the largest; "
-        "ratios are taken within each round. PyTorch and the authors' package have the memory format in which they "
-        "are faster."
+        f"PyTorch {versions['torch']}, momentumnet {versions['momentumnet']}, with{'out' * (not machine['avx512'])} "
+        f"AVX-512; {rounds} round{'s' * (rounds != 1)}."
     )
     loads = [
         numbers.get("other_load")
-        for section in results.values()
-        for record in section["records"]
+        for record in records
         for measured in record["rounds"]
         for numbers in measured.values()
     ]
@@ -76,11 +78,6 @@ def _machine(results):
         )
     if made["quick"]:
         text = f"**A quick run, to see that everything works: its times mean nothing.** {text}"
-    if len({making["started"] for making in makings.values()}) > 1:
-        runs = ", ".join(
-            f"{section} {making['started']} at {making['machine']['commit']}" for section, making in makings.items()
-        )
-        text += f" The sections are from different runs: {runs}."
     return _wrapped(text)
 
 
@@ -174,34 +171,33 @@ def _layers(records):
 
 def _bridge(records):
     """The layer for PyTorch, from records of times and of memory."""
+    turns = len(records[0]["rounds"][0]["exact"]["steps"])
     text = (
-        "**The layer for PyTorch** (`mininet.bridges.torch`), a training step in seconds. *Stored* is the same layer "
-        "with stored activations, *autograd* the rule written down in PyTorch, *checkpoint* that with "
+        "Seconds of a training step with `mininet.bridges.torch`: *exact* and *float* memory-free, and *stored*, the "
+        "same layer with stored activations. *Autograd* is the rule written down in PyTorch, *checkpoints* that with "
         "`torch.utils.checkpoint` every √depth layers, *authors* their package, memory-free. All take turns in one "
-        "process. Medians over the turns; ratios are taken within each turn, in brackets the smallest and the largest."
+        f"process. Medians over {turns} turns after one that warms up; ratios are taken within each turn."
     )
-    names = ["autograd, stored" if way == "autograd" else way for way in BRIDGE_WAYS]
+    note = "Peak memory: MiB by which a process grows in two such steps, by depth:"
     ratios = (("exact", "exact, stored"), ("float", "float, stored"), ("exact", "authors"))
-    headings = ("", "memory format", *names, "exact ÷ stored", "float ÷ stored", "exact ÷ authors")
-    times, memory = [], []
+    seconds, quotients, memory = [], [], []
     for record in records:
         (measured,), network = record["rounds"], Network(**record["case"])
-        for form in ("contiguous", "channels_last"):
-            steps = {way: measured[f"{way} {form}"]["steps"] for way in BRIDGE_WAYS if f"{way} {form}" in measured}
-            if steps:
-                found = [spread([a / b for a, b in zip(steps[x], steps[y], strict=True)]) for x, y in ratios]
-                seconds = [f"{spread(steps[way]).median:.2f}" for way in BRIDGE_WAYS]
-                times.append((network.name, form.replace("_", " "), *seconds, *(f"{each:.2f}" for each in found)))
-        if "grown_mib" in measured.get("exact", {}):
-            exact = measured["exact"]
-            grown = [f"{measured[way]['grown_mib']:.0f}" for way in BRIDGE_WAYS]
-            memory.append(
-                (str(network.depth), *grown, *(f"{exact[kind] / 2**20:.1f}" for kind in ("words", "spilled")))
-            )
-            shape = network.name.partition(", ")[2]
-    note = f"Memory by which a process grows in two such steps of {shape}, in MiB, by depth:"
-    memory_headings = ("layers", *names, "of exact: words", "of exact: spilled bits")
-    return "\n\n".join([_wrapped(text), _table(headings, times), _wrapped(note), _table(memory_headings, memory)])
+        if "steps" in measured["exact"]:
+            steps = {way: measured[way]["steps"] for way in BRIDGE_WAYS}
+            seconds.append((network.name, *(f"{spread(steps[way]).median:.2f}" for way in BRIDGE_WAYS)))
+            found = [spread([a / b for a, b in zip(steps[x], steps[y], strict=True)]) for x, y in ratios]
+            quotients.append((network.name, *(f"{each:.2f}" for each in found)))
+        else:
+            memory.append((network.name, *(f"{measured[way]['grown_mib']:.0f}" for way in BRIDGE_WAYS)))
+    names = [*BRIDGE_WAYS[:4], "autograd, stored", "autograd, checkpoints", "authors"]
+    tables = [
+        _table(("seconds", *names), seconds),
+        _table(("ratio", *(f"{x} ÷ {y}" for x, y in ratios)), quotients),
+        _wrapped(note),
+        _table(("MiB", *names), memory),
+    ]
+    return "\n\n".join([_wrapped(text), *tables])
 
 
 def _limits(records):

@@ -9,9 +9,9 @@ import time
 import torch
 from torch.utils.checkpoint import checkpoint
 
-from .cases import GAMMA, Network, network_input
+from .cases import GAMMA, Network
 from .timing import peak_mib
-from .with_torch import authors_net, images, residual_function, start_training, stored_net
+from .with_torch import authors_net, residual_function, start_training, stored_net
 
 
 def _bridge(**settings):
@@ -45,41 +45,33 @@ def _checkpointed(layers, x, v):
     return x
 
 
-def measure_times(case, threads, memory_format, seconds, least):
+def measure_times(case, threads, turns):
     """Seconds of training steps of all ways, in one process and in turn: what slows the machine slows all."""
     torch.set_num_threads(threads)
     trainings, measured = {}, {}
     for way in WAYS:
-        trainings[way], check = _training(way, Network(**case), memory_format)
-        measured[way] = {"check": check(), "steps": []}
-    end = time.perf_counter() + seconds
-    while len(measured["exact"]["steps"]) < least or time.perf_counter() < end:
+        trainings[way], check = _training(way, Network(**case))
+        measured[way] = {"check": check(), "steps": []}  # the check warms up, too
+    for _ in range(turns):
         for way, train in trainings.items():
             start = time.perf_counter()
             train()
             measured[way]["steps"].append(time.perf_counter() - start)
-    return {f"{way} {memory_format}": numbers for way, numbers in measured.items()}
+    return measured
 
 
 def measure_memory(case, threads, way):
-    """MiB by which the process grows in two training steps; bytes that exactness keeps for the way back."""
+    """MiB by which the process grows in two training steps."""
     ctypes.CDLL(None).mallopt(-3, 2**16)  # M_MMAP_THRESHOLD: what is freed is given back, or gaps would be counted
     torch.set_num_threads(threads)
     WAYS[way]()  # imports what it needs
-    network, before = Network(**case), peak_mib()
-    train, _ = _training(way, network, "contiguous")
+    before = peak_mib()
+    train, _ = _training(way, Network(**case))
     for _ in range(2):
         train()
-    numbers = {"grown_mib": peak_mib() - before}
-    if way == "exact":
-        bridge = importlib.import_module("mininet.bridges.torch")
-        x = images(network_input(network), "contiguous")
-        net = WAYS[way]()([residual_function(network) for _ in range(network.depth)])
-        _, state = bridge.Run(net, x).through(x)
-        numbers |= {"words": state.words.nbytes, "spilled": sum(bits.nbytes for bits in state.spilled)}
-    return {way: numbers}
+    return {way: {"grown_mib": peak_mib() - before}}
 
 
-def _training(way, network, memory_format):
+def _training(way, network):
     net = WAYS[way]()([residual_function(network) for _ in range(network.depth)])
-    return start_training(net, network, memory_format)
+    return start_training(net, network, "contiguous")
