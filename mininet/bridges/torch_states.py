@@ -53,7 +53,7 @@ class ExactState(FloatState):
         self.spilled: list[Tensor] = []
         self._scale = float((1 - self.fraction) * 2**FRACTION_BITS)
         self._dtypes: list[torch.dtype] = []  # layer by layer, what v is divided in
-        self._reach = _largest(self.position)  # no |x| is larger
+        self._reach, self._speed = _largest(self.position), 0.0  # no |x| and, after a step, no |v| is larger
 
     def held(self, name: str, values: Tensor) -> Tensor:
         """`values`, which errors call `name`, rounded to units as int64."""
@@ -70,7 +70,8 @@ class ExactState(FloatState):
     def step(self, residual: Tensor) -> Tensor:
         """v = gamma v + (1 - gamma) f(x), then x = x + v; the remainders take in what gamma v loses."""
         n, d = self.fraction.as_integer_ratio()
-        change, speed = _largest(residual) * self._scale, _largest(self.velocity)
+        change = _largest(residual) * self._scale
+        speed = self._speed if self.layer else _largest(self.velocity)
         if change != change:
             raise FloatingPointError(f"the residual function returned NaN, in layer {self.layer}")
         self._dtypes.append(torch.float64 if max(speed, change) <= 2**50 and n < 2**18 else torch.int64)
@@ -85,12 +86,13 @@ class ExactState(FloatState):
         arrays = self.position, self.velocity, self.words, residual, values
         for x, v, b, f, floats in _blocks(*arrays) if change <= LIMIT else ():
             gamma_v = _multiplied(v.to(self._dtypes[-1]), b, n or 1, d)
-            x += v.copy_(gamma_v.add_(f.double().mul_(self._scale).round_().to(gamma_v.dtype)))
+            x += v.copy_(gamma_v.add_((f.double() * self._scale).round_().to(gamma_v.dtype)))
             floats.copy_(x.double().mul_(2.0**-FRACTION_BITS))
-        self._reach += speed + change + n
-        if self._reach > LIMIT:
-            self._reach = max(_largest(self.position), _largest(self.velocity), change)
-        if self._reach > LIMIT:
+        self._speed = n / d * speed + change + n
+        self._reach += self._speed
+        if max(self._reach, self._speed) > LIMIT:
+            self._reach, self._speed = _largest(self.position), _largest(self.velocity)
+        if max(self._reach, self._speed, change) > LIMIT:
             where = f"+-{LARGEST:,.0f}, in layer {self.layer}"
             raise OverflowError(f"x, v or f(x) left the range of exact arithmetic, {where}")
         self.layer += 1
@@ -103,7 +105,7 @@ class ExactState(FloatState):
             floats.copy_(x.sub_(v).double().mul_(2.0**-FRACTION_BITS))
         (n, d), dtype = self.fraction.as_integer_ratio(), self._dtypes.pop()
         for v, b, f in _blocks(self.velocity, self.words, function(values)):
-            gamma_v = v.to(dtype).sub_(f.double().mul_(self._scale).round_().to(dtype))
+            gamma_v = v.to(dtype).sub_((f.double() * self._scale).round_().to(dtype))
             v.copy_(_multiplied(gamma_v, b, d, n))
         self.layer -= 1
         for _ in range(spill_schedule(self.fraction).spills_before(self.layer)):

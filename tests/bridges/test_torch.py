@@ -37,6 +37,10 @@ def dense_block():
     return nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 4))
 
 
+def saturating_block():
+    return nn.Sequential(nn.Linear(4, 4), nn.Tanh())  # whose gradient needs its output
+
+
 class WithInputs(nn.Module):
     def __init__(self):
         super().__init__()
@@ -89,6 +93,7 @@ CASES = [
     (dense_block, (5, 4), 7, torch.float32, True, {"gamma": 2**-0.5, "is_residual": False}),
     (dense_block, (0, 4), 2, torch.float32, False, {}),
     (dense_block, (4,), 9, torch.float64, False, {"gamma": 0.99999}),
+    (saturating_block, (5, 4), 6, torch.float64, False, {"init_velocity": nn.Tanh()}),
 ]
 
 
@@ -194,6 +199,13 @@ def test_inputs_keywords_unused_and_frozen_parameters():
     for name in ("net", "layer", "tapes", "function"):
         net = MomentumNet([lambda x, name=name, **keywords: x * keywords[name]] * 2, 0.5)
         assert net(torch.ones(1), **{name: 0.5}).item() == 1.6875
+
+
+def test_what_a_function_returns_is_not_overwritten():
+    memory = normal(5, 4, dtype=torch.float64).detach()
+    before = memory.clone()
+    MomentumNet([lambda x, memory: memory] * 2)(normal(5, 4, dtype=torch.float64), memory).sum().backward()
+    assert torch.equal(memory, before)
 
 
 def test_tied_functions_used_twice_after_itself_and_backward_twice():
