@@ -62,7 +62,7 @@ def _made(made, records):
     text = (
         f"Measured on {machine['date']} with `{made['command']}` on {in_words(machine)}, "
         f"PyTorch {versions['torch']}, momentumnet {versions['momentumnet']}, with{'out' * (not machine['avx512'])} "
-        f"AVX-512; {rounds} round{'s' * (rounds != 1)}."
+        f"AVX-512{f', {rounds} rounds' * (rounds > 1)}."
     )
     loads = [
         numbers.get("other_load")
