@@ -82,7 +82,7 @@ def _without_reused_memory():
 PARTS = {
     "`winograd`": _without_winograd,
     "`direct`": _without_direct,
-    "`simd`, which both need": _without_simd,
+    "register tile, which both need": _without_simd,
     "`prefetch`": _without_prefetch,
     "`threads`": _without_threads,
     "reused memory": _without_reused_memory,

@@ -15,7 +15,16 @@ project, author, version, release = "mininet", "the mininet developers", VERSION
 project_copyright = "the mininet developers, MIT licence"
 root_doc = "docs/index"
 include_patterns = ["docs/**", "tutorials/*.ipynb", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md"]
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.linkcode", "numpydoc", "myst_nb", "pages", "docstrings", "formulas"]
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.linkcode",
+    "numpydoc",
+    "myst_nb",
+    "pages",
+    "docstrings",
+    "formulas",
+    "names",
+]
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
 myst_heading_anchors = 3
@@ -34,6 +43,7 @@ html_title = "mininet"
 html_static_path = ["static"]
 nb_ipywidgets_js = {}
 html_css_files = ["mininet.css"]
+html_search_scorer = str(ROOT / "docs" / "scorer.js")
 html_show_search_summary = False  # it would fetch pages, which a browser refuses for files
 html_show_sourcelink = False
 html_copy_source = False
@@ -43,6 +53,7 @@ html_theme_options = {
     "navigation_with_keys": False,
     "collapse_navigation": True,  # the theme's buttons for it have no name
     "show_toc_level": 2,
+    "header_links_before_dropdown": 6,
     "navbar_end": ["theme-switcher"],
     "footer_start": ["copyright"],
     "footer_end": [],

@@ -107,8 +107,10 @@ def _resolve(app, env, node, content):
         return None
     end = "." + re.sub(r"^F\.", "functional.", node["reftarget"])
     domain = env.domains.python_domain
-    found = [name for name in domain.objects if name.endswith(end)]
-    if len(found) != 1:
+    objects = domain.objects.items()
+    found = [name for name, each in objects if name.endswith(end) and not each.aliased and each.objtype != "parameter"]
+    found = [name for name in found if all(name.count(".") < other.count(".") for other in found if other != name)]
+    if not found:
         return None
     return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", found[0], node, content)
 

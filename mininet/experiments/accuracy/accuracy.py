@@ -92,7 +92,7 @@ def reproduce(options: Options) -> Report:
     if not options.quick:
         claims = _claims(found)
         by_verdict = verdicts(plan.rivals(30)[1:], found)
-        groups = "; ".join(f"**{verdict}**: {', '.join(names)}" for verdict, names in by_verdict.items())
+        groups = ". ".join(f"**{verdict}**: {'; '.join(names)}" for verdict, names in by_verdict.items())
         sentence = f"With 30 layers, against a ResNet's test accuracy on the digits, within one point: {groups}."
     return Report(
         f"{table(networks, found)}\n{unfinished(networks, found)}", claims, {"accuracy": draw(networks, found)},
@@ -113,5 +113,6 @@ def _claims(found: Results) -> list[Claim]:
         against = compared(network, found)
         if against is not None and against.verdict != "not known":
             text = f"{in_words(network)}: the accuracy of a ResNet of 30 layers, within one point or better"
-            claims.append(Claim(text, f"{against} points", against.verdict != "worse"))
+            evidence = f"{100 * against.mean:+.2f} points, 90 % interval {against.interval}"
+            claims.append(Claim(text, evidence, against.verdict != "worse"))
     return claims

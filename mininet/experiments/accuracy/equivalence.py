@@ -30,9 +30,13 @@ class Difference(NamedTuple):
             return "equal"
         return "worse" if self.high < 0 else "better" if self.low > 0 else "not known"
 
+    @property
+    def interval(self) -> str:
+        """The interval in points, in words."""
+        return f"{100 * self.low:+.2f} to {100 * self.high:+.2f}" if math.isfinite(self.low) else "no interval"
+
     def __str__(self) -> str:
-        interval = f"{100 * self.low:+.2f} to {100 * self.high:+.2f}" if math.isfinite(self.low) else "no interval"
-        return f"{100 * self.mean:+.2f} ({interval})"
+        return f"{100 * self.mean:+.2f} ({self.interval})"
 
 
 def difference(ours: Sequence[float], theirs: Sequence[float]) -> Difference:

@@ -70,11 +70,12 @@ def claims(results, at_least=None):
     for rings, least in (at_least or AT_LEAST).items():
         momentum = results[rings]["Momentum ResNet"]
         text = f"the momentum network separates {rings} rings, median accuracy at least {least:g}"
-        made.append(Claim(text, str(momentum), momentum.median >= least))
+        made.append(Claim(text, f"{momentum.median:.4f}", momentum.median >= least))
     most = max(results)
     resnet, momentum = results[most]["ResNet"], results[most]["Momentum ResNet"]
     text = f"it separates {most} rings better than the ResNet with the best of its learning rates"
-    return [*made, Claim(text, f"{momentum} against {resnet}", momentum.median > resnet.median)]
+    evidence = f"{momentum.median:.4f} against {resnet.median:.4f}"
+    return [*made, Claim(text, evidence, momentum.median > resnet.median)]
 
 
 def draw(results):
