@@ -1,10 +1,16 @@
 """What docstrings leave to the code: types of parameters and results. Names in them become links."""
 
 import ast
+import contextlib
 import dataclasses
 import inspect
+import operator
 import re
 import textwrap
+
+from numpydoc.docscrape import NumpyDocString
+
+import mininet
 
 WRONG = [
     "TypeError, ValueError",
@@ -32,8 +38,8 @@ def _complete(app, what, name, found, options, lines):
     if what not in ("class", "function", "method", "exception"):
         return
     types, returned = _types(found)
-    if types:
-        _complete_parameters(lines, types)
+    if types and not (dataclasses.is_dataclass(found) and "Attributes" in lines):
+        _complete_parameters(lines, types, _meanings(lines, inspect.getmodule(found)))
         if what != "method" and not dataclasses.is_dataclass(found) and "Raises" not in lines:
             _add(lines, "Raises", WRONG)
     if returned and "Returns" not in lines:
@@ -59,6 +65,20 @@ def _types(found):
     return types, None if returned == "None" else returned
 
 
+def _meanings(lines, module):
+    """What the classes and functions that a docstring's first line refers to say of their parameters, by name."""
+    meanings = {}
+    for name in re.findall(r"`([\w.]+)`", lines[0]):
+        other = None
+        for start in (mininet,) if name.startswith("mininet.") else (module, mininet):
+            with contextlib.suppress(AttributeError):
+                other = other or operator.attrgetter(name.removeprefix("mininet."))(start)
+        if callable(other):
+            for each in NumpyDocString(inspect.getdoc(other))["Parameters"]:
+                meanings |= dict.fromkeys(each.name.split(", "), each.desc)
+    return meanings
+
+
 def _words(annotation):
     text = ast.unparse(annotation)
     for pattern, words in WORDS:
@@ -70,7 +90,7 @@ def _source(found):
     return ast.parse(textwrap.dedent(inspect.getsource(found))).body[0]
 
 
-def _complete_parameters(lines, types):
+def _complete_parameters(lines, types, meanings):
     entries = []
     if "Parameters" in lines:
         start = lines.index("Parameters")
@@ -90,6 +110,9 @@ def _complete_parameters(lines, types):
         said |= dict.fromkeys(names, order.get(names[0], len(order)))
     rest = [(order[name], [f"{name} : {types[name]}"]) for name in types if name not in said]
     listed = [(said[entry[0].split(" : ")[0].split(", ")[0].lstrip("*")], entry) for entry in entries] + rest
+    for _, entry in listed:
+        if len(entry) == 1:
+            entry += [f"    {line}" for line in meanings.get(entry[0].split(" : ")[0], ())]
     _add(lines, "Parameters", [line for _, entry in sorted(listed, key=lambda each: each[0]) for line in entry])
 
 

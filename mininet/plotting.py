@@ -63,8 +63,17 @@ def figure(
 ) -> Iterator[tuple[Figure, Any]]:
     """Make a figure in the house style inside a `with` block: yields (figure, axes), as `plt.subplots` does.
 
-    width, height : of one panel, in inches
+    Parameters
+    ----------
+    columns, rows : int
+        How many panels.
+    width, height : float
+        Of one panel, in inches.
+    keywords
+        For `plt.subplots`.
 
+    Examples
+    --------
     >>> with figure(columns=2) as (made, (left, right)):
     ...     line = left.plot([1, 2], **style("exact"))
     """

@@ -39,6 +39,8 @@ def check_gradient(
         At least one.
     directions : int
         How many random directions, and random cotangents c, to try.
+    seed : int
+        Of the random directions and cotangents.
     tolerance : float
         Largest allowed difference of the two derivatives, relative to the largest of both and of the sum of
         ``|c f|``, which says how large rounding errors can be.

@@ -37,7 +37,7 @@ def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
 
 
 def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
-    """Logarithm of `softmax`, without overflow.
+    """Logarithm of `softmax` over `axis`, without overflow.
 
     >>> F.log_softmax([1000.0, 0.0])
     Tensor([    0., -1000.], dtype=float32)
@@ -49,7 +49,7 @@ def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
 
 
 def softmax(x: TensorLike, axis: int = -1) -> Tensor:
-    """exp(x) / sum exp(x) over an axis, without overflow.
+    """exp(x) / sum exp(x) over `axis`, without overflow.
 
     >>> F.softmax([1000.0, 0.0])
     Tensor([1., 0.], dtype=float32)
@@ -97,7 +97,9 @@ def cross_entropy(
     Parameters
     ----------
     logits : Tensor (n, classes)
+        Scores before softmax.
     labels : ndarray (n,) of integers from 0 to classes - 1
+        The right class of each row.
     label_smoothing : float
         The share of each label, from 0 to 1, that is spread evenly over all classes.
     ignore_index : int, optional

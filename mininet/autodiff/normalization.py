@@ -73,6 +73,7 @@ def batch_norm(
     ----------
     x : Tensor (..., channels)
     weight, bias : Tensor (channels,)
+        Scale and shift of each channel.
     running_mean, running_var : ndarray (channels,)
         Used in evaluation; in training they move towards the statistics of the batch, in place, by the share
         `momentum`.  The running variance is the unbiased one, as in PyTorch.
@@ -134,6 +135,7 @@ def group_norm(x: TensorLike, num_groups: int, weight: TensorLike, bias: TensorL
     num_groups : int
         Divides the number of channels.
     weight, bias : Tensor (channels,)
+        Scale and shift of each channel.
     eps : float
         Added to the variance before its root divides, at least 0.
 

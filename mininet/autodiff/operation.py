@@ -37,6 +37,7 @@ class Operation:
     Parameters
     ----------
     name : str
+        What messages and profiles call it.
     forward : callable
         ``forward(*arrays, **settings)`` returns (output, saved); `saved` is a tuple of arrays and constants, or None.
     vjp : callable
@@ -138,7 +139,7 @@ def operation(forward: Callable[..., Computed], /) -> Operation: ...
 @overload
 def operation(*, broadcasts: bool) -> Callable[[Callable[..., Computed]], Operation]: ...
 def operation(forward: Any = None, /, *, broadcasts: bool = False) -> Any:
-    """Declare an operation: decorates its forward function, whose name and docstring it takes.
+    """Declare an operation: decorates its forward function, whose name and docstring it takes; see `Operation`.
 
     Examples
     --------

@@ -184,7 +184,7 @@ _pad.vjp = lambda saved, gradient, needs: (gradient[saved[0]],)
 
 
 def pad(a: TensorLike, pad_width: int | Sequence[Any] | IntegerArray, constant_values: float = 0.0) -> Tensor:
-    """`a` with elements of one value around it: as many at each end as `pad_width` says, as in ``np.pad``.
+    """`a` with `constant_values` around it: as many at each end as `pad_width` says, as in ``np.pad``.
 
     >>> F.pad([1.0, 2.0], (0, 1))
     Tensor([1., 2., 0.], dtype=float32)

@@ -46,6 +46,8 @@ def causal_attention(qkv: TensorLike, heads: int, dropout: float = 0.0, training
         Divides the width.
     dropout : float
         In training, the share of weights that are set to zero; drawn from the random numbers of `manual_seed`.
+    training : bool
+        Whether weights are dropped.
 
     Returns
     -------
@@ -91,6 +93,7 @@ def layer_norm(x: TensorLike, weight: TensorLike, bias: TensorLike, eps: float =
     ----------
     x : Tensor (..., channels)
     weight, bias : Tensor (channels,)
+        Scale and shift of each channel.
     eps : float
         Added to the variance before its root divides, at least 0.
 

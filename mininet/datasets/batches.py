@@ -36,6 +36,8 @@ class Batches:
         Anything with a length that gives an array when indexed by an integer array, such as `ImageFolder`.
     labels : ndarray
         As many as images, at least 1.
+    batch_size : int
+        Images in a batch, at least 1.
     seed : int
         At least 0 and below 2**64.
     shuffle : bool

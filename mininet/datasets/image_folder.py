@@ -28,6 +28,8 @@ class ImageFolder:
     folder : path
         It has one folder per class, with images whose names end in `ENDINGS`, in any case.  Other files, and names that
         begin with a dot, are left out.
+    size : int
+        Height and width of what is cut out, in pixels.
     shorter : int, optional
         At least `size`, its default.  For ImageNet, use 256 with a size of 224.
 

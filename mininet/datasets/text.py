@@ -75,8 +75,13 @@ class TextBatches(Batches):
     Parameters
     ----------
     tokens : ndarray (n,) of integers
+        The text, such as the `train` of a `Text`.
     context : int
         The length of a window; n must be above 2 * context, or above context without `shuffle`.
+    batch_size : int
+        Windows in a batch, at least 1.
+    seed : int
+        At least 0 and below 2**64.
     shuffle : bool
         If False, windows are in order and from the beginning on.
 

@@ -142,7 +142,11 @@ def to_units(name: str, values: FloatArray) -> NDArray[np.int64]:
 
 
 def to_floats(integers: IntegerArray, dtype: np.dtype[Any]) -> FloatArray:
-    """The floats nearest to integers in units, via float64."""
+    """The floats nearest to `integers`, in units, via float64.
+
+    >>> to_floats(np.array([549755813888]), np.dtype(np.float32))
+    array([0.5], dtype=float32)
+    """
     out = buffers.empty(integers.shape, dtype)
     share(_to_floats, integers, out)
     return out

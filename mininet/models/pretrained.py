@@ -53,8 +53,13 @@ def pretrained(name: Literal["moby_dick"], arithmetic: Arithmetic = "exact") -> 
 def pretrained(name: str = "momentum_resnet20", arithmetic: Arithmetic = "exact") -> Any:
     """Load a trained network in evaluation mode, and what is known about it.
 
-    "momentum_resnet20" is a Momentum ResNet-20 for CIFAR-10; "moby_dick" is a momentum transformer that has read the
-    novel.
+    Parameters
+    ----------
+    name : str
+        "momentum_resnet20" is a Momentum ResNet-20 for CIFAR-10; "moby_dick" is a momentum transformer that has read
+        the novel.
+    arithmetic : "exact" or "float"
+        As for `MomentumNet`.
 
     Returns
     -------

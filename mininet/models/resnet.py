@@ -184,8 +184,11 @@ class ImageNetResNet(_ResNet):
     Parameters
     ----------
     block : BasicBlock or Bottleneck
+        What stages are made of.
     depths : sequence of four int
         How many blocks each stage has.
+    classes : int
+        How many logits come out.
     width : int
         The width of the blocks in the first stage.
 
@@ -222,7 +225,11 @@ class CifarResNet(_ResNet):
     ----------
     depth : int
         How many blocks each of the three stages has.
-    shortcut : {"A", "B"}
+    classes : int
+        How many logits come out.
+    shortcut : "A" or "B"
+        How x passes a block that halves images: "A" takes every other pixel and adds channels of zeros, "B" is a 1x1
+        convolution with batch norm.
     width : int
         The number of channels in the first stage.
 
@@ -260,22 +267,38 @@ def resnet20(classes: int = 10, shortcut: Shortcut = "A", width: int = 16) -> Ci
 
 
 def resnet32(classes: int = 10, shortcut: Shortcut = "A", width: int = 16) -> CifarResNet:
-    """Make a ResNet-32 for CIFAR: 464,154 parameters with option A shortcuts; see `CifarResNet`."""
+    """Make a ResNet-32 for CIFAR: 464,154 parameters with option A shortcuts; see `CifarResNet`.
+
+    >>> sum(parameter.data.size for parameter in models.resnet32().parameters())
+    464154
+    """
     return CifarResNet(5, classes, shortcut, width)
 
 
 def resnet44(classes: int = 10, shortcut: Shortcut = "A", width: int = 16) -> CifarResNet:
-    """Make a ResNet-44 for CIFAR: 658,586 parameters with option A shortcuts; see `CifarResNet`."""
+    """Make a ResNet-44 for CIFAR: 658,586 parameters with option A shortcuts; see `CifarResNet`.
+
+    >>> sum(parameter.data.size for parameter in models.resnet44().parameters())
+    658586
+    """
     return CifarResNet(7, classes, shortcut, width)
 
 
 def resnet56(classes: int = 10, shortcut: Shortcut = "A", width: int = 16) -> CifarResNet:
-    """Make a ResNet-56 for CIFAR: 853,018 parameters with option A shortcuts; see `CifarResNet`."""
+    """Make a ResNet-56 for CIFAR: 853,018 parameters with option A shortcuts; see `CifarResNet`.
+
+    >>> sum(parameter.data.size for parameter in models.resnet56().parameters())
+    853018
+    """
     return CifarResNet(9, classes, shortcut, width)
 
 
 def resnet110(classes: int = 10, shortcut: Shortcut = "A", width: int = 16) -> CifarResNet:
-    """Make a ResNet-110 for CIFAR: 1,727,962 parameters with option A shortcuts; see `CifarResNet`."""
+    """Make a ResNet-110 for CIFAR: 1,727,962 parameters with option A shortcuts; see `CifarResNet`.
+
+    >>> sum(parameter.data.size for parameter in models.resnet110().parameters())
+    1727962
+    """
     return CifarResNet(18, classes, shortcut, width)
 
 
@@ -291,20 +314,36 @@ def resnet18(classes: int = 1000) -> ImageNetResNet:
 
 
 def resnet34(classes: int = 1000) -> ImageNetResNet:
-    """Make a ResNet-34 for ImageNet: 21,797,672 parameters; see `ImageNetResNet`."""
+    """Make a ResNet-34 for ImageNet: 21,797,672 parameters; see `ImageNetResNet`.
+
+    >>> models.resnet34(classes=10).fc
+    Linear(512, 10, bias=True)
+    """
     return ImageNetResNet(BasicBlock, (3, 4, 6, 3), classes)
 
 
 def resnet50(classes: int = 1000) -> ImageNetResNet:
-    """Make a ResNet-50 for ImageNet: 25,557,032 parameters; see `ImageNetResNet`."""
+    """Make a ResNet-50 for ImageNet: 25,557,032 parameters; see `ImageNetResNet`.
+
+    >>> models.resnet50(classes=10).fc
+    Linear(2048, 10, bias=True)
+    """
     return ImageNetResNet(Bottleneck, (3, 4, 6, 3), classes)
 
 
 def resnet101(classes: int = 1000) -> ImageNetResNet:
-    """Make a ResNet-101 for ImageNet: 44,549,160 parameters; see `ImageNetResNet`."""
+    """Make a ResNet-101 for ImageNet: 44,549,160 parameters; see `ImageNetResNet`.
+
+    >>> models.resnet101(classes=10).fc
+    Linear(2048, 10, bias=True)
+    """
     return ImageNetResNet(Bottleneck, (3, 4, 23, 3), classes)
 
 
 def resnet152(classes: int = 1000) -> ImageNetResNet:
-    """Make a ResNet-152 for ImageNet: 60,192,808 parameters; see `ImageNetResNet`."""
+    """Make a ResNet-152 for ImageNet: 60,192,808 parameters; see `ImageNetResNet`.
+
+    >>> models.resnet152(classes=10).fc
+    Linear(2048, 10, bias=True)
+    """
     return ImageNetResNet(Bottleneck, (3, 8, 36, 3), classes)

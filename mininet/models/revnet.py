@@ -21,6 +21,8 @@ class CifarRevNet(_ResNet):
     ----------
     depth : int
         Blocks in each of the three stages: an ordinary one, then RevNet blocks of two coupled layers.
+    classes : int
+        How many logits come out.
     width : int
         The number of channels in the first stage, even.
     arithmetic, backprop
@@ -61,5 +63,9 @@ class CifarRevNet(_ResNet):
 def revnet20(
     classes: int = 10, width: int = 20, arithmetic: Arithmetic = "exact", backprop: Backprop = "reversible"
 ) -> CifarRevNet:
-    """Make a RevNet of about the size of ResNet-20, 269,470 parameters; see `CifarRevNet`."""
+    """Make a RevNet of about the size of ResNet-20, 269,470 parameters; see `CifarRevNet`.
+
+    >>> sum(parameter.data.size for parameter in models.revnet20().parameters())
+    269470
+    """
     return CifarRevNet(3, classes, width, arithmetic, backprop)

@@ -23,6 +23,7 @@ class CausalSelfAttention(Module):
     Parameters
     ----------
     width : int
+        The number of channels.
     heads : int
         Divides the width.
     dropout : float

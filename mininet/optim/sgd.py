@@ -9,7 +9,7 @@ from .parameters import Parameters
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent, with momentum as in PyTorch:
+    """Stochastic gradient descent with momentum, as in PyTorch.
 
         g <- g + weight_decay p         u <- momentum u + g         p <- p - lr u
 

@@ -39,10 +39,14 @@ class Training:
     ----------
     net : Module
         Maps images to logits.
+    optimizer : Optimizer
+        Of the parameters of `net`.
     schedule : Schedule or None
         A schedule of `optimizer`, which takes a step after every batch.
     batches, test_batches : Batches
         To train on, and to measure accuracy on after each epoch.
+    epochs : int
+        How often to go through `batches`.
     folder : path, optional
         Where to write the checkpoint, ``curves.csv`` and ``curves.png``; by default nothing is written.
     description : dict, optional

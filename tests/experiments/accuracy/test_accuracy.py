@@ -40,7 +40,7 @@ def test_pairs_are_of_the_same_seed(folder):
 
 def test_report(folder):
     report = accuracy.reproduce(Options(folder, train=False))
-    assert "**equal**: Momentum, γ = 0.5 (5 seeds); **worse**: Momentum, γ = 0.9 (4 seeds); **not kn" in report.found
+    assert "**equal**: Momentum, γ = 0.5 (5 seeds). **worse**: Momentum, γ = 0.9 (4 seeds). **not kn" in report.found
     assert [claim.holds for claim in report.claims] == [True, False]
     row = next(line for line in report.text.splitlines() if "γ = 0.5" in line and line.startswith("    30"))
     assert row.endswith("5/10  98.28 ± 0.47  -0.02 (-0.06 to +0.02)    equal   1 MiB        5")
