@@ -45,6 +45,7 @@ nb_ipywidgets_js = {}
 html_css_files = ["mininet.css"]
 html_search_scorer = str(ROOT / "docs" / "scorer.js")
 html_show_search_summary = False  # it would fetch pages, which a browser refuses for files
+html_sidebars = {"docs/paper": []}  # no page is below it
 html_show_sourcelink = False
 html_copy_source = False
 html_math_renderer = "mathml"
