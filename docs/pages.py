@@ -133,10 +133,10 @@ def _code_pages(app):
 def _leave_room(app, pagename, templatename, context, doctree):
     """The list of contents at the right comes last, and must not push aside what is there already."""
     if context.get("toc", "").count("<li>") > 1:
-        width = (
-            "html .bd-main .bd-content .bd-article-container { max-width: calc(100% - var(--pst-sidebar-secondary)); }"
-        )
-        context["metatags"] += f"<style>@media (min-width: 1200px) {{ {width} }}</style>"
+        content = "html .bd-main .bd-content"
+        width = f"{content} .bd-article-container {{ max-width: calc(100% - var(--pst-sidebar-secondary)); }}"
+        place = f"{content} {{ justify-content: start; }}"
+        context["metatags"] += f"<style>@media (min-width: 1200px) {{ {width} {place} }}</style>"
 
 
 def _finish(app, exception):
