@@ -59,12 +59,12 @@ def bits_of_difference(a: FloatArray, b: FloatArray) -> int:
 
 
 def describe_difference(a: ArrayLike, b: ArrayLike) -> str:
-    """Say in words how two arrays of numbers compare: exact, or approximate with the largest difference.
+    """Say in words how two arrays of numbers compare: exact, or by their largest difference.
 
     Examples
     --------
     >>> describe_difference([0.1 + 0.2], [0.3])
-    'approximate: largest difference 5.55e-17'
+    'largest difference 5.55e-17'
     """
     one, other = array("a", a), array("b", b)
     for name, values in (("a", one), ("b", other)):
@@ -78,4 +78,4 @@ def describe_difference(a: ArrayLike, b: ArrayLike) -> str:
     one, other = one[differ], other[differ]
     if one.dtype.kind in "biu":
         one, other = one.astype(object), other.astype(object)  # Python's integers do not overflow
-    return f"approximate: largest difference {np.abs(one - other).max():.3g}"
+    return f"largest difference {np.abs(one - other).max():.3g}"

@@ -37,7 +37,8 @@ def expect(name: str, value: Any, right: Any, within: float = 0.0) -> None:
         index = tuple(map(int, np.argwhere(off)[0]))
         place = f" at {index if len(index) > 1 else index[0]}" if index else ""
         raise NotYet(f"{name}{place}: got {value[index]}, should be {right[index]}")
-    print(f"{name}: {'exact' if wide.kind in 'bO' else describe_difference(value, right)}")
+    difference = "exact" if wide.kind in "bO" else describe_difference(value, right)
+    print(f"{name}: {difference if difference == 'exact' else f'close, {difference}'}")
 
 
 def require(condition: Any, why: str) -> None:

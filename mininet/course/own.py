@@ -122,6 +122,7 @@ def forward_exact(functions, num, den, x, v):
 def invert_exact(functions, num, den, state):
     """Run back, bit for bit."""
     x, v, b, stack = state
+    stack = list(stack)
     for f, spills in zip(functions[::-1], spill_schedule(num, den, len(functions))[::-1], strict=True):
         x = x - v
         v = v - np.rint((den - num) / den * f(x * 2.0**-40, replay=True) * 2.0**40).astype(np.int64)
@@ -152,6 +153,7 @@ def backward(functions, gamma, x, v, dx):
 def backward_exact(functions, num, den, state, dx):
     """Backpropagate from what forward_exact returned."""
     x, v, b, stack = state
+    stack = list(stack)
     gamma = num / den
     p, q, gradients = dx, np.zeros_like(dx), []
     for f, spills in zip(functions[::-1], spill_schedule(num, den, len(functions))[::-1], strict=True):

@@ -13,9 +13,9 @@ def test_equal_values_are_exact(value, capsys):
     assert capsys.readouterr().out == "it: exact\n"
 
 
-def test_nearly_equal_values_are_approximate_with_their_difference(capsys):
+def test_nearly_equal_values_are_close_with_their_difference(capsys):
     expect("it", [1.0, 2.0], [1.0, 2.0 + 2**-20], within=1e-6)
-    assert capsys.readouterr().out == "it: approximate: largest difference 9.54e-07\n"
+    assert capsys.readouterr().out == "it: close, largest difference 9.54e-07\n"
 
 
 def test_the_difference_allowed_is_relative_to_the_largest_value_unless_that_is_zero():

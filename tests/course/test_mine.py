@@ -10,6 +10,7 @@ from mininet import __main__ as command_line
 from mininet.course import COUNT, PIECES, keep, own, progress, take
 from mininet.course.mine import Mine
 from mininet.course.promises import BY_NAME, CHAPTER_PROMISES
+from mininet.course.promises.mistakes import MISTAKES, with_mistake
 from mininet.grader import try_promise
 
 HEAD = "def multiply(v, b, num, den):\n"
@@ -129,14 +130,14 @@ def test_what_is_not_a_piece_is_refused():
         keep(print)
 
 
-@pytest.mark.slow
-def test_the_courses_own_pieces_keep_all_promises_and_are_graded_by_chapter(path, capsys):
-    for pieces in CHAPTER_PROMISES.values():
-        for names, _ in pieces:
+def test_the_courses_own_pieces_are_right_and_graded_by_chapter(path, capsys):
+    """Those of 06 and 07 are kept in their notebooks."""
+    for chapter in ("02", "04", "05"):
+        for names, _ in CHAPTER_PROMISES[chapter]:
             keep(*(getattr(own, name) for name in names))
     printed = capsys.readouterr().out.splitlines()
     assert all(line.startswith("right: ") for line in printed), printed
-    assert printed[-1].endswith(f"({COUNT} of {COUNT} promises)")
+    assert printed[-1].endswith(f"(11 of {COUNT} promises)")
     assert command_line.main(["grade", str(path), "--chapter", "05"]) == 0
     printed = capsys.readouterr().out
     assert "chapter 05\nkept    forward: " in printed
@@ -151,43 +152,32 @@ def test_pieces_are_found_by_chapter():
     assert COUNT == 33
 
 
-PUSH = "        v = v - np.rint((den - num) / den * f(x * 2.0**-40, replay=True) * 2.0**40).astype(np.int64)"
-PRODUCT = "        v, b = multiply(v, b, den, num)"
-LAYER = f"        x = x - v\n{PUSH}\n{PRODUCT}"
 ADDED = "gradients[slot] = gradients[slot] + share if slot in gradients else share"
 ADDED_IN_PLACE = "gradients[slot] = gradients[slot].__iadd__(share) if slot in gradients else share"
-FETCH = "        for _ in range(spills):\n            b = (b << 8) + stack.pop()"
-MISTAKES = [  # a piece's promise, what replaces what in the course's own, and the likely cause
-    ("stored", "gradients.insert(0, by_parameters)", "gradients.append(by_parameters)", "come first in the list"),
-    ("checkpointed", "of_segment + gradients", "gradients + of_segment", "last segment's gradients come first"),
-    ("checkpointed", "gradients = of_segment + gradients", "gradients = gradients + of_segment[::-1]", "come first"),
+KNOWN = {
+    "stored_backward": "stored", "checkpointed_backward": "checkpointed", "multiply": "product undone",
+    "spill_schedule": "spilling", "invert_exact": "exact inversion",
+}  # fmt: skip
+CHANGES = [  # a piece's promise, what replaces what in the course's own, and the likely cause
+    *((KNOWN[name], *row) for name, rows in MISTAKES.items() for row in rows),
     ("matmul_vjp", "gradient @ b.T", "gradient @ b", "by 3 rows; saved has shapes (2, 3) and (3, 4)"),
-    ("stored", "dx, by_parameters = tape.pop()(dx)", "_, by_parameters = tape.pop()(dx)", "dx is not passed on"),
     ("walk back", "gradients[slot] + share if slot in gradients else share", "share", "overwritten the first: add"),
     ("walk back", "        if output not in gradients:\n            continue\n", "", "skip a record whose output"),
     ("walk back", "gradients.pop(output)", "gradients[output]", "gradients.pop(output) looks up and removes"),
     ("walk back", ADDED, ADDED_IN_PLACE, "+= changes an array that another slot holds, too"),
     ("tanh_vjp", "y * y", "np.tanh(y) ** 2", "which outputs does it touch, and with what factor"),
     ("product undone", "b, v = b * den + v % den, v // den", "b, v[...] = b * den + v % den, v // den", "overwritten"),
+    ("product", "return v, b", "return b, v", "return (v, b), in this order"),
+    ("product undone", "v // den", "int(v / den)", "int(...) and math.floor(...) don't"),
+    ("product undone", "v // den", "np.trunc(v / den).astype(int)", "only negative v are lost: int(v / den) rounds"),
     ("forward is clean", "x = x + v", "x += v", "x += v and x -= v write into the array that you were given"),
     ("invert is clean", "x = x - v", "x -= v", "x = x + v makes a new one"),
     ("invert is clean", ", replay=True", "", "on the way back, call f(x, replay=True)"),
     ("exact is clean", "x = x + v", "x += v", "x += v and x -= v write into"),
     ("exact is clean", ", replay=True", "", "on the way back, call f(x, replay=True)"),
-    ("product", "return v, b", "return b, v", "return (v, b), in this order"),
-    ("product undone", "v // den", "int(v / den)", "int(...) and math.floor(...) don't"),
-    ("product undone", "v // den", "np.trunc(v / den).astype(int)", "only negative v are lost: int(v / den) rounds"),
-    ("product undone", "v, b = v * num + b % num, b // num", "b = b // num; v = v * num + b % num", "b was divided"),
-    ("product undone", "b, v = b * den + v % den, v // den", "v = v // den; b = b * den + v % den", "v was divided"),
-    ("spilling", "while -(-bound", "if -(-bound", "one spill may not be enough"),
-    ("spilling", "> 2**32", ">= 2**32", "2**32 itself is allowed"),
-    ("spilling", "-(-bound", "(bound", "bounds are rounded up"),
+    ("exact is clean", "    stack = list(stack)\n", "", "begin with stack = list(stack)"),
     ("spilling", "2**8", "2**16", "before each layer: while"),
     ("side information", ".astype(np.uint8)", "", "the stack holds bytes as int64: append"),
-    ("exact inversion", "(b << 8) + stack.pop()", "b << 8 + stack.pop()", "write (b << 8) + stack.pop()"),
-    ("exact inversion", "len(functions))[::-1]", "len(functions))", "the schedule is read forward"),
-    ("exact inversion", f"{PUSH}\n{PRODUCT}", f"{PRODUCT}\n{PUSH}", "the product is undone first"),
-    ("exact inversion", f"{LAYER}\n{FETCH}", f"{FETCH}\n{LAYER}", "bytes are fetched before the layer is undone"),
     ("same bits", "(den - num) / den * value", "(1 - gamma) * value", "two different floats"),
     ("digits", "-np.log(shares[rows, labels]).mean()", "-np.log(shares[rows, labels]).sum()", "summed over the batch"),
     ("digits", "by_scores @ head.T", "by_scores", "in the shape of x_N: by_scores @ head.T"),
@@ -196,22 +186,22 @@ MISTAKES = [  # a piece's promise, what replaces what in the course's own, and t
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("promise", "right", "wrong", "cause"), MISTAKES)
+def with_pieces(**written):
+    mine = Mine(pathlib.Path("none"), **written)
+    mine.yours = set(mine.names)
+    return mine
+
+
+@pytest.mark.parametrize(("promise", "right", "wrong", "cause"), CHANGES)
 def test_mistakes_are_named(promise, right, wrong, cause):
     (names,) = (names for pieces in CHAPTER_PROMISES.values() for names, promises in pieces if promise in promises)
-    source = "\n".join(inspect.getsource(getattr(own, name)) for name in names)
-    assert right in source
-    written = dict(vars(own))
-    exec(source.replace(right, wrong), written)
-    mine = Mine(pathlib.Path("none"), **{name: written[name] for name in names})
-    mine.yours = set(mine.names)
-    outcome = try_promise(BY_NAME[promise], mine)
+    name = next(name for name in names if right in inspect.getsource(getattr(own, name)))
+    outcome = try_promise(BY_NAME[promise], with_pieces(**{name: with_mistake(name, right, wrong)}))
     assert cause in f"{outcome.came}; {outcome.cause}", str(outcome)
 
 
 def test_a_training_step_is_not_blamed_for_what_it_calls():
     written = dict(vars(own))
     exec(inspect.getsource(own).replace("s = p + q", "s = p - q"), written)
-    mine = Mine(pathlib.Path("none"), **{name: written[name] for name in ("backward_exact", "training_step")})
-    mine.yours = set(mine.names)
+    mine = with_pieces(**{name: written[name] for name in ("backward_exact", "training_step")})
     assert "backward_exact, which it calls, breaks its own promise" in try_promise(BY_NAME["digits"], mine).cause
