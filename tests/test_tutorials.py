@@ -14,9 +14,14 @@ from mininet.course import CHAPTERS, PIECES, own
 
 TUTORIALS = pathlib.Path(__file__).parents[1] / "tutorials"
 EVERY_CHAPTER = pytest.mark.parametrize("chapter", CHAPTERS, ids=[chapter.file for chapter in CHAPTERS])
-QUICK_FIGURES = """from matplotlib_inline.config import InlineBackend
-InlineBackend.instance().print_figure_kwargs = {"dpi": 40, "bbox_inches": None}"""
-"""What a notebook runs first here: figures of fewer pixels, drawn once each; its own are committed with it."""
+FIRST = """%reset -f
+from matplotlib_inline.config import InlineBackend
+InlineBackend.instance().print_figure_kwargs = {"dpi": 40, "bbox_inches": None}
+import gc, os, mininet
+mininet.set_num_threads(os.cpu_count())
+os.environ["MININET_MINE"] = MINE
+gc.collect(); gc.freeze(); del gc, os, mininet, InlineBackend"""
+"""What a notebook runs first here: the one before is forgotten, and figures are drawn once each, of fewer pixels."""
 TRIED = re.compile(r'^(?:check\("(\d\d\.\d)", .*|([\w, ]+) = keep\(.*)\)$', re.MULTILINE)
 SOLUTION = re.compile(r"<summary>Solution</summary>(.*?)</details>", re.DOTALL)
 CODE = re.compile(r"```python\n(.*?)```", re.DOTALL)
@@ -86,26 +91,39 @@ def test_the_chapters_are_the_notebooks_that_are_there():
     ]  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def client():
+    """What runs notebooks, all in one kernel: a new one for each would import, and load compiled code, again."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(TUTORIALS.parent), prepend=os.pathsep)  # the kernel runs this source tree
+        patch.setitem(sys.modules, "rfc3987_syntax", None)  # what checks web addresses takes seconds to begin
+        import nbclient
+        from jupyter_client import KernelManager
+
+        manager = KernelManager()
+        client = nbclient.NotebookClient(None, manager, timeout=300, resources={"metadata": {"path": str(TUTORIALS)}})
+        yield client
+        client.kc.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
 @pytest.mark.slow
 @EVERY_CHAPTER
-def test_runs_from_a_clean_kernel_and_solutions_are_right(chapter, monkeypatch, tmp_path):
-    monkeypatch.setenv("PYTHONPATH", str(TUTORIALS.parent), prepend=os.pathsep)  # the kernel runs this source tree
-    monkeypatch.setenv("MININET_MINE", str(tmp_path / "mine.py"))
-    monkeypatch.setitem(sys.modules, "rfc3987_syntax", None)  # what checks web addresses takes seconds to begin
-    import nbclient
+def test_runs_and_its_solutions_are_right(chapter, client, tmp_path):
     import nbformat
     from nbformat.v4 import new_code_cell
 
-    notebook = nbformat.read(TUTORIALS / f"{chapter.file}.ipynb", as_version=4)
+    client.nb = notebook = nbformat.read(TUTORIALS / f"{chapter.file}.ipynb", as_version=4)
     cells, stubs, solved = code_cells(notebook), tasks(notebook), solutions(notebook)
     for cell in cells:
         cell.outputs = []
     answers = {  # run after the notebook, as the reader does who goes back to an exercise
         task: new_code_cell(f"{solved[task]}\n\n{TRIED.search(stub.source)[0]}") for task, stub in stubs.items()
     }
-    notebook.cells = [new_code_cell(QUICK_FIGURES), *notebook.cells, *answers.values()]
-    nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(TUTORIALS)}}).execute()
-    assert not problems([*cells, *answers.values()])
+    first = new_code_cell(FIRST.replace("MINE", repr(str(tmp_path / "mine.py"))))
+    notebook.cells = [first, *notebook.cells, *answers.values()]
+    client.execute()
+    assert not problems([first, *cells, *answers.values()])
     for task in stubs:
         assert is_open(stubs[task]), f"the stub of {task} passes"
         assert verdict(answers[task]).startswith("right"), answers[task].outputs
