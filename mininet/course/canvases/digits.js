@@ -2,10 +2,10 @@
 for (const root of document.querySelectorAll(".mininet-digits:not([data-ready])")) {
   root.dataset.ready = "yes";
   root.innerHTML = `
-    <p><label>v <input type="number" name="v" value="-1000" min="-1000000" max="1000000" style="width: 7em"></label> &nbsp;
-    <label>times <select><option>2/3</option><option>9/10</option><option>1/2</option><option>99/100</option></select></label>
+    <p><label style="display: inline-block">v <input type="number" name="v" value="-1000" min="-1000000" max="1000000" style="width: 7em"></label> &nbsp;
+    <label style="display: inline-block">times <select><option>2/3</option><option>9/10</option><option>1/2</option><option>99/100</option></select></label>
     &nbsp; <button name="on">a layer on</button> <button name="back">a layer back</button></p>
-    <canvas width="1200" height="460" style="width: 100%" role="img" aria-label="v and its buffer, by layer"></canvas>
+    <canvas width="${innerWidth < 600 ? 600 : 1200}" height="460" style="width: 100%" role="img" aria-label="v and its buffer, by layer"></canvas>
     <p aria-live="polite"></p>`;
   const [start, fraction] = [root.querySelector("input"), root.querySelector("select")];
   const [on, back] = root.querySelectorAll("button"), said = root.querySelector("p:last-child");
@@ -31,7 +31,8 @@ for (const root of document.querySelectorAll(".mininet-digits:not([data-ready])"
   }
   function draw() {
     const [num, den] = numbers(), ink = getComputedStyle(root).color, [W, H] = [canvas.width, canvas.height];
-    const shown = states.slice(-10), width = (W - 40) / 10, first = states.length - shown.length;
+    const columns = W / 120, width = (W - 40) / columns;
+    const shown = states.slice(-columns), first = states.length - shown.length;
     const most = Math.max(16, ...states.map(([, b]) => b.toString(2).length));
     pen.clearRect(0, 0, W, H);
     pen.font = "24px sans-serif", pen.textAlign = "center";

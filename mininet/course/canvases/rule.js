@@ -2,10 +2,10 @@
 for (const root of document.querySelectorAll(".mininet-rule:not([data-ready])")) {
   root.dataset.ready = "yes";
   root.innerHTML = `
-    <p><label>γ <input type="range" name="gamma" min="50" max="99" value="85"> <output>0.85</output></label> &nbsp;
-    <label>layers <input type="range" name="depth" min="10" max="300" step="10" value="120"> <output>120</output></label></p>
+    <p><label style="display: inline-block">γ <input type="range" name="gamma" min="50" max="99" value="85"> <output>0.85</output></label> &nbsp;
+    <label style="display: inline-block">layers <input type="range" name="depth" min="10" max="300" step="10" value="120"> <output>120</output></label></p>
     <p><button name="run">forward, then back</button> <span aria-live="polite"></span></p>
-    <canvas width="1200" height="520" style="width: 100%" role="img" aria-label="position by layer"></canvas>`;
+    <canvas width="${innerWidth < 600 ? 640 : 1200}" height="520" style="width: 100%" role="img" aria-label="position by layer"></canvas>`;
   const [gamma, depth] = root.querySelectorAll("input");
   const [ofGamma, ofDepth] = root.querySelectorAll("output");
   const canvas = root.querySelector("canvas"), pen = canvas.getContext("2d"), said = root.querySelector("span");
