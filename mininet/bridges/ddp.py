@@ -41,7 +41,7 @@ def main() -> None:
     stored = copy.deepcopy(net)
     stored[1].backprop = "stored"
     nets = [DistributedDataParallel(each) for each in (net, stored)]
-    optimizers = [torch.optim.SGD(each.parameters(), lr=0.1, momentum=0.9) for each in nets]
+    optimizers = [torch.optim.SGD(each.parameters(), lr=0.01, momentum=0.9) for each in nets]
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(1))[rank::processes]
     different = 0
     for step in range(steps):
