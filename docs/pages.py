@@ -126,7 +126,8 @@ def _code_pages(app):
     formatter = HtmlFormatter(linenos="inline", lineanchors="line")
     for path in sorted((ROOT / "mininet").rglob("*.py")):
         name = path.relative_to(ROOT).as_posix()
-        body = f"<h1><code>{name}</code></h1>{highlight(path.read_text(encoding='utf-8'), PythonLexer(), formatter)}"
+        title = name.replace("/", "/<wbr>")
+        body = f"<h1><code>{title}</code></h1>{highlight(path.read_text(encoding='utf-8'), PythonLexer(), formatter)}"
         yield f"code/{name}", {"title": name, "body": body}, "page.html"
 
 
