@@ -5,6 +5,7 @@ import importlib
 import inspect
 import pathlib
 import posixpath
+import re
 
 from docutils import nodes
 from PIL import Image
@@ -98,7 +99,7 @@ def _say_what_figures_show(doctree):
         if isinstance(node, nodes.image) or STILL in node.astext():
             figures.append(node)
         elif node.astext().startswith("What to see."):
-            text = node.astext().removeprefix("What to see. ")
+            text = re.sub(":$", ".", node.astext().removeprefix("What to see. "))
             for figure in figures:
                 if isinstance(figure, nodes.image):
                     figure["alt"] = text
