@@ -1,4 +1,4 @@
-"""Every notebook runs from a clean kernel, is committed as it ran, and its exercises and blanks can be filled."""
+"""Every notebook runs, is committed as it ran, and its exercises and blanks can be filled."""
 
 import functools
 import inspect
@@ -19,7 +19,7 @@ from matplotlib_inline.config import InlineBackend
 InlineBackend.instance().print_figure_kwargs = {"dpi": 40, "bbox_inches": None}
 import gc, os, mininet
 mininet.set_num_threads(os.cpu_count())
-os.environ["MININET_MINE"] = MINE
+os.environ["MININET_MINE"] = PATH
 gc.collect(); gc.freeze(); del gc, os, mininet, InlineBackend"""
 """What a notebook runs first here: the one before is forgotten, and figures are drawn once each, of fewer pixels."""
 TRIED = re.compile(r'^(?:check\("(\d\d\.\d)", .*|([\w, ]+) = keep\(.*)\)$', re.MULTILINE)
@@ -101,7 +101,8 @@ def client():
         from jupyter_client import KernelManager
 
         manager = KernelManager()
-        client = nbclient.NotebookClient(None, manager, timeout=300, resources={"metadata": {"path": str(TUTORIALS)}})
+        folder = {"metadata": {"path": str(TUTORIALS)}}
+        client = nbclient.NotebookClient(None, manager, timeout=300, startup_timeout=300, resources=folder)
         yield client
         client.kc.stop_channels()
         manager.shutdown_kernel(now=True)
@@ -120,10 +121,11 @@ def test_runs_and_its_solutions_are_right(chapter, client, tmp_path):
     answers = {  # run after the notebook, as the reader does who goes back to an exercise
         task: new_code_cell(f"{solved[task]}\n\n{TRIED.search(stub.source)[0]}") for task, stub in stubs.items()
     }
-    first = new_code_cell(FIRST.replace("MINE", repr(str(tmp_path / "mine.py"))))
+    first = new_code_cell(FIRST.replace("PATH", repr(str(tmp_path / "mine.py"))))
     notebook.cells = [first, *notebook.cells, *answers.values()]
     client.execute()
     assert not problems([first, *cells, *answers.values()])
+    assert (tmp_path / "mine.py").exists() == (chapter.number in PIECES)
     for task in stubs:
         assert is_open(stubs[task]), f"the stub of {task} passes"
         assert verdict(answers[task]).startswith("right"), answers[task].outputs
