@@ -35,8 +35,8 @@ NAMES = {
 OPTIONS = {
     "compare": "--depth --width --gamma --arithmetic --epochs --batch-size --learning-rate --seed --output --quiet",
     "train": "--network --gamma --arithmetic --dataset --data --download --normalization --prefix --learned-velocity "
-    "--weights --epochs --batch-size --learning-rate --weight-decay --blocks --width --heads --context --warmup --dropout "
-    "--backprop --seed --shards --resume --checkpoint-seconds --output --quiet",
+    "--weights --epochs --batch-size --learning-rate --weight-decay --blocks --width --heads --context --warmup "
+    "--dropout --backprop --seed --shards --resume --checkpoint-seconds --output --quiet",
     "write": "start --count --temperature --top-k --seed",
     "evaluate": "--network --gamma --arithmetic --dataset --data --download --normalization --prefix --weights "
     "--confusion",
