@@ -6,6 +6,7 @@ BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.ready-bench
 DOCS_READY := $(VENV)/.ready-docs
+LAB_READY := $(VENV)/.ready-lab
 EXTRAS_VENV := .venv-extras
 EXTRAS_READY := $(EXTRAS_VENV)/.ready
 EXTRAS_PYTHON ?= python3.11
@@ -48,9 +49,9 @@ mutants: $(READY)  ## change the code in small ways and see whether a test fails
 	$(RUN) -m tests.mutation mininet/reversible mininet/autodiff \
 		--tests tests/reversible tests/autodiff tests/misuse tests/test_memory.py
 
-course: $(READY)  ## open the course in JupyterLab, at its first page
+course: $(LAB_READY)  ## open the course in JupyterLab, at its first page
 	$(RUN) -m jupyter trust tutorials/*.ipynb
-	$(RUN) -m jupyter lab --LabApp.news_url=None --ServerApp.root_dir=. tutorials/00_the_course.ipynb
+	$(RUN) -m jupyter lab --ServerApp.root_dir=. tutorials/00_the_course.ipynb
 
 site: $(DOCS_READY)  ## write course, guide, reference and results as pages to read without a server: site/index.html
 	$(RUN) -m sphinx -c docs -b html -d build/doctrees -j 2 -q --fail-on-warning --keep-going . site
@@ -95,6 +96,10 @@ $(READY): pyproject.toml requirements.txt
 
 $(DOCS_READY): $(READY)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	touch $@
+
+$(LAB_READY): $(READY)  # without the question whether to get Jupyter's news
+	$(RUN) -m jupyter labextension disable --level=sys_prefix @jupyterlab/apputils-extension:announcements
 	touch $@
 
 $(EXTRAS_READY): pyproject.toml
