@@ -4,6 +4,8 @@
 residual functions compute the same floats, the integers are mininet's.
 """
 
+from __future__ import annotations  # the documentation is built without torch, of which nothing can be asked then
+
 from collections.abc import Callable, Iterator
 
 import torch
