@@ -5,6 +5,7 @@ number of threads, or the bits would.
 """
 
 import functools
+import itertools
 
 import numpy as np
 
@@ -15,8 +16,8 @@ from .threads import for_each_share
 OPERATIONS_PER_PIECE = 2**24
 """Multiplications and additions in the smallest piece: about 100 microseconds on one core."""
 
-MOST_PIECES, FEWEST_ROWS = 16, 128
-"""BLAS arranges b anew for each piece, which 64 rows do not repay."""
+MOST_PIECES, FEWEST_ROWS, FEWEST_TERMS = 16, 128, 512
+"""BLAS arranges b anew for each piece, which 64 rows do not repay; 512 terms repay that sums are added up."""
 
 
 def matmul(a: FloatArray, b: FloatArray, out: FloatArray | None = None) -> FloatArray:
@@ -34,7 +35,7 @@ def matrix_product(a: FloatArray, b: FloatArray, bias: FloatArray | None = None)
     if a.shape[1] != b.shape[0]:
         raise ValueError(f"a must have as many columns as b has rows, got shapes {a.shape} and {b.shape}")
     out = buffers.empty((len(a), b.shape[1]), a.dtype)
-    pieces = _pieces(len(a), a.shape[1] * b.shape[1])
+    pieces = _pieces(len(a), a.shape[1] * b.shape[1], FEWEST_ROWS)
 
     def work(first: int, last: int) -> None:
         for rows in pieces[first:last]:
@@ -47,24 +48,27 @@ def matrix_product(a: FloatArray, b: FloatArray, bias: FloatArray | None = None)
 
 
 def transposed_product(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Compute a.T @ b for matrices of shape (m, k) and (m, n), usually of many rows, as a sum of pieces along m."""
+    """Compute a.T @ b for matrices of shape (m, k) and (m, n), usually of many rows, as a sum of pieces along m.
+
+    A piece is cut once more along k.
+    """
     if len(a) != len(b):
         raise ValueError(f"a and b must have equally many rows, got shapes {a.shape} and {b.shape}")
-    pieces = _pieces(len(a), a.shape[1] * b.shape[1])
-    partial = buffers.empty((len(pieces), a.shape[1], b.shape[1]), a.dtype, "workspace")
+    terms = _pieces(len(a), a.shape[1] * b.shape[1], FEWEST_TERMS)
+    pieces = list(itertools.product(enumerate(terms), _pieces(a.shape[1], FEWEST_TERMS * b.shape[1], FEWEST_ROWS)))
+    partial = buffers.empty((len(terms), a.shape[1], b.shape[1]), a.dtype, "workspace")
 
     def work(first: int, last: int) -> None:
-        for number in range(first, last):
-            rows = pieces[number]
-            matmul(a[rows].T, b[rows], out=partial[number])
+        for (number, rows), columns in pieces[first:last]:
+            matmul(a[rows, columns].T, b[rows], out=partial[number, columns])
 
     for_each_share(work, len(pieces))
     return np.asarray(partial.sum(axis=0))
 
 
 @functools.lru_cache(maxsize=1024)
-def _pieces(rows: int, pairs: int) -> list[slice]:
-    """Cut rows, each of which takes `pairs` multiplications, into pieces of register tiles of 16."""
-    count = max(1, min(MOST_PIECES, 2 * rows * pairs // OPERATIONS_PER_PIECE, rows // FEWEST_ROWS))
+def _pieces(rows: int, pairs: int, fewest: int) -> list[slice]:
+    """Cut rows, each of which takes `pairs` multiplications, into pieces of register tiles of 16, `fewest` or more."""
+    count = max(1, min(MOST_PIECES, 2 * rows * pairs // OPERATIONS_PER_PIECE, rows // fewest))
     size = max(16, -(-rows // (16 * count)) * 16)
     return [slice(start, start + size) for start in range(0, rows, size)]

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..base.types import FloatArray
 from . import buffers
+from .threads import for_each_share, items_worth_sharing
 
 BLOCK = 128
 """Up to this many numbers are added by NumPy alone."""
@@ -45,6 +46,14 @@ def _sum_along(array: FloatArray, axis: int) -> FloatArray:
     front, rest = array[(*before, slice(BLOCK * rows))], array[(*before, slice(BLOCK * rows, None))]
     # a block takes rows at equal distances, so that what is added at a time lies side by side and is long
     blocks = front.reshape(*array.shape[:axis], BLOCK, rows, *array.shape[axis + 1 :])
-    total = _sum_along(blocks.sum(axis=axis), axis)
+    of_blocks = buffers.empty(blocks.shape[:axis] + blocks.shape[axis + 1 :], array.dtype)
+
+    def work(first: int, last: int) -> None:
+        np.add.reduce(
+            blocks[(*before, slice(None), slice(first, last))], axis, out=of_blocks[(*before, slice(first, last))]
+        )
+
+    for_each_share(work, rows, items_worth_sharing(64 * array.size // rows))
+    total = _sum_along(of_blocks, axis)
     total += rest.sum(axis=axis, keepdims=True)
     return total

@@ -20,11 +20,15 @@ def check(a, b):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("operations", [None, 1], ids=["one piece", "pieces of 16 rows"])
-@pytest.mark.parametrize("sizes", [(1, 1, 1), (17, 3, 2), (33, 1, 4), (0, 3, 2), (3, 2, 0), (300, 2, 3)])
+@pytest.mark.parametrize(
+    "sizes", [(1, 1, 1), (17, 3, 2), (33, 1, 4), (0, 3, 2), (3, 2, 0), (3, 0, 2), (300, 2, 3), (40, 100, 3)]
+)
 def test_tiny_product(monkeypatch, sizes, operations, dtype):
     if operations:
         monkeypatch.setattr(matrix, "OPERATIONS_PER_PIECE", operations)
         monkeypatch.setattr(matrix, "FEWEST_ROWS", 16)
+        monkeypatch.setattr(matrix, "FEWEST_TERMS", 32)
+        monkeypatch.setattr(matrix, "_pieces", matrix._pieces.__wrapped__)  # without what it remembers
     rows, inner, columns = sizes
     check(normal((rows, inner), dtype, 1), normal((inner, columns), dtype, 2))
 
@@ -40,7 +44,7 @@ def test_tiny_an_invalid_product_is_nan_without_a_warning(dtype):
 @pytest.mark.parametrize("pairs", [1, 100, 64 * 64])
 def test_tiny_pieces_depend_on_the_sizes_only(pairs):
     for rows in (0, 1, 16, 17, 257, 1000, 10_000):
-        pieces = matrix._pieces(rows, pairs)
+        pieces = matrix._pieces(rows, pairs, matrix.FEWEST_ROWS)
         assert [row for piece in pieces for row in range(rows)[piece]] == list(range(rows))
         sizes = {piece.stop - piece.start for piece in pieces}
         assert len(sizes) <= 1
