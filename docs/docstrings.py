@@ -11,6 +11,7 @@ import textwrap
 from numpydoc.docscrape import NumpyDocString
 
 import mininet
+from mininet.autodiff import Operation
 
 WRONG = [
     "TypeError, ValueError",
@@ -38,8 +39,10 @@ def _complete(app, what, name, found, options, lines):
     if what not in ("class", "function", "method", "exception"):
         return
     types, returned = _types(found)
-    if types and not (dataclasses.is_dataclass(found) and "Attributes" in lines):
-        _complete_parameters(lines, types, _meanings(lines, inspect.getmodule(found)))
+    if what == "method" and "." not in found.__qualname__:  # a function of tensors, made one of theirs
+        del types["a"]
+    if (types or "Parameters" in lines) and not (dataclasses.is_dataclass(found) and "Attributes" in lines):
+        _complete_parameters(lines, types, _meanings(lines, found))
         if what != "method" and not dataclasses.is_dataclass(found) and "Raises" not in lines:
             _add(lines, "Raises", WRONG)
     if returned and "Returns" not in lines:
@@ -65,17 +68,25 @@ def _types(found):
     return types, None if returned == "None" else returned
 
 
-def _meanings(lines, module):
-    """What the classes and functions that a docstring's first line refers to say of their parameters, by name."""
-    meanings = {}
+def _meanings(lines, found):
+    """What others say of parameters, by name: functions that the first line refers to, and a method's classes."""
+    if isinstance(found, Operation):
+        shape = "Broadcast as in NumPy." if found.broadcasts else "Of any shape, which the result has too."
+        return {name: [shape] for name in _types(found)[0]}
+    module, others = inspect.getmodule(found), []
     for name in re.findall(r"`([\w.]+)`", lines[0]):
-        other = None
         for start in (mininet,) if name.startswith("mininet.") else (module, mininet):
             with contextlib.suppress(AttributeError):
-                other = other or operator.attrgetter(name.removeprefix("mininet."))(start)
-        if callable(other):
-            for each in NumpyDocString(inspect.getdoc(other))["Parameters"]:
-                meanings |= dict.fromkeys(each.name.split(", "), each.desc)
+                others.append(operator.attrgetter(name.removeprefix("mininet."))(start))
+    if inspect.isfunction(found) and "." in found.__qualname__:
+        classes = inspect.getmro(getattr(module, found.__qualname__.split(".")[0]))
+        ours = [each for each in classes if each.__module__.startswith("mininet")]
+        others += [vars(one).get(found.__name__) for one in ours]
+        others += [each for one in ours for each in (one, *vars(one).values())]
+    meanings = {}
+    for other in filter(callable, others):
+        for each in NumpyDocString(inspect.getdoc(other) or "")["Parameters"]:
+            meanings = dict.fromkeys(each.name.split(", "), each.desc) | meanings if each.desc else meanings
     return meanings
 
 
@@ -103,17 +114,23 @@ def _complete_parameters(lines, types, meanings):
         del lines[start:end]
     order = {name: i for i, name in enumerate(types)}
     said = {}
+    entries = [entry for entry in entries if _names(entry)[0] in types]
     for entry in entries:
-        names = [name.lstrip("*") for name in entry[0].split(" : ")[0].split(", ")]
-        if " : " not in entry[0] and names[0] in types:
+        names = _names(entry)
+        if " : " not in entry[0]:
             entry[0] += f" : {types[names[0]]}"
-        said |= dict.fromkeys(names, order.get(names[0], len(order)))
+        said |= dict.fromkeys(names, order[names[0]])
     rest = [(order[name], [f"{name} : {types[name]}"]) for name in types if name not in said]
-    listed = [(said[entry[0].split(" : ")[0].split(", ")[0].lstrip("*")], entry) for entry in entries] + rest
+    listed = [(said[_names(entry)[0]], entry) for entry in entries] + rest
     for _, entry in listed:
         if len(entry) == 1:
             entry += [f"    {line}" for line in meanings.get(entry[0].split(" : ")[0], ())]
-    _add(lines, "Parameters", [line for _, entry in sorted(listed, key=lambda each: each[0]) for line in entry])
+    if listed:
+        _add(lines, "Parameters", [line for _, entry in sorted(listed, key=lambda each: each[0]) for line in entry])
+
+
+def _names(entry):
+    return [name.lstrip("*") for name in entry[0].split(" : ")[0].split(", ")]
 
 
 def _add(lines, section, content):

@@ -133,7 +133,13 @@ class MemoryTracker:
             self.forget(key)
 
     def forget(self, key: int) -> None:
-        """Count the array of this `id` no longer."""
+        """Count an array no longer.
+
+        Parameters
+        ----------
+        key
+            The `id` of the array.
+        """
         with instruments.lock:
             if key in self._allocations:
                 allocation = self._allocations[key]
@@ -142,7 +148,15 @@ class MemoryTracker:
                 self.current_bytes -= allocation.nbytes
 
     def note(self, owner: NDArray[Any], kind: str) -> None:
-        """Count the array `owner` as held for `kind`, or for what comes first in `KINDS`."""
+        """Count an array as held for something.
+
+        Parameters
+        ----------
+        owner
+            The array that owns the memory.
+        kind
+            One of `KINDS`; what comes first there takes precedence over what was noted before.
+        """
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
         allocation = self._find(owner, kind)
@@ -151,7 +165,15 @@ class MemoryTracker:
         self._move(allocation)
 
     def hold_on_tape(self, owner: NDArray[Any], change: int) -> None:
-        """Count the array as standing on so many tape records more."""
+        """Count an array as standing on more records of the tape, or on fewer.
+
+        Parameters
+        ----------
+        owner
+            The array that owns the memory.
+        change
+            How many more records hold it; negative if fewer do.
+        """
         allocation = self._find(owner, "transient")
         allocation.on_tape = max(0, allocation.on_tape + change)
         self._move(allocation)

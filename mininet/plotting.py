@@ -49,8 +49,17 @@ _SETTINGS: dict[Any, Any] = {
 
 
 def style(method: Literal["stored", "checkpointed", "float", "exact", "limit"], **changes: Any) -> dict[str, Any]:
-    """Keywords for `Axes.plot`: the look of `method`, a key of `STYLES`, with changes.
+    """Keywords for `Axes.plot`.
 
+    Parameters
+    ----------
+    method
+        Whose look, which is the same in all figures.
+    changes
+        What differs from it, or is added: anything that `Axes.plot` takes.
+
+    Examples
+    --------
     >>> style("exact", label="loss")["label"]
     'loss'
     """
@@ -88,8 +97,17 @@ def figure(
 
 
 def save(made: Figure, path: PathLike) -> None:
-    """Write a figure to `path` as a whole or not at all, and close it.
+    """Write a figure to a file as a whole or not at all, and close it.
 
+    Parameters
+    ----------
+    made
+        What `figure` gave.
+    path
+        The ending decides the format, as in Matplotlib.
+
+    Examples
+    --------
     >>> with figure() as (made, axes):
     ...     save(made, "empty.png")
     """
@@ -100,8 +118,19 @@ def save(made: Figure, path: PathLike) -> None:
 
 
 def save_animation(animation: Animation, path: PathLike, frames_per_second: float = 12) -> None:
-    """Write an animation as a GIF to `path`, as a whole or not at all, and close its figure.
+    """Write an animation as a GIF, as a whole or not at all, and close its figure.
 
+    Parameters
+    ----------
+    animation
+        A Matplotlib animation.
+    path
+        Ends in ``.gif``.
+    frames_per_second
+        Above 0.
+
+    Examples
+    --------
     >>> from matplotlib.animation import FuncAnimation
     >>> with figure() as (made, axes):
     ...     save_animation(FuncAnimation(made, axes.set_title, frames=2), "count.gif")
@@ -116,6 +145,13 @@ def save_animation(animation: Animation, path: PathLike, frames_per_second: floa
 def readable_bytes(count: float) -> str:
     """A number of bytes with a unit.
 
+    Parameters
+    ----------
+    count
+        May be negative or a fraction.
+
+    Examples
+    --------
     >>> readable_bytes(3 * 2**19)
     '1.5 MiB'
     """
@@ -128,8 +164,15 @@ def readable_bytes(count: float) -> str:
 
 
 def bytes_upwards(axes: Axes) -> None:
-    """Give `axes` a logarithmic vertical scale with numbers of bytes.
+    """Set a logarithmic vertical scale with numbers of bytes.
 
+    Parameters
+    ----------
+    axes
+        Of a figure whose vertical axis counts bytes.
+
+    Examples
+    --------
     >>> with figure() as (made, axes):
     ...     bytes_upwards(axes)
     >>> axes.yaxis.get_major_formatter()(2**20)

@@ -44,7 +44,13 @@ class Profile:
         self._since = now
 
     def begin(self, name: str) -> None:
-        """What is done from now on counts for `name`."""
+        """Begin to measure.
+
+        Parameters
+        ----------
+        name
+            What is done until its `end` counts for it, apart from what has a name of its own.
+        """
         self._turn()
         self._stack.append(name)
         self.calls[name] = self.calls.get(name, 0) + 1

@@ -28,7 +28,12 @@ _stream = _Stream()
 
 
 def manual_seed(seed: int) -> None:
-    """Restart the random numbers of this thread from `seed`, at least 0 and below 2**64; initially it is 0.
+    """Restart the random numbers of this thread.
+
+    Parameters
+    ----------
+    seed
+        At least 0 and below 2**64; initially it is 0.
 
     Examples
     --------
@@ -49,7 +54,12 @@ def next_draw() -> tuple[int, int]:
 
 
 def generator_for(seed: int, number: int) -> np.random.Generator:
-    """Make the `numpy.random.Generator` of a seed and a number, both at least 0 and below 2**64.
+    """Make the `numpy.random.Generator` of a seed and a number.
+
+    Parameters
+    ----------
+    seed, number
+        At least 0 and below 2**64.  Each pair gives a stream of its own.
 
     Examples
     --------
@@ -73,7 +83,12 @@ def position() -> tuple[int, int]:
 
 
 def restore(to: tuple[int, int]) -> None:
-    """Continue the stream of random numbers from `to`, a `position`.
+    """Continue the stream of random numbers from a position.
+
+    Parameters
+    ----------
+    to
+        What `position` returned: (seed, number of the next draw).
 
     Examples
     --------
@@ -85,7 +100,12 @@ def restore(to: tuple[int, int]) -> None:
 
 
 def rewound(to: tuple[int, int]) -> changed:
-    """Draw again from `to`, a `position`, inside the block; afterwards the stream continues where it was.
+    """Draw again from a position inside the block; afterwards the stream continues where it was.
+
+    Parameters
+    ----------
+    to
+        What `position` returned: (seed, number of the next draw).
 
     Examples
     --------

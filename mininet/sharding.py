@@ -62,7 +62,19 @@ class Processes:
                 set_num_threads(max(1, usable_cores() // here))
 
     def sum_of_two(self, left: AnyArray | None, right: AnyArray | None, here: int, there: int) -> AnyArray | None:
-        """left + right in process `here`, of which `right` is in `there`; None in all others."""
+        """Add two arrays that are in two processes.
+
+        Parameters
+        ----------
+        left
+            Needed in process `here`.
+        right
+            Needed in process `there`.
+        here
+            Which process gets the sum; the others get None.
+        there
+            Which process sends.
+        """
         if here == there or self.rank not in (here, there):
             return None if left is None or right is None else left + right
         if self.rank == there:
@@ -76,7 +88,15 @@ class Processes:
         return left + received
 
     def shared(self, array: AnyArray | None, like: AnyArray) -> AnyArray:
-        """What the first process has, in all of them; `like` has its shape and dtype."""
+        """Send an array from the first process to all.
+
+        Parameters
+        ----------
+        array
+            Needed in the first process.
+        like
+            An array with its shape and dtype.
+        """
         array = np.empty_like(like) if array is None else np.ascontiguousarray(array)
         if self.size > 1:
             self.sent += array.nbytes if self.rank == 0 else 0
@@ -84,7 +104,13 @@ class Processes:
         return array
 
     def gathered(self, values: list[Any]) -> list[Any]:
-        """The lists of all processes, one after the other."""
+        """The lists of all processes, one after the other.
+
+        Parameters
+        ----------
+        values
+            This process's list, of anything that can be pickled.
+        """
         if self.size == 1:
             return values
         _wait(self._comm.Ibarrier())
@@ -122,8 +148,11 @@ class Shards:
     Parameters
     ----------
     net : Module
+        Each shard has its own copy of its running statistics.
     count : int
         How many shards a batch is cut into, at least the number of processes.
+    processes : Processes, optional
+        By default, those that ``mpiexec`` started.
 
     Examples
     --------
@@ -150,15 +179,26 @@ class Shards:
         return {name: array.copy() for name, array in self.net.named_buffers()}
 
     def part(self, shard: int, array: AnyArray) -> AnyArray:
-        """A shard's part of a batch."""
+        """A shard's part of a batch.
+
+        Parameters
+        ----------
+        shard
+            Its number, below `count`.
+        array
+            All images or labels of the batch, at least one for each shard.
+        """
         if len(array) < self.count:
             raise ValueError(f"shards must be at most the number of images in a batch {len(array)}, got {self.count}")
         return array[len(array) * shard // self.count : len(array) * (shard + 1) // self.count]
 
     def total(self, compute: Callable[[int], AnyArray]) -> AnyArray:
-        """The sum of ``compute(shard)`` over all shards, the same bits in every process and for any number of them.
+        """Add up arrays over all shards, to the same bits in every process and for any number of them.
 
-        ``compute`` is called for this process's shards, with their running statistics and random numbers in place.
+        Parameters
+        ----------
+        compute
+            Called with the number of each shard of this process; running statistics and random numbers are the shard's.
         """
         computed: list[AnyArray] = []
 
@@ -205,7 +245,13 @@ class Shards:
         return state | {"positions": np.array([position for position, _ in rows], np.uint64)}
 
     def load_state_dict(self, state: Mapping[str, AnyArray]) -> None:
-        """Take over a `state_dict`, whatever the number of processes it is from."""
+        """Take over a `state_dict`.
+
+        Parameters
+        ----------
+        state
+            From any number of processes, but of as many shards.
+        """
         expected = {name: (self.count, *array.shape) for name, array in self.net.named_buffers()}
         expected["positions"] = self.count, 2
         found = {name: np.shape(array) for name, array in state.items()}

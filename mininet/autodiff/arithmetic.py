@@ -133,6 +133,15 @@ def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
 def power(a: TensorLike, exponent: Tensor | FloatArray | float) -> Tensor:
     """a to the power of a number or a tensor.
 
+    Parameters
+    ----------
+    a
+        Of any shape; NaN where it is negative and the exponent no integer.
+    exponent
+        A number; or a tensor or array, which is broadcast as in NumPy and may get a gradient.
+
+    Examples
+    --------
     >>> F.power([1.0, 2.0, 3.0], 2)
     Tensor([1., 4., 9.], dtype=float32)
     """

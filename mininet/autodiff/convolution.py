@@ -45,8 +45,11 @@ def conv2d(
     Parameters
     ----------
     x : Tensor (n, height, width, in_channels)
+        Images, channels last.
     weight : Tensor (kh, kw, in_channels / groups, out_channels)
+        A window for each pair of channels; PyTorch's axes are (out, in, kh, kw).
     bias : Tensor (out_channels,), optional
+        Added to each output channel; by default nothing is.
     stride, padding, dilation : int or (int, int)
         Vertical and horizontal.
     groups : int

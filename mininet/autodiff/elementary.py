@@ -31,6 +31,13 @@ exp.vjp = lambda saved, gradient, needs: (gradient * saved[0],)
 def log(a: FloatArray) -> Computed:
     """Natural logarithm.
 
+    Parameters
+    ----------
+    a
+        Positive: the logarithm of 0 is -inf, and below 0 it is NaN.
+
+    Examples
+    --------
     >>> F.log([1.0])
     Tensor([0.], dtype=float32)
     """
@@ -44,6 +51,13 @@ log.vjp = lambda saved, gradient, needs: (gradient / saved[0],)
 def sqrt(a: FloatArray) -> Computed:
     """Square root.
 
+    Parameters
+    ----------
+    a
+        At least 0: a root below 0 is NaN, and at 0 the slope is infinite.
+
+    Examples
+    --------
     >>> F.sqrt([4.0, 9.0])
     Tensor([2., 3.], dtype=float32)
     """
@@ -147,6 +161,13 @@ softplus.vjp = lambda saved, gradient, needs: (gradient * transcendental.sigmoid
 def logsigmoid(a: TensorLike) -> Tensor:
     """Logarithm of the sigmoid, also where that is too small for a float.
 
+    Parameters
+    ----------
+    a
+        Of any shape, which the result has too.
+
+    Examples
+    --------
     >>> F.logsigmoid([-1000.0])
     Tensor([-1000.], dtype=float32)
     """
@@ -167,6 +188,15 @@ def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
 def leaky_relu(a: TensorLike, slope: float = 0.01) -> Tensor:
     """`a` where it is positive, `slope` times `a` elsewhere.
 
+    Parameters
+    ----------
+    a
+        Of any shape, which the result has too.
+    slope
+        What negative elements are multiplied by; 0 makes it a ReLU.
+
+    Examples
+    --------
     >>> F.leaky_relu([-1.0, 2.0], slope=0.5)
     Tensor([-0.5,  2. ], dtype=float32)
     """

@@ -21,6 +21,15 @@ def _product(a: FloatArray, b: FloatArray) -> FloatArray:
 def matmul(a: FloatArray, b: FloatArray) -> Computed:
     """Matrix product (..., m, k) @ (..., k, n), with NumPy's rules for vectors and stacks of matrices.
 
+    Parameters
+    ----------
+    a
+        A vector (k,) counts as a row.
+    b
+        A vector (k,) counts as a column.
+
+    Examples
+    --------
     >>> F.matmul([[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0])
     Tensor([3., 7.], dtype=float32)
     """
@@ -82,8 +91,11 @@ def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) ->
     Parameters
     ----------
     x : Tensor (..., in)
+        A vector of features on the last axis, at any number of places.
     weight : Tensor (in, out)
+        The transpose of PyTorch's: column j makes output j.
     bias : Tensor (out,), optional
+        Added to the outputs; by default nothing is.
 
     Returns
     -------

@@ -39,6 +39,15 @@ def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
 def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
     """Logarithm of `softmax` over `axis`, without overflow.
 
+    Parameters
+    ----------
+    x
+        Scores, along at least one axis.
+    axis
+        Along which the probabilities add up to 1.
+
+    Examples
+    --------
     >>> F.log_softmax([1000.0, 0.0])
     Tensor([    0., -1000.], dtype=float32)
     """
@@ -51,6 +60,15 @@ def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
 def softmax(x: TensorLike, axis: int = -1) -> Tensor:
     """exp(x) / sum exp(x) over `axis`, without overflow.
 
+    Parameters
+    ----------
+    x
+        Scores, along at least one axis.
+    axis
+        Along which the probabilities add up to 1.
+
+    Examples
+    --------
     >>> F.softmax([1000.0, 0.0])
     Tensor([1., 0.], dtype=float32)
     """
@@ -139,6 +157,15 @@ def cross_entropy(
 def mse_loss(prediction: TensorLike, target: TensorLike) -> Tensor:
     """Mean of the squared differences of two tensors of one shape.
 
+    Parameters
+    ----------
+    prediction
+        Of any shape.
+    target
+        Of the same shape; it may be a tensor that gets a gradient.
+
+    Examples
+    --------
     >>> F.mse_loss([1.0, 2.0], [1.0, 4.0])
     Tensor(2., dtype=float32)
     """

@@ -72,6 +72,7 @@ def batch_norm(
     Parameters
     ----------
     x : Tensor (..., channels)
+        A channel has one mean and one variance, over all other axes.
     weight, bias : Tensor (channels,)
         Scale and shift of each channel.
     running_mean, running_var : ndarray (channels,)
@@ -132,6 +133,7 @@ def group_norm(x: TensorLike, num_groups: int, weight: TensorLike, bias: TensorL
     Parameters
     ----------
     x : Tensor (n, ..., channels)
+        A group has one mean and one variance for each n, over its channels and the axes between.
     num_groups : int
         Divides the number of channels.
     weight, bias : Tensor (channels,)

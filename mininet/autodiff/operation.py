@@ -111,7 +111,13 @@ class Operation:
         return Tensor.computed(output, Slot(output, Record(self, slots, saved, output.shape)) if is_recorded else None)
 
     def require_one_dtype(self, *tensors: Tensor) -> None:
-        """Raise TypeError, and say what to convert, unless all inputs have the same dtype."""
+        """Raise TypeError, and say what to convert, unless all inputs have the same dtype.
+
+        Parameters
+        ----------
+        tensors
+            In the order of the arguments of `forward`, whose names the message tells.
+        """
         if len({tensor._data.dtype for tensor in tensors}) < 2:
             return
         names = [name for name, each in inspect.signature(self.forward).parameters.items() if each.kind != _KEYWORD]

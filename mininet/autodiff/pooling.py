@@ -48,6 +48,7 @@ def max_pool2d(x: TensorLike, kernel_size: Pair, stride: Pair | None = None, pad
     Parameters
     ----------
     x : Tensor (n, height, width, channels)
+        Images, channels last.
     kernel_size : int or (int, int)
         The size of the window, at least 1; a pair means (vertical, horizontal).
     stride : int or (int, int), optional
@@ -69,6 +70,7 @@ def avg_pool2d(x: TensorLike, kernel_size: Pair, stride: Pair | None = None, pad
     Parameters
     ----------
     x : Tensor (n, height, width, channels)
+        Images, channels last.
     kernel_size : int or (int, int)
         The size of the window, at least 1; a pair means (vertical, horizontal).
     stride : int or (int, int), optional
@@ -87,6 +89,13 @@ def avg_pool2d(x: TensorLike, kernel_size: Pair, stride: Pair | None = None, pad
 def global_avg_pool2d(x: TensorLike) -> Tensor:
     """Mean of every channel over the image: (n, height, width, c) to (n, c).
 
+    Parameters
+    ----------
+    x
+        Images, channels last.
+
+    Examples
+    --------
     >>> F.global_avg_pool2d(np.arange(4.0).reshape(1, 2, 2, 1))
     Tensor([[1.5]], dtype=float64)
     """

@@ -79,6 +79,7 @@ def sum(a: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     Parameters
     ----------
     a : Tensor
+        Of any shape.
     axis : int or sequence of int, optional
         By default all.
     keepdims : bool
@@ -98,6 +99,7 @@ def mean(a: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     Parameters
     ----------
     a : Tensor
+        Of any shape, with at least one element to reduce.
     axis : int or sequence of int, optional
         By default all.
     keepdims : bool
@@ -119,6 +121,7 @@ def max(a: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     Parameters
     ----------
     a : Tensor
+        Of any shape, with at least one element to reduce.
     axis : int or sequence of int, optional
         By default all.
     keepdims : bool
@@ -140,6 +143,7 @@ def min(a: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     Parameters
     ----------
     a : Tensor
+        Of any shape, with at least one element to reduce.
     axis : int or sequence of int, optional
         By default all.
     keepdims : bool
@@ -159,6 +163,7 @@ def var(a: TensorLike, axis: Axes = None, keepdims: bool = False, ddof: int = 0)
     Parameters
     ----------
     a : Tensor
+        Of any shape.
     axis : int or sequence of int, optional
         By default all.
     keepdims : bool

@@ -22,8 +22,17 @@ _clip.vjp = lambda saved, gradient, needs: (np.where(saved[0], gradient, 0),)
 
 
 def clip(a: TensorLike, min: float | None = None, max: float | None = None) -> Tensor:
-    """`a` with what lies below `min` or above `max` set to that bound, where the slope is 0; None is no bound.
+    """`a` with what lies below `min` or above `max` set to that bound.
 
+    Parameters
+    ----------
+    a
+        Of any shape, which the result has too.
+    min, max
+        The bounds; None is no bound.  The slope is 0 beyond them.
+
+    Examples
+    --------
     >>> F.clip([-1.0, 0.5, 2.0], 0, 1)
     Tensor([0. , 0.5, 1. ], dtype=float32)
     """
@@ -44,8 +53,19 @@ def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
 
 
 def where(condition: NDArray[np.bool_] | Sequence[Any] | bool, a: TensorLike, b: TensorLike) -> Tensor:
-    """`a` where `condition`, an array of booleans, is true, and `b` elsewhere; all three are broadcast.
+    """`a` where a condition holds, and `b` elsewhere.
 
+    Parameters
+    ----------
+    condition
+        Booleans.
+    a
+        Taken where `condition` is true.
+    b
+        Taken elsewhere; all three are broadcast as in NumPy.
+
+    Examples
+    --------
     >>> F.where([True, False], [1.0, 2.0], 0.0)
     Tensor([1., 0.], dtype=float32)
     """
@@ -77,6 +97,7 @@ def dropout(x: TensorLike, p: float = 0.5, training: bool = True) -> Tensor:
     Parameters
     ----------
     x : Tensor
+        Of any shape, which the result has too.
     p : float
         At least 0 and below 1.
     training : bool

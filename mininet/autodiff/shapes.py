@@ -73,8 +73,17 @@ def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
 
 
 def reshape(a: TensorLike, *shape: int | tuple[int, ...] | list[int]) -> Tensor:
-    """`a` in another shape, given as one tuple or as several numbers; one of them may be -1.
+    """`a` in another shape, with its elements in the same order.
 
+    Parameters
+    ----------
+    a
+        Of any shape.
+    shape
+        The new lengths, as one tuple or several numbers; -1, at most once, stands for what is left.
+
+    Examples
+    --------
     >>> F.reshape([1.0, 2.0, 3.0, 4.0], 2, -1)
     Tensor([[1., 2.],
             [3., 4.]], dtype=float32)
@@ -85,8 +94,17 @@ def reshape(a: TensorLike, *shape: int | tuple[int, ...] | list[int]) -> Tensor:
 
 
 def transpose(a: TensorLike, *axes: int | tuple[int, ...] | list[int]) -> Tensor:
-    """`a` with its axes in another order, by default reversed.
+    """`a` with its axes in another order.
 
+    Parameters
+    ----------
+    a
+        Of any shape; its elements are not copied.
+    axes
+        Each axis once, as one tuple or several numbers; by default they are reversed.
+
+    Examples
+    --------
     >>> F.transpose(np.ones((2, 3, 4)), 0, 2, 1).shape
     (2, 4, 3)
     """
@@ -96,8 +114,17 @@ def transpose(a: TensorLike, *axes: int | tuple[int, ...] | list[int]) -> Tensor
 
 
 def getitem(a: TensorLike, index: Index) -> Tensor:
-    """a[index], with NumPy's basic and fancy indexing; index arrays are ndarrays or lists.
+    """a[index], with NumPy's basic and fancy indexing.
 
+    Parameters
+    ----------
+    a
+        Of any shape; its gradient adds up over elements that are taken several times.
+    index
+        What an ndarray takes: integers, slices, ``...``, ``None``, and arrays or lists of integers or booleans.
+
+    Examples
+    --------
     >>> F.getitem([1.0, 2.0, 3.0], [0, 2])
     Tensor([1., 3.], dtype=float32)
     """
@@ -123,8 +150,17 @@ def _list_of(name: str, tensors: Sequence[TensorLike]) -> list[TensorLike]:
 
 
 def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
-    """Tensors of one shape joined along a new axis, `axis` of the result.
+    """Tensors of one shape joined along a new axis.
 
+    Parameters
+    ----------
+    tensors
+        At least one, all of one shape.
+    axis
+        Where the new axis stands in the result; negative numbers count from the end.
+
+    Examples
+    --------
     >>> F.stack([[1.0, 2.0], [3.0, 4.0]], axis=1)
     Tensor([[1., 3.],
             [2., 4.]], dtype=float32)
@@ -138,8 +174,19 @@ def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
 
 
 def split(a: TensorLike, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
-    """`a` in parts along an axis, which are views: so many equal ones, or cut before each of the given indices.
+    """`a` in parts along an axis, which are views.
 
+    Parameters
+    ----------
+    a
+        At least one axis.
+    indices_or_sections
+        How many equal parts, or the indices before which to cut.
+    axis
+        Which axis is cut; negative numbers count from the end.
+
+    Examples
+    --------
     >>> F.split([1.0, 2.0, 3.0], [1])
     [Tensor([1.], dtype=float32), Tensor([2., 3.], dtype=float32)]
     """
@@ -158,8 +205,17 @@ def split(a: TensorLike, indices_or_sections: int | Sequence[int], axis: int = 0
 
 
 def concatenate(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
-    """Tensors joined along an existing axis; the other axes must agree.
+    """Tensors joined along an existing axis.
 
+    Parameters
+    ----------
+    tensors
+        At least one; they may differ in length along `axis` only.
+    axis
+        Along which they follow one another; negative numbers count from the end.
+
+    Examples
+    --------
     >>> F.concatenate([[1.0], [2.0, 3.0]])
     Tensor([1., 2., 3.], dtype=float32)
     """
@@ -184,8 +240,19 @@ _pad.vjp = lambda saved, gradient, needs: (gradient[saved[0]],)
 
 
 def pad(a: TensorLike, pad_width: int | Sequence[Any] | IntegerArray, constant_values: float = 0.0) -> Tensor:
-    """`a` with `constant_values` around it: as many at each end as `pad_width` says, as in ``np.pad``.
+    """`a` with constant values around it, as by ``numpy.pad``.
 
+    Parameters
+    ----------
+    a
+        Of any shape.
+    pad_width
+        How many elements are added: one number for every end, a (before, after) for all axes, or one for each axis.
+    constant_values
+        What they are.
+
+    Examples
+    --------
     >>> F.pad([1.0, 2.0], (0, 1))
     Tensor([1., 2., 0.], dtype=float32)
     """
@@ -204,6 +271,13 @@ def pad(a: TensorLike, pad_width: int | Sequence[Any] | IntegerArray, constant_v
 def flatten(x: TensorLike) -> Tensor:
     """All axes except the first as one.
 
+    Parameters
+    ----------
+    x
+        Of at least one axis: (n, height, width, c), say, becomes (n, height * width * c).
+
+    Examples
+    --------
     >>> F.flatten(np.ones((2, 3, 4))).shape
     (2, 12)
     """

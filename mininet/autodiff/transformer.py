@@ -92,6 +92,7 @@ def layer_norm(x: TensorLike, weight: TensorLike, bias: TensorLike, eps: float =
     Parameters
     ----------
     x : Tensor (..., channels)
+        Each vector on the last axis has a mean and a variance of its own.
     weight, bias : Tensor (channels,)
         Scale and shift of each channel.
     eps : float
@@ -129,6 +130,7 @@ def gelu(x: TensorLike, approximate: Literal["none", "tanh"] = "none") -> Tensor
     Parameters
     ----------
     x : Tensor
+        Of any shape, which the result has too.
     approximate : "none" or "tanh"
         Exact, or by the approximation with tanh that GPT-2 takes.
 

@@ -220,7 +220,20 @@ def to_momentum(
 ) -> nn.Module:  # fmt: skip
     """Make a momentum network of a residual network, sharing its modules: `mininet.models.to_momentum` for PyTorch.
 
-    `layers` names stages, `nn.Sequential` or `nn.ModuleList`, such as "encoder.layers"; by default layer1, layer2, ...
+    Parameters
+    ----------
+    model : torch.nn.Module
+        It stays as it is.
+    layers : iterable of str, optional
+        Stages, ``nn.Sequential`` or ``nn.ModuleList``, such as "encoder.layers"; by default layer1, layer2, ...
+
+    Examples
+    --------
+    >>> encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), num_layers=10)
+    >>> net = to_momentum(encoder, gamma=0.9, layers=["layers"])
+    >>> [type(layer).__name__ for layer in net.layers]
+    ['TransformerEncoderLayer', 'MomentumNet']
+    >>> net(torch.zeros(1, 5, 8)).sum().backward()
     """
     kept = int(flag("keep_first_block", keep_first_block))
     names = [name for name, _ in instance("model", model, nn.Module).named_children()]

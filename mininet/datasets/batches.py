@@ -99,9 +99,14 @@ class Batches:
         return self.of_epoch(epoch)
 
     def of_epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
-        """Iterate over the (images, labels) of epoch number `epoch`, below 2**31, from batch number `first` on.
+        """Iterate over the (images, labels) of an epoch.
 
-        They are as in the whole epoch, but the batches before `first` are not computed.
+        Parameters
+        ----------
+        epoch
+            Its number, from 0 and below 2**31, which decides the order.
+        first
+            The batch to begin with: those before it are not computed, and the others are as in the whole epoch.
 
         Raises
         ------
@@ -115,10 +120,17 @@ class Batches:
         return prefetched(batches, min(self.prefetch, len(self))) if self.prefetch else batches
 
     def random_for(self, epoch: int, number: int) -> np.random.Generator:
-        """Make the generator that `transform` gets for batch `number` of `epoch`.
+        """Make the generator that `transform` gets for a batch.
 
         The order of an epoch has the key (seed, epoch), with epoch below 2**31.  Here the second half of the key is
         2**63 + 2**32 * epoch + number, with number below 2**32, so all these keys are different.
+
+        Parameters
+        ----------
+        epoch
+            From 0 and below 2**31.
+        number
+            Which batch of the epoch, from 0 and below 2**32.
         """
         epoch, number = integer("epoch", epoch, 0, MAX_EPOCHS), integer("number", number, 0, MAX_BATCHES)
         return seeding.generator_for(self.seed, 2**63 + 2**32 * epoch + number)

@@ -84,7 +84,13 @@ class ImageFolder:
         return len(self._files)
 
     def path(self, number: int) -> pathlib.Path:
-        """Get the file of image `number`."""
+        """Get the file of an image.
+
+        Parameters
+        ----------
+        number
+            Its place in `labels`.
+        """
         return self.folder.joinpath(self.classes[self.labels[number]], self._files[number])
 
     def __getitem__(self, index: "int | slice[Any, Any, Any] | IntegerArray | Sequence[int]") -> NDArray[np.uint8]:

@@ -31,7 +31,13 @@ class Text(NamedTuple):
     characters: str
 
     def encode(self, text: str) -> NDArray[np.int64]:
-        """Turn characters into integers; ValueError for one that is not in the text."""
+        """Turn characters into integers.
+
+        Parameters
+        ----------
+        text
+            Of `characters` only, or it is a ValueError.
+        """
         unknown = set(instance("text", text, str)) - set(self.characters)
         if unknown:
             found = "".join(sorted(unknown))
@@ -39,7 +45,13 @@ class Text(NamedTuple):
         return np.array([self.characters.index(character) for character in text], np.int64)
 
     def decode(self, tokens: IntegerArray | ArrayLike) -> str:
-        """Turn integers (n,) into characters."""
+        """Turn integers into characters.
+
+        Parameters
+        ----------
+        tokens
+            Places in `characters`, along one axis.
+        """
         return "".join(self.characters[token] for token in array("tokens", tokens))
 
 

@@ -55,7 +55,12 @@ class Broken(Exception):
 
 
 def load(source: Any) -> "Implementation":
-    """Load an `Implementation` from a path, mapping, module or object; `CannotLoad` if it defines no function.
+    """Load an `Implementation`, or raise `CannotLoad` if it defines no function.
+
+    Parameters
+    ----------
+    source
+        The path of a Python file, a module, a mapping of names to functions, or an object that has them.
 
     Examples
     --------

@@ -52,7 +52,14 @@ class Outcome(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """The outcomes of all promises that were tried on the implementation of this name.
+    """What became of the promises that were tried on an implementation.
+
+    Parameters
+    ----------
+    name
+        What the summary calls the implementation.
+    outcomes
+        One for each promise that was tried.
 
     Examples
     --------
@@ -116,7 +123,14 @@ def _told_once(outcome: Outcome, told: dict[str | None, str]) -> str:
 
 
 def try_promise(promise: Promise, implementation: Implementation) -> Outcome:
-    """Try one promise on an implementation that `load` made.
+    """Try one promise.
+
+    Parameters
+    ----------
+    promise
+        One of those that `promises_for` chooses from.
+    implementation
+        What `load` made.
 
     Examples
     --------
@@ -134,7 +148,14 @@ def try_promise(promise: Promise, implementation: Implementation) -> Outcome:
 
 
 def promises_for(implementation: Implementation, exact: bool | None = None) -> list[Promise]:
-    """Choose what to try: floats, and exact arithmetic if `exact`, which by default means if it has been begun.
+    """Choose what to try.
+
+    Parameters
+    ----------
+    implementation
+        What `load` made.
+    exact
+        Whether to try exact arithmetic too; by default, if one of its functions has been begun.
 
     Examples
     --------
@@ -185,7 +206,12 @@ def grade(implementation: Any, exact: bool | None = None) -> Report:
 
 
 def write_template(path: PathLike) -> None:
-    """Write a file of stubs to begin with; raises FileExistsError rather than overwrite one.
+    """Write a file of stubs to begin with.
+
+    Parameters
+    ----------
+    path
+        It must not exist: FileExistsError rather than overwrite a file.
 
     Examples
     --------

@@ -87,7 +87,12 @@ def get_limit() -> int:
 
 
 def set_limit(nbytes: int) -> None:
-    """Let at most `nbytes` stay idle, initially 2^28 (256 MiB); 0 turns reuse off.
+    """Choose how many bytes of arrays may stay idle, to be used again.
+
+    Parameters
+    ----------
+    nbytes
+        Initially 2^28 (256 MiB); 0 turns reuse off.
 
     Examples
     --------

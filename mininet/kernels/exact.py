@@ -63,6 +63,11 @@ def as_fraction(gamma: float) -> fractions.Fraction:
     together: that of the fraction, relative to gamma and to 1 - gamma, and that of a product, up to n units of 2^-40.
     So 0.9 becomes 9/10, not the double nearest to it, and sqrt(1/2) becomes 19601/27720, with errors below 2e-8.
 
+    Parameters
+    ----------
+    gamma
+        0, or at least 2^-20 away from 0 and 1.
+
     Raises
     ------
     ValueError
@@ -123,10 +128,19 @@ def _ratio(factor: int, divisor: int) -> FloatArray:
 
 
 def to_units(name: str, values: FloatArray) -> NDArray[np.int64]:
-    """`values`, floats, rounded to units, as int64; errors call them `name`.
+    """Round floats to units of 2^-40, as int64.
 
     ValueError for NaN or infinity, OverflowError beyond `LARGEST`.
 
+    Parameters
+    ----------
+    name
+        What errors call them.
+    values
+        float32 or float64, of any shape.
+
+    Examples
+    --------
     >>> to_units("x", np.array([0.5, -1.0]))
     array([  549755813888, -1099511627776])
     """
@@ -142,8 +156,17 @@ def to_units(name: str, values: FloatArray) -> NDArray[np.int64]:
 
 
 def to_floats(integers: IntegerArray, dtype: np.dtype[Any]) -> FloatArray:
-    """The floats nearest to `integers`, in units, via float64.
+    """The floats nearest to integers in units, via float64.
 
+    Parameters
+    ----------
+    integers
+        In units of 2^-40.
+    dtype
+        float32 or float64.
+
+    Examples
+    --------
     >>> to_floats(np.array([549755813888]), np.dtype(np.float32))
     array([0.5], dtype=float32)
     """

@@ -58,10 +58,15 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(count: int) -> None:
-    """Compute on `count` threads, at least 1; results do not depend on it.
+    """Choose how many threads compute; results do not depend on it.
 
     The initial number is the environment variable ``MININET_NUM_THREADS``, or else the number of cores this process may
     use.
+
+    Parameters
+    ----------
+    count
+        At least 1; more than there are cores brings nothing.
 
     Examples
     --------

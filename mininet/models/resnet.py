@@ -162,7 +162,13 @@ class _ResNet(nn.Module):
         return in_channels
 
     def stem(self, x: TensorLike) -> Tensor:
-        """Compute what comes before the first stage."""
+        """Compute what comes before the first stage.
+
+        Parameters
+        ----------
+        x : Tensor (n, height, width, 3)
+            Images.
+        """
         raise NotImplementedError
 
     def features(self, x: TensorLike) -> Tensor:

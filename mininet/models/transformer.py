@@ -179,10 +179,14 @@ class Transformer(nn.Module):
             self.layers = ResidualNet(functions, backprop="checkpointed" if kind == "checkpointed" else "stored")
 
     def forward(self, tokens: IntegerArray | ArrayLike, cache: Cache | None = None) -> Tensor:
-        """Compute the logits (batch, time, vocabulary) of what follows each of the `tokens` (batch, time).
+        """Compute the logits (batch, time, vocabulary) of what follows each of the tokens.
 
-        With a `cache`, an empty dict at first, `tokens` follow those of the calls before.  It is for evaluation,
-        without gradients.
+        Parameters
+        ----------
+        tokens : array_like of integers (batch, time)
+            With a cache, those that follow the tokens of the calls before.  All in all, at most `context`.
+        cache
+            An empty dict at first.  It is for evaluation, without gradients.
         """
         found = array("tokens", tokens)
         before = cache[self].shape[1] if cache else 0
@@ -205,13 +209,17 @@ class Transformer(nn.Module):
     def generate(
         self, tokens: IntegerArray | ArrayLike, count: int, temperature: float = 1.0, top_k: int | None = None
     ) -> IntegerArray:
-        """Continue `tokens` (batch, time) by `count` more, drawn from the random numbers of `manual_seed`.
+        """Continue tokens by more, drawn from the random numbers of `manual_seed`.
 
         Keys and values of earlier positions are kept, so a token takes one position's work.  Where the context is full,
         its second half becomes the beginning of a new one.
 
         Parameters
         ----------
+        tokens : array_like of integers (batch, time)
+            At least one position; of a long one, the last `context` count.
+        count
+            How many tokens to add.
         temperature : float
             Divides the logits; 0 takes the likeliest token.
         top_k : int, optional

@@ -34,8 +34,14 @@ def pytorch_state_dict(net: nn.Module, layout: Layout | None = None) -> dict[str
     """Copy the state of `net`, with the names and in the layout of PyTorch.
 
     ``torch.from_numpy`` makes tensors of these contiguous arrays for ``load_state_dict`` of a PyTorch network.  What
-    modules share is one array under all its names; a `Transformer` has GPT-2's names only.  `layout` is that of
-    `load_pytorch_state_dict`.
+    modules share is one array under all its names; a `Transformer` has GPT-2's names only.
+
+    Parameters
+    ----------
+    net
+        Anything made of `mininet.nn`; it stays as it is.
+    layout
+        As for `load_pytorch_state_dict`.
 
     Examples
     --------
@@ -55,7 +61,14 @@ def pytorch_state_dict(net: nn.Module, layout: Layout | None = None) -> dict[str
 def save_pytorch_state_dict(net: nn.Module, path: PathLike, layout: Layout | None = None) -> None:
     """Write `pytorch_state_dict` to a file, as a whole or not at all.
 
-    `path` ends in ``.npz``, for ``np.load``, or ``.safetensors``, for ``safetensors.torch.load_file``.
+    Parameters
+    ----------
+    net
+        Anything made of `mininet.nn`.
+    path
+        Ends in ``.npz``, for ``np.load``, or ``.safetensors``, for ``safetensors.torch.load_file``.
+    layout
+        As for `load_pytorch_state_dict`.
 
     Examples
     --------

@@ -51,10 +51,14 @@ class CausalSelfAttention(Module):
         self.c_proj = Linear(width, width)
 
     def forward(self, x: TensorLike, cache: Cache | None = None) -> Tensor:
-        """Attend within x (batch, time, width).
+        """Attend within x.
 
-        With a `cache`, an empty dict at first, x holds the positions that follow those of the calls before.  It is for
-        evaluation, without gradients.
+        Parameters
+        ----------
+        x : Tensor (batch, time, width)
+            With a cache, the positions that follow those of the calls before.
+        cache
+            An empty dict at first.  It is for evaluation, without gradients.
         """
         qkv = self.c_attn(as_tensor(x))
         if cache is None:

@@ -33,7 +33,13 @@ class ModuleList(Module):
             self.append(module)
 
     def append(self, module: Callable[..., Tensor]) -> Self:
-        """Add a module at the end, and return the list."""
+        """Add a module at the end, and return the list.
+
+        Parameters
+        ----------
+        module
+            A module, or a function without parameters.
+        """
         kind = type(self).__name__
         if isinstance(module, type):
             raise TypeError(f"{kind} takes modules, got the class {module.__name__}: {module.__name__}() makes one")

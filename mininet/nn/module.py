@@ -92,11 +92,25 @@ class Module:
             return self.forward(*inputs, **keywords)
 
     def forward(self, /, *inputs: Any, **keywords: Any) -> Tensor:
-        """Compute the output; a subclass defines this."""
+        """Compute the output; a subclass defines this.
+
+        Parameters
+        ----------
+        inputs, keywords
+            What the `forward` of the subclass takes.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not define forward")
 
     def register_buffer(self, name: str, array: FloatArray) -> None:
-        """Make `array` an attribute that `state_dict` and `to` include: state that is not trained."""
+        """Make an array an attribute that `state_dict` and `to` include: state that is not trained.
+
+        Parameters
+        ----------
+        name
+            Of the attribute, a Python identifier.
+        array
+            Kept as it is, without a copy.
+        """
         if not isinstance(name, str) or not name.isidentifier():
             raise ValueError(f"name must be that of an attribute, got {shown(name)}")
         instance("array", array, np.ndarray)
@@ -182,8 +196,13 @@ class Module:
     def load_state_dict(self, state: Mapping[str, ArrayLike], strict: bool = True) -> Misfits:
         """Copy arrays into the parameters and buffers of those names, and return the names that found no partner.
 
-        Shapes are those of `state_dict`, and so are the names if `strict`.  Floats are converted to the dtype of this
-        module; buffers of other kinds must have theirs.
+        Parameters
+        ----------
+        state
+            Arrays by name, of the shapes in `state_dict`.  Floats are converted to the dtype of this
+            module; buffers of other kinds must have theirs.
+        strict
+            Whether a name that is missing or unexpected is an error.
 
         Raises
         ------
@@ -216,6 +235,11 @@ class Module:
         """Switch this module and all below it to training, and return it.
 
         Each child's own `train` is called, so a layer that overrides it can stay in evaluation.
+
+        Parameters
+        ----------
+        mode
+            False switches to evaluation, as `eval` does.
         """
         self.training = flag("mode", mode)
         for _, child in self.named_children():
@@ -232,7 +256,13 @@ class Module:
             parameter.grad = None
 
     def to(self, dtype: FloatDtype) -> Self:
-        """Convert all parameters and buffers of floats to float32 or float64, drop gradients, and return the module."""
+        """Convert all parameters and buffers of floats, drop gradients, and return the module.
+
+        Parameters
+        ----------
+        dtype
+            float32 or float64.
+        """
         try:
             is_float = dtype is not None and np.dtype(dtype) in (np.float32, np.float64)  # None would be float64
         except TypeError:

@@ -51,7 +51,15 @@ class BatchNorm2d(Module):
         self.register_buffer("running_var", np.ones(num_features, np.float32))
 
     def forward(self, x: TensorLike, relu: bool = False) -> Tensor:
-        """Normalise x; with `relu`, compute a ReLU that follows in the same pass."""
+        """Normalise.
+
+        Parameters
+        ----------
+        x : Tensor (..., channels)
+            A channel has one mean and one variance, over all other axes.
+        relu
+            Whether a ReLU follows, in the same pass over memory.
+        """
         return F.batch_norm(
             x, self.weight, self.bias, self.running_mean, self.running_var, self.training, self.momentum, self.eps,
             update=not is_replaying(), relu=relu,

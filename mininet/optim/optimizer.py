@@ -102,7 +102,12 @@ class Optimizer:
         return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over the `state_dict` of an optimiser of the same kind and parameters.
+        """Take over a `state_dict`.
+
+        Parameters
+        ----------
+        state
+            From an optimiser of the same kind and parameters.
 
         Raises
         ------

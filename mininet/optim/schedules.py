@@ -37,7 +37,13 @@ class Schedule:
         self._apply()
 
     def factor(self, steps: int) -> float:
-        """Compute the factor of the initial learning rate after `steps` steps."""
+        """Compute the factor of the initial learning rate.
+
+        Parameters
+        ----------
+        steps
+            How many have been taken; 0 before the first.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not define factor")
 
     def step(self) -> None:
@@ -55,6 +61,11 @@ class Schedule:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over a `state_dict`.
+
+        Parameters
+        ----------
+        state
+            From a schedule of as many groups of parameters.
 
         Raises
         ------

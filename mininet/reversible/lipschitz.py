@@ -34,6 +34,7 @@ def spectral_norm(layer: Linear | Conv2d, size: int | tuple[int, int] | None = N
     Parameters
     ----------
     layer : Linear or Conv2d
+        With any stride, padding and dilation; its weight is finite.
     size : (int, int), optional
         Height and width of the images that the convolution gets, as its norm depends on them; needed for a `Conv2d`.
 
@@ -92,6 +93,7 @@ def limit_lipschitz(module: Module, coefficient: float = 0.9, size: int | tuple[
     Parameters
     ----------
     module : Module
+        Its layers are looked for at any depth, and changed.
     coefficient : float
         Above 0 and below 1.
     size : (int, int), optional

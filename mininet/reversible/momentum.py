@@ -89,7 +89,7 @@ class MomentumNet(LayeredNet["ExactState | FloatState", tuple[FloatArray, FloatA
         return FloatState(x, self.gamma)
 
     def adjoint(self, gradient: FloatArray, pulls: Iterable[Pull]) -> tuple[FloatArray, FloatArray]:
-        """dL/dx_0 and dL/dv_0, the last layer first; pull(dL/df_n) is (df_n/dx)^T dL/df_n, and sums up dL/dtheta_n."""
+        """dL/dx_0 and dL/dv_0 from dL/dx_N."""
         gamma = float(exact.as_fraction(self.gamma)) if self.arithmetic == "exact" else self.gamma
         keep, take = momentum.coefficients(gamma, gradient.dtype)
         p, q = buffers.copy(gradient), buffers.zeros_like(gradient)
@@ -131,11 +131,11 @@ class FloatState(State):
         self.position, self.velocity = buffers.copy(position), buffers.zeros_like(position)
 
     def set_velocity(self, velocity: FloatArray) -> None:
-        """Start from v_0 = `velocity` instead of 0."""
+        """Start from another v_0 than 0."""
         self.velocity[...] = alike("velocity", velocity, self.position.shape, self.position.dtype)
 
     def input(self, keep: bool = False) -> FloatArray:
-        """x; the next step overwrites the array, unless it is to `keep` its values."""
+        """x itself, or a copy."""
         return buffers.copy(self.position) if keep else self.position
 
     def values(self) -> tuple[FloatArray, FloatArray]:
@@ -200,7 +200,7 @@ class ExactState(ExactPositionState):
         return [self.remainders.words]
 
     def set_velocity(self, velocity: FloatArray) -> None:
-        """Start from v_0 = `velocity`, rounded to units, instead of 0."""
+        """Start from another v_0 than 0, rounded to units."""
         velocity = alike("velocity", velocity, self.position.shape, self._dtype)
         self.velocity[...] = exact.to_units("the initial velocity", velocity)
 
@@ -241,6 +241,6 @@ class ExactState(ExactPositionState):
         return other
 
     def can_be_start(self, velocity: FloatArray | None) -> bool:
-        """Whether v is `velocity`, or 0 for None, and no remainder is left, as at the start of every run."""
+        """Whether v is v_0 and no remainder is left, as at the start of every run."""
         expected = 0 if velocity is None else exact.to_units("the initial velocity", velocity)
         return not self.remainders.words.any() and not (self.velocity != expected).any()

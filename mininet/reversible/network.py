@@ -75,11 +75,27 @@ class LayeredNet(Module, Generic[AnyState, Values]):
         self._check_settings()
 
     def start(self, x: FloatArray, invertible: bool = True) -> AnyState:
-        """The state at layer 0, with v_0 = 0 if there is a velocity; `invertible`: whether it will be run back."""
+        """The state at layer 0, with v_0 = 0 if there is a velocity.
+
+        Parameters
+        ----------
+        x
+            x_0, of a shape that the functions keep.
+        invertible
+            Whether the state will be run back, and so must keep what that takes.
+        """
         raise NotImplementedError
 
     def adjoint(self, gradient: FloatArray, pulls: Iterable[Pull]) -> tuple[FloatArray, FloatArray | None]:
-        """dL/dx_0, and dL/dv_0 if there is a velocity, from dL/dx_N and the layers, the last one first."""
+        """dL/dx_0, and dL/dv_0 if there is a velocity, from dL/dx_N.
+
+        Parameters
+        ----------
+        gradient
+            dL/dx_N.
+        pulls
+            One for each layer, the last one first: pull(dL/df_n) is (df_n/dx)^T dL/df_n, and adds up dL/dtheta_n.
+        """
         raise NotImplementedError
 
     @interruptible_between_operations
@@ -89,6 +105,7 @@ class LayeredNet(Module, Generic[AnyState, Values]):
         Parameters
         ----------
         x : Tensor
+            x_0, of a shape that the functions keep.
         inputs, keywords
             Passed to every residual function; gradients flow to the tensors among them.
         """
@@ -113,7 +130,14 @@ class LayeredNet(Module, Generic[AnyState, Values]):
 
     @interruptible_between_operations
     def invert(self, state: AnyState, /, *inputs: Any, **keywords: Any) -> Values:
-        """Run a state from `run`, with the same inputs and keywords, back to layer 0, overwriting it.
+        """Run back to layer 0.
+
+        Parameters
+        ----------
+        state
+            What `run` returned; it is overwritten.
+        inputs, keywords
+            Those that `run` got.
 
         Returns
         -------
@@ -133,6 +157,13 @@ class LayeredNet(Module, Generic[AnyState, Values]):
     @interruptible_between_operations
     def inverse_trajectory(self, state: AnyState, /, *inputs: Any, **keywords: Any) -> FloatArray:
         """Like `invert`, but tells where x passes through on the way back.
+
+        Parameters
+        ----------
+        state
+            What `run` returned; it is overwritten.
+        inputs, keywords
+            Those that `run` got.
 
         Returns
         -------

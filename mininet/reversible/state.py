@@ -40,7 +40,13 @@ class State:
         return []
 
     def input(self, keep: bool = False) -> FloatArray:
-        """What the next function is evaluated at, as floats; `keep`: in an array that no later step overwrites."""
+        """What the next function is evaluated at, as floats.
+
+        Parameters
+        ----------
+        keep
+            Whether the values stay when the next step overwrites x.
+        """
         raise NotImplementedError
 
     def output(self) -> FloatArray:
@@ -52,17 +58,34 @@ class State:
         return self.output()
 
     def set_velocity(self, velocity: FloatArray) -> None:
-        """Start from v_0 = `velocity` instead of 0."""
+        """Start from another v_0 than 0.
+
+        Parameters
+        ----------
+        velocity
+            v_0, with the shape and dtype of x.
+        """
         raise NotImplementedError
 
     def step(self, residual: FloatArray) -> None:
-        """Run one layer, given the residual function's value at `input`."""
+        """Run one layer.
+
+        Parameters
+        ----------
+        residual
+            The function's value at `input`.
+        """
         raise NotImplementedError
 
     def undo(self, function: Function, more: bool = False) -> None:
-        """Undo the last layer; `more`: the one before is undone next.
+        """Undo the last layer.
 
-        `function`, the layer's residual function, is called at the input of the layer, last of all if more than once.
+        Parameters
+        ----------
+        function
+            The layer's residual function.  It is called at the input of the layer, last of all if more than once.
+        more
+            Whether the layer before is undone next.
         """
         raise NotImplementedError
 
@@ -74,7 +97,13 @@ class State:
         return other
 
     def can_be_start(self, velocity: FloatArray | None) -> bool:
-        """Whether a run can have started here, with this initial velocity if it has one; True where nothing tells."""
+        """Whether a run can have started here; True where nothing tells.
+
+        Parameters
+        ----------
+        velocity
+            v_0 if the network has an initial velocity, or else None.
+        """
         return True
 
     def equals(self, arrays: list[AnyArray]) -> bool:
