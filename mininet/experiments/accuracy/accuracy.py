@@ -66,8 +66,11 @@ def draw(networks: Iterable[Settings], found: Results) -> Figure:
         against = compared(network, found)
         if network.kind != "resnet" and against is not None:
             by_depth.setdefault(network.depth, []).append((network, against))
-    with plotting.figure(columns=max(1, len(by_depth)), height=3, sharex=True, squeeze=False) as (figure, axes):
-        for panel, (depth, rows) in zip(axes[0], by_depth.items(), strict=False):
+    ratios = [len(rows) + 1 for rows in by_depth.values()] or [1]
+    with plotting.figure(
+        rows=len(ratios), width=4.8, height=2, sharex=True, squeeze=False, height_ratios=ratios
+    ) as (figure, axes):  # fmt: skip
+        for panel, (depth, rows) in zip(axes[:, 0], by_depth.items(), strict=False):
             panel.axvspan(-100 * MARGIN, 100 * MARGIN, color=plotting.GREEN, alpha=0.15)
             panel.axvline(0, color=plotting.BLACK, linewidth=1)
             for row, (_, against) in enumerate(rows):
@@ -76,7 +79,8 @@ def draw(networks: Iterable[Settings], found: Results) -> Figure:
                     panel.plot([100 * against.low, 100 * against.high], [row, row], color=colour)
                 panel.plot(100 * against.mean, row, "o", color=colour)
             panel.set_yticks(range(len(rows)), [in_words(network) for network, _ in rows])
-            panel.set(ylim=(len(rows) - 0.5, -0.5), xlim=(-3, 3), xlabel="points of accuracy", title=f"{depth} layers")
+            panel.set(ylim=(len(rows) - 0.5, -0.5), xlim=(-3, 3), title=f"{depth} layers")
+        axes[-1, 0].set_xlabel("points of accuracy")
         figure.suptitle("Test accuracy minus a ResNet's of equal depth (band: the margin)", fontsize="medium")
     return figure
 
