@@ -18,7 +18,9 @@ from sphinx.util.docutils import SphinxDirective
 from mininet.course import CHAPTERS
 
 ROOT = pathlib.Path(__file__).parents[1]
-MINUTES = {f"tutorials/{chapter.file}": chapter.minutes for chapter in CHAPTERS}
+TIMES = {
+    f"tutorials/{chapter.file}": chapter.time + ", exercises included" * (not chapter.optional) for chapter in CHAPTERS
+}
 STILL = 'alt="a still of this figure"'  # of the figures with controls, see `course.canvas`
 HOME = '<!DOCTYPE html><title>mininet</title><meta http-equiv="refresh" content="0; url=docs/index.html">'
 
@@ -62,9 +64,9 @@ def _read(app, doctree):
     _lead_to_code(app, doctree)
     _say_what_figures_show(doctree)
     _show_stills(app, doctree)
-    minutes = MINUTES.get(app.env.docname)
-    if minutes:
-        doctree.next_node(nodes.title).parent.insert(1, nodes.paragraph(text=f"{minutes} minutes, exercises included"))
+    time = TIMES.get(app.env.docname)
+    if time:
+        doctree.next_node(nodes.title).parent.insert(1, nodes.paragraph(text=time))
 
 
 def _lead_to_code(app, doctree):

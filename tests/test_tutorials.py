@@ -155,6 +155,8 @@ def test_has_what_every_notebook_has(chapter):
         re.findall(r"^\*\*(?:Exercise|Build) .*\*\* · (?:easy|medium|hard)\.", text, re.M)
     )
     assert text.count("<details><summary>Hint</summary>") >= len(tasks(notebook))
+    if chapter.optional:
+        assert text.index("\n## Summary\n") < text.index("**Exercise")
 
 
 @EVERY_CHAPTER
@@ -194,4 +196,5 @@ def test_needs_nothing_from_elsewhere(chapter):
 @EVERY_CHAPTER
 def test_the_page_of_the_course_lists_it_with_its_time(chapter):
     page = (TUTORIALS.parent / "docs" / "course.md").read_text(encoding="utf-8")
-    assert f"[{chapter.number} {chapter.title}](../tutorials/{chapter.file}.ipynb) | {chapter.minutes} min" in page
+    link = f"[{chapter.number} {chapter.title}](../tutorials/{chapter.file}.ipynb)"
+    assert f"| {link} | {chapter.time} | {chapter.about} |" in page

@@ -14,11 +14,18 @@ class Chapter:
     exercises: str
     about: str  # in a sentence
     is_core: bool = True  # or else a side path, which no other chapter needs
+    optional: int = 0  # minutes of exercises that come after the summary
+
+    @property
+    def time(self) -> str:
+        """As "60 min", or as "10 min, +10 with exercises" if these are optional."""
+        return f"{self.minutes - self.optional} min" + f", +{self.optional} with exercises" * (self.optional > 0)
 
 
 CHAPTERS = (
-    Chapter("01", "01_momentum_resnets_in_ten_minutes", "Momentum ResNets in ten minutes", 10, "ten_minutes",
-            "What training keeps in memory, the momentum rule, its inverse, the drift of floats, and the exact fix."),
+    Chapter("01", "01_momentum_resnets_in_ten_minutes", "Momentum ResNets in ten minutes", 20, "ten_minutes",
+            "What training keeps in memory, the momentum rule, its inverse, the drift of floats, and the exact fix.",
+            optional=10),
     Chapter("02", "02_autodiff_from_nothing", "Autodiff from nothing", 75, "autodiff",
             "Vector-Jacobian products, a tape, and how gradients are checked. You write the walk back."),
     Chapter("03", "03_convolution", "Convolution: from loops to Winograd", 50, "convolution",

@@ -268,8 +268,9 @@ def overview() -> None:
         minutes = sum(chapter.minutes for chapter in chapters)
         print(f"{heading}: {minutes / 60:.1f} hours, exercises included")
         for chapter in chapters:
-            builds = "  you build" if chapter.number in PIECES else ""
-            print(f"  {chapter.number}  {chapter.minutes:3} min  {chapter.title}{builds}")
+            time, _, more = chapter.time.partition(", ")
+            more = "you build" if chapter.number in PIECES else more
+            print(f"  {chapter.number}  {time:>7}  {chapter.title}  {more}".rstrip())
 
 
 def grade_chapters(path: pathlib.Path, chapter: str = "07") -> Report:
