@@ -162,10 +162,10 @@ class Implementation:
         try:
             x, v = state[0], state[1]
         except (TypeError, LookupError):
-            raise Broken(case, f"forward_exact must return (x, v, ...), came {_kind(state)}") from None
+            raise Broken(case, f"forward_exact must return (x, v, ...), came {kind(state)}") from None
         for name, array, like in (("state[0]", x, case.x), ("state[1]", v, case.v)):
             if not isinstance(array, np.ndarray) or array.dtype != np.int64 or array.shape != like.shape:
-                raise Broken(case, f"{name} must be an int64 array of shape {like.shape}, came {_kind(array)}")
+                raise Broken(case, f"{name} must be an int64 array of shape {like.shape}, came {kind(array)}")
         return state
 
     def invert_exact(self, case: ExactCase, state: Any, **options: Any) -> Pair:
@@ -220,7 +220,7 @@ class Implementation:
         if function is None:
             raise NotWritten(f"{name} is not there")
         if not callable(function):
-            raise Broken(f"calling {name}", f"{name} must be a function, and is {_kind(function)}")
+            raise Broken(f"calling {name}", f"{name} must be a function, and is {kind(function)}")
         wanted = ARGUMENTS.get(name)
         if wanted is None:
             return function
@@ -235,18 +235,18 @@ class Implementation:
 
     def _pair(self, name: str, case: Example, result: Any) -> Pair:
         if not isinstance(result, (tuple, list)) or len(result) != 2:
-            raise Broken(case, f"{name} must return (x, v), came {_kind(result)}")
+            raise Broken(case, f"{name} must return (x, v), came {kind(result)}")
         return self._array(name, case, "x", result[0], case.x), self._array(name, case, "v", result[1], case.v)
 
     def _gradients(self, name: str, case: Example, result: Any) -> Gradients:
         if not isinstance(result, (tuple, list)) or len(result) != 3:
-            raise Broken(case, f"{name} must return (dx, dv, gradients), came {_kind(result)}")
+            raise Broken(case, f"{name} must return (dx, dv, gradients), came {kind(result)}")
         dx, dv, gradients = result
         dx, dv = self._array(name, case, "dx", dx, case.x), self._array(name, case, "dv", dv, case.x)
 
         def require(entries: Any, count: int, what: str) -> None:
             if not isinstance(entries, (tuple, list)) or len(entries) != count:
-                came = f"{what}, {count} in all, came {_kind(entries)}"
+                came = f"{what}, {count} in all, came {kind(entries)}"
                 raise Broken(case, came, _why_not_one_each(gradients, case.depth))
 
         require(gradients, case.depth, "gradients must be a list with an entry for each layer")
@@ -262,11 +262,11 @@ class Implementation:
         array = np.asarray(value) if isinstance(value, (np.ndarray, np.generic)) else None
         kinds, of = ("i", " of integers") if name == "invert_exact" else ("if", "")
         if array is None or array.dtype.kind not in kinds or array.shape != like.shape:
-            raise Broken(case, f"{name} must return {what} as an array{of} of shape {like.shape}, came {_kind(value)}")
+            raise Broken(case, f"{name} must return {what} as an array{of} of shape {like.shape}, came {kind(value)}")
         return array
 
 
-def _kind(value: Any) -> str:
+def kind(value: Any) -> str:
     """Say in a message what a value is."""
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape} and {value.dtype}"

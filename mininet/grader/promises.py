@@ -107,7 +107,7 @@ def with_gradient(case: Example) -> str:
 def require_untouched(case: Example, name: str, overwritten: Sequence[str]) -> None:
     """Raise `Broken` if the function `name` has overwritten any of its arguments."""
     if overwritten:
-        cause = "x -= v writes into x itself, and so for v and dx: begin with a copy, or write x = x - v"
+        cause = "x += v and x -= v write into the array that you were given; x = x + v makes a new one"
         if "functions" in overwritten:
             cause = "functions.reverse() and functions.pop() change the caller's list: use reversed(functions)"
         raise Broken(case, f"{name} has changed its argument {' and '.join(overwritten)}", cause)
@@ -142,7 +142,7 @@ def require_constant_memory(
             case = make_case(depth)
             watches.append(Watch())
             case.watched(watches[-1])
-            peaks.append(_peak(prepare(case)))
+            peaks.append(peak_of(prepare(case)))
         growth, allowed = peaks[2] - peaks[1], 2 * case.x.nbytes + (MANY - FEW) * (2048 + per_layer)
         if growth <= allowed:
             continue
@@ -165,8 +165,8 @@ def _kib(count: float) -> str:
     return f"{count / 1024:,.0f} KiB"
 
 
-def _peak(run: Callable[[], Any]) -> int:
-    """How many bytes more than before are allocated at the peak of `run`."""
+def peak_of(run: Callable[[], Any]) -> int:
+    """Count the bytes beyond those of before that are allocated at the peak of `run`."""
     was_tracing = tracemalloc.is_tracing()
     if not was_tracing:
         tracemalloc.start()

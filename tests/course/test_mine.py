@@ -182,6 +182,13 @@ CHANGES = [  # a piece's promise, what replaces what in the course's own, and th
     ("digits", "-np.log(shares[rows, labels]).mean()", "-np.log(shares[rows, labels]).sum()", "summed over the batch"),
     ("digits", "by_scores @ head.T", "by_scores", "in the shape of x_N: by_scores @ head.T"),
     ("digits", "by_scores = shares", "by_scores = -shares", "its sign is wrong"),
+    ("stored", "return dx, gradients", "return dx[:2], gradients", "dL/dx_0 must be numbers of shape (3, 4), came an"),
+    ("checkpointed", "dx, gradients\n", "dx, gradients[1:]\n", "gradients must be a list of 1, came a list of 0"),
+    ("walk back", "return gradients", "return {0: [4, 4], 1: 2}", "dy/dx must be a number, came a list of 2"),
+    ("product", "return v, b", "return v", "what multiply returns must be a tuple of 2 (v, b), came -5"),
+    ("product undone", "return v, b", "return v, None", "b must be numbers of shape (122,), came a NoneType"),
+    ("spilling", "return schedule", "return None, schedule", "what spill_schedule returns must be numbers of shape"),
+    ("digits", "return loss", "return None", "the loss must be a number, came a NoneType"),
     ("digits", "by_scores, gradients\n", "by_scores, gradients[::-1]\n", "come first in the list"),
 ]  # fmt: skip
 

@@ -59,7 +59,7 @@ WRONG = {  # what is changed in `right`, and the promises that are broken, with 
     ),
     "inputs overwritten": (
         {UNDO: "        x -= v\n        v -= (1 - gamma) * f(x, replay=True)\n        v /= gamma\n"},
-        {"inputs": "x -= v writes into x itself"},
+        {"inputs": "x += v and x -= v write into the array that you were given"},
     ),
     "list reversed in place": (
         {"    for f in functions[::-1]:\n" + UNDO: "    functions.reverse()\n    for f in functions:\n" + UNDO},

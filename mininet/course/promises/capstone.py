@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,10 @@ from ...datasets import digits
 from ...grader import PROMISES as BLOCK
 from ...grader.contract import Broken, Implementation
 from ...grader.layers import Dense
-from ...grader.promises import Promise, promise, require_close
+from ...grader.promises import Promise, peak_of, promise, require_close
 from ...grader.report import BROKEN, try_promise
 from .. import own
+from .comparing import explaining, pair
 
 PROMISES: list[Promise] = []
 LAYERS, WIDTH, LIMIT = 60, 64, 1024 * 1024
@@ -39,17 +39,17 @@ def train(training_step, forward_exact) -> Trained:
     head = random.standard_normal((WIDTH, 10)) / WIDTH
     split = digits()
     flat = [images.reshape(len(images), -1).astype(float) for images in (split.train_images, split.test_images)]
+
+    def step_on(rows, head):
+        return training_step(functions, head, num, den, flat[0][rows], split.train_labels[rows])
+
     losses, peak = [], 0
     for step in range(60):
         rows = random.integers(0, len(flat[0]), 64)
-        is_measured = step == 1
-        if is_measured:
-            tracemalloc.start()
-        loss, by_head, gradients = training_step(functions, head, num, den, flat[0][rows], split.train_labels[rows])
-        if is_measured:
-            held = sum(array.nbytes for entry in gradients for array in entry)
-            peak = tracemalloc.get_traced_memory()[1] - held
-            tracemalloc.stop()
+        if step == 1:
+            peak = peak_of(functools.partial(step_on, rows, head))
+            peak -= sum(theta.nbytes for f in functions for theta in f.parameters)
+        loss, by_head, gradients = step_on(rows, head)
         losses.append(float(loss))
         head = head - rate * by_head
         for f, by_parameters in zip(functions, gradients, strict=True):
@@ -62,15 +62,8 @@ def train(training_step, forward_exact) -> Trained:
 
 @promise(PROMISES, "digits", f"{LAYERS} layers learn the digits in exact arithmetic, a step within {LIMIT // 1024} KiB")
 def _learns_the_digits(implementation: Implementation) -> None:
-    try:
+    with explaining(lambda error: _broken_before(implementation)):
         _require_small_step(implementation)
-    except Broken as error:
-        for function, used in (("forward_exact", "exact forward"), ("backward_exact", "exact gradients")):
-            (kept,) = (each for each in BLOCK if each.name == used)
-            if try_promise(kept, implementation).status == BROKEN:
-                cause = f"{function}, which it calls, breaks its own promise, {used!r}: mend that first"
-                raise Broken(error.example, error.came, cause) from None
-        raise
     example = f"60 steps of {LAYERS} layers of width {WIDTH} on 64 digits each"
     came = train(functools.partial(_step, implementation, example), own.forward_exact)
     if came.peak > LIMIT:
@@ -79,10 +72,21 @@ def _learns_the_digits(implementation: Implementation) -> None:
         raise Broken(example, f"{came.accuracy:.0%} of the digits it has not seen are right, should be over 85 %")
 
 
-def _step(implementation: Implementation, example: str, *given: Any) -> Any:
-    came = implementation.run("training_step", example, *given)
-    if not isinstance(came, tuple) or len(came) != 3 or len(came[2]) != len(given[0]):
-        raise Broken(example, "training_step must return the loss, its gradient by head, and a list for the layers")
+def _broken_before(implementation: Implementation) -> str | None:
+    """Is a piece wrong that training_step calls?"""
+    for function, used in (("forward_exact", "exact forward"), ("backward_exact", "exact gradients")):
+        (kept,) = (each for each in BLOCK if each.name == used)
+        if try_promise(kept, implementation).status == BROKEN:
+            return f"{function}, which it calls, breaks its own promise, {used!r}: mend that first"
+    return None
+
+
+PARTS = ("the loss", "its gradient by head", "gradients")
+
+
+def _step(implementation: Implementation, example: str, functions: list[Dense], head: np.ndarray, *given: Any) -> Any:
+    came = implementation.run("training_step", example, functions, head, *given)
+    pair(example, "what training_step returns", came, (0.0, head, [f.parameters for f in functions]), PARTS)
     return came
 
 
@@ -93,26 +97,18 @@ def _require_small_step(implementation: Implementation) -> None:
     functions = [Dense.random(WIDTH, random) for _ in range(2)]
     head, images, labels = random.standard_normal((WIDTH, 10)), random.standard_normal((3, WIDTH)), np.array([3, 1, 4])
     given = functions, head, 9, 10, images, labels
-    try:
-        loss, by_head, gradients = _step(implementation, example, *given)
-    except Broken as error:
-        is_by_scores = "(3,10)" in error.came and "(3,64)" in error.came
-        cause = "backward_exact takes dL/dx_N, in the shape of x_N: by_scores @ head.T" if is_by_scores else error.cause
-        raise Broken(example, error.came, cause) from None
-    right_loss, right_head, right_gradients = own.training_step(*given)
-    results = [("the loss", loss, right_loss, right_loss), ("its gradient by head", by_head, right_head, right_head)]
-    for n in range(2):
-        for k, (came, right) in enumerate(zip(gradients[n], right_gradients[n], strict=True)):
-            results.append((f"gradients[{n}][{k}]", came, right, right_gradients[1 - n][k]))
-    for name, came, right, other in results:
-        if np.shape(came) != np.shape(right):
-            raise Broken(example, f"{name} has shape {np.shape(came)}, should have {np.shape(right)}")
+    by_scores = "backward_exact takes dL/dx_N, in the shape of x_N: by_scores @ head.T"
+    with explaining(lambda error: by_scores if "(3,10)" in error.came and "(3,64)" in error.came else None):
+        came = _step(implementation, example, *given)
+    loss, by_head, gradients = own.training_step(*given)
+    results = pair(example, "what training_step returns", came, (loss, by_head, gradients), PARTS)
+    exchanged = pair(example, "the right results", (loss, by_head, gradients[::-1]), (loss, by_head, gradients), PARTS)
+    for (name, ours, right), (_, other, _) in zip(results, exchanged, strict=True):
         mistakes = {
             "it is summed over the batch, and must be the mean": len(labels) * right,
             "its sign is wrong: the gradient by the scores is (softmax - one-hot) / batch": -right,
             "the last layer's gradients come first in the list: f_0's must": other,
         }
-        fits = [each for each, wrong in mistakes.items() if np.allclose(came, wrong, rtol=1e-6, atol=1e-9)]
+        fits = [each for each, wrong in mistakes.items() if np.allclose(ours, wrong, rtol=1e-6, atol=1e-9)]
         cause = fits[0] if fits else "by hand: the scores, their softmax, the mean of -log at the labels"
-        pair = (name, np.asarray(came), np.asarray(right))
-        require_close(example, [pair], 1e-6 * np.abs(right).max(), functools.partial(str, cause))
+        require_close(example, [(name, ours, right)], 1e-6 * np.abs(right).max(), functools.partial(str, cause))

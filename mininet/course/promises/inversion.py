@@ -1,5 +1,6 @@
 """Chapters 05 and 06: the rule and its inverse, in floats and in integers."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from typing import Any
@@ -9,9 +10,10 @@ import numpy as np
 from ...grader import PROMISES as BLOCK
 from ...grader.cases import Case, ExactCase, case_with_statistics, deep_exact_case
 from ...grader.contract import Broken, Implementation
-from ...grader.promises import Promise, promise
+from ...grader.promises import Promise, promise, require_untouched
 from ..own import multiply, spill_schedule
-from .mistakes import cause_of
+from .comparing import explaining, pair
+from .mistakes import cause_of, is_same
 
 PROMISES: list[Promise] = []
 
@@ -21,12 +23,7 @@ def _require_clean(implementation: Implementation, name: str, case: Case | Exact
     found: list[str] = []
     before = [f.moves for f in case.functions]
     result = implementation.call(name, case, *given, overwritten=found)
-    overwritten = [each for each in found if each != "state"]  # which is seen when it is used again
-    if overwritten:
-        cause = "x += v and x -= v write into the array that you were given; x = x + v makes a new one"
-        if "functions" in overwritten:
-            cause = "functions.reverse() and functions.pop() change the caller's list: use reversed(functions)"
-        raise Broken(case, f"{name} has overwritten its argument {' and '.join(overwritten)}", cause)
+    require_untouched(case, name, [each for each in found if each != "state"])  # which is seen when it is used again
     for n, (f, moves) in enumerate(zip(case.functions, before, strict=True)):
         if name.startswith("invert") and f.moves != moves:
             raise Broken(case, f"{name} called f_{n} without replay=True", "on the way back, call f(x, replay=True)")
@@ -55,17 +52,19 @@ def _exact_is_clean(implementation: Implementation) -> None:
     case = dataclasses.replace(deep_exact_case(floats.depth, 1, 5000, floats.x.shape), functions=floats.functions)
     state = _require_clean(implementation, "forward_exact", case, case.x, case.v)
     _require_clean(implementation, "invert_exact", case, state)
-    try:
+    used_up = "stack.pop() empties the list in the caller's state: begin with stack = list(stack)"
+    with explaining(lambda error: f"it was called twice with one state; {used_up}"):
         once, again = (
             implementation.run("invert_exact", case, list(case.functions), case.n, case.d, state) for _ in range(2)
         )
-    except Broken as error:
-        raise Broken(case, f"from a state used before, {error.came}", USED_UP) from None
-    if not all(map(np.array_equal, once, again)):
-        raise Broken(case, "from one state, invert_exact first returns one x and v, then another", USED_UP)
+    if not is_same(once, again):
+        raise Broken(case, "from one state, invert_exact first returns one x and v, then another", used_up)
 
 
-USED_UP = "stack.pop() empties the list in the caller's state: begin with stack = list(stack)"
+def _multiply(implementation: Implementation, example: str, *given: Any) -> Any:
+    came = implementation.run("multiply", example, *given)
+    pair(example, "what multiply returns", came, given[:2], "vb")
+    return came
 
 
 @promise(PROMISES, "product", "multiply gives v num/den, off by less than num units")
@@ -73,9 +72,7 @@ def _multiplies(implementation: Implementation) -> None:
     for num, den in ((2, 3), (9, 10), (1, 2)):
         for v, b in ((-8, 0), (23, 0), (-23, 5), (10**12, 7)):
             example = f"multiply({v}, {b}, {num}, {den})"
-            came = implementation.run("multiply", example, v, b, num, den)
-            if not isinstance(came, tuple) or len(came) != 2:
-                raise Broken(example, f"multiply must return (v, b), came {came!r}")
+            came = _multiply(implementation, example, v, b, num, den)
             if abs(came[0] - v * num / den) >= num:
                 swapped = "return (v, b), in this order" if came == multiply(v, b, num, den)[::-1] else None
                 raise Broken(example, f"v = {came[0]}, should be near {v * num / den:.1f}", swapped)
@@ -83,21 +80,19 @@ def _multiplies(implementation: Implementation) -> None:
 
 @promise(PROMISES, "product undone", "multiply with den and num undoes multiply with num and den, for either sign of v")
 def _undoes_products(implementation: Implementation) -> None:
+    of_arrays = "v and b are int64 arrays here: // and % work for them, too, int(...) and math.floor(...) don't"
     for num, den in ((2, 3), (9, 10), (1, 2), (99, 100)):
         v = np.concatenate([np.arange(-60, 60), [10**15 + 7, -(10**15) - 7]])
         b = np.arange(len(v)) % 41
         example = f"v = -60, ..., 59 with buffers 0, ..., 40, times {num}/{den} and back"
         given = v.copy(), b.copy()
-        try:
-            pair = implementation.run("multiply", example, *given, num, den)
-        except Broken as error:
-            cause = "v and b are int64 arrays here: // and % work for them, too, int(...) and math.floor(...) don't"
-            raise Broken(example, error.came, cause) from None
+        with explaining(lambda error: of_arrays if "raised" in error.came else None):
+            product = _multiply(implementation, example, *given, num, den)
         for name, now, before in zip("vb", given, (v, b), strict=True):
             if (now != before).any():
                 cause = f"{name} //= den and the like write into the array that you were given: {name} = {name} // den"
                 raise Broken(example, f"multiply has overwritten its argument {name}", cause)
-        back = implementation.run("multiply", example, *pair, den, num)
+        back = _multiply(implementation, example, *product, den, num)
         off = (back[0] != v) | (back[1] != b)
         if off.any():
             k = int(off.argmax())
@@ -107,7 +102,7 @@ def _undoes_products(implementation: Implementation) -> None:
                 cause = (
                     "only negative v are lost: int(v / den) rounds them towards zero; v // den and v % den fit together"
                 )
-            raise Broken(example, came, cause_of("multiply", [((v, b, num, den), pair)], cause))
+            raise Broken(example, came, cause_of("multiply", [((v, b, num, den), product)], cause))
 
 
 SCHEDULES = (9, 10, 500), (1, 2, 100), (99, 100, 2500), (1, 1000, 20), (28, 61, 330)
@@ -118,11 +113,10 @@ SCHEDULES = (9, 10, 500), (1, 2, 100), (99, 100, 2500), (1, 1000, 20), (28, 61, 
 def _spills(implementation: Implementation) -> None:
     for given in SCHEDULES:
         example = f"spill_schedule{given}"
-        came, right = implementation.run("spill_schedule", example, *given), spill_schedule(*given)
-        if not hasattr(came, "__len__") or len(came) != len(right):
-            raise Broken(example, f"it must return {len(right)} numbers, one for each layer, came {came!r:.80}")
-        if list(came) != right:
-            n = next(n for n in range(len(right)) if came[n] != right[n])
+        result, name = implementation.run("spill_schedule", example, *given), "what spill_schedule returns"
+        ((_, came, right),) = pair(example, name, result, np.array(spill_schedule(*given)))
+        if (came != right).any():
+            n = int((came != right).argmax())
             calls = [(each, implementation.run("spill_schedule", example, *each)) for each in SCHEDULES]
             recipe = "before each layer: while ceil(B den/num) > 2**32, spill and B <- ceil(B / 2**8); then"
             cause = cause_of("spill_schedule", calls, f"{recipe} B <- ceil(B den/num)")
@@ -153,14 +147,13 @@ def _explained(name: str, why: Callable[[Implementation], str | None]) -> Promis
     (grader,) = (each for each in BLOCK if each.name == name)
 
     def check(implementation: Implementation) -> None:
-        try:
+        def cause(_: Broken) -> str | None:
+            with contextlib.suppress(Exception):  # whatever a learner's state is made of
+                return why(implementation)
+            return None
+
+        with explaining(cause):
             grader.check(implementation)
-        except Broken as error:
-            try:
-                cause = why(implementation)
-            except Exception:  # whatever a learner's state is made of
-                cause = None
-            raise Broken(error.example, error.came, cause or error.cause) from None
 
     return grader._replace(check=check)
 

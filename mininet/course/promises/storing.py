@@ -1,16 +1,15 @@
 """Chapter 04: backpropagation with everything stored, and with checkpoints."""
 
-import tracemalloc
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from ...grader.contract import Broken, Implementation
 from ...grader.layers import Dense, Watch
-from ...grader.promises import Promise, promise, require_close
+from ...grader.promises import Promise, peak_of, promise, require_close
 from .. import own
-from .mistakes import cause_of, is_same
+from .comparing import pair
+from .mistakes import cause_of
 
 PROMISES: list[Promise] = []
 
@@ -21,12 +20,7 @@ def _chain(depth: int, rows: int = 3, features: int = 4) -> tuple[list[Dense], n
     return functions, random.standard_normal((rows, features)), random.standard_normal((rows, features))
 
 
-def _run(implementation: Implementation, name: str, example: str, functions: list[Dense], *given: Any) -> Any:
-    result = implementation.run(name, example, functions, *given)
-    if not isinstance(result, (tuple, list)) or len(result) != 2 or len(result[1]) != len(functions):
-        expected = f"dL/dx_0 and a list of {len(functions)} entries"
-        raise Broken(example, f"{name} must return {expected}, came {result!r:.200}")
-    return result
+PARTS = ("dL/dx_0", "gradients")
 
 
 @promise(PROMISES, "stored", "stored_backward returns the gradients of a chain of layers")
@@ -34,12 +28,10 @@ def _stores(implementation: Implementation) -> None:
     for depth in (1, 2, 7):
         given = _chain(depth)
         example = f"a chain of {depth} layers tanh(x W + b)"
-        came, right = _run(implementation, "stored_backward", example, *given), own.stored_backward(*given)
-        parts = [("dL/dx_0", came[0], right[0])]
-        for n, entries in enumerate(zip(came[1], right[1], strict=True)):
-            parts += [(f"gradients[{n}][{k}]", *pair) for k, pair in enumerate(zip(*entries, strict=True))]
+        came = implementation.run("stored_backward", example, *given)
+        results = pair(example, "what stored_backward returns", came, own.stored_backward(*given), PARTS)
         by_hand = "go through it by hand: which x does each layer see, which dx?"
-        require_close(example, parts, 1e-12, partial(cause_of, "stored_backward", [(given, came)], by_hand))
+        require_close(example, results, 1e-12, partial(cause_of, "stored_backward", [(given, came)], by_hand))
 
 
 @promise(
@@ -49,8 +41,9 @@ def _checkpoints(implementation: Implementation) -> None:
     for depth, every in ((1, 1), (6, 2), (7, 3), (7, 10)):
         given = _chain(depth)
         example = f"a chain of {depth} layers, a checkpoint every {every}"
-        came = _run(implementation, "checkpointed_backward", example, *given, every)
-        if not is_same(own.stored_backward(*given), came):
+        came = implementation.run("checkpointed_backward", example, *given, every)
+        results = pair(example, "what checkpointed_backward returns", came, own.stored_backward(*given), PARTS)
+        if not all(np.array_equal(ours, right) for _, ours, right in results):
             calls = [((*given, every), came)]
             cause = cause_of("checkpointed_backward", calls, "which x does each segment start from?")
             raise Broken(example, "gradients are not those of stored activations", cause)
@@ -65,12 +58,7 @@ def _holds_little(implementation: Implementation) -> None:
     example, watch = f"a chain of {depth} layers, a checkpoint every {every}", Watch()
     for f in functions:
         f.watch = watch
-    tracemalloc.start()
-    try:
-        implementation.run("checkpointed_backward", example, functions, x, dx, every)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    peak = peak_of(partial(implementation.run, "checkpointed_backward", example, functions, x, dx, every))
     if watch.most_alive > every:
         raise Broken(example, f"{watch.most_alive} pullbacks were held at once, {every} are needed")
     weights = depth * x.nbytes  # the gradients of all weights, as large as x each
