@@ -33,9 +33,9 @@ def _arrow(
     end: tuple[float, float],
     color: str = BLACK,
     bend: float = 0,
-    gap: float = 13,
+    gaps: tuple[float, float] = (13, 13),
 ) -> None:
-    style = {"arrowstyle": "-|>", "color": color, "linewidth": 1.6, "shrinkA": gap, "shrinkB": 13}
+    style = {"arrowstyle": "-|>", "color": color, "linewidth": 1.6, "shrinkA": gaps[0], "shrinkB": gaps[1]}
     axes.annotate("", end, begin, arrowprops={**style, "connectionstyle": f"arc3,rad={bend}"}, zorder=2)
 
 
@@ -79,9 +79,10 @@ def rails(way: Literal["forward", "back", "adjoint"] = "forward") -> None:
         for point, color in dots.items():
             axes.plot(*point, "o", color=color, markersize=4, zorder=3)
         for begin, end, color in flows:
-            _arrow(axes, begin, end, color, gap=1 if begin in dots else 13)
             if end in dots:
                 axes.plot(*zip(begin, end, strict=True), color=color, linewidth=1.6, zorder=1)
+            else:
+                _arrow(axes, begin, end, color, gaps=(1 if begin in dots else 13, 18 if end[0] > 9 else 13))
         _node(axes, *times, signs[2], V)
         _node(axes, *function, middle, F)
         axes.set_title(titles[way], fontsize=11)
