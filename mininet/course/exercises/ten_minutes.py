@@ -6,7 +6,7 @@ from ..checking import NotYet, expect, require, returned
 
 
 def exercise_1(multiply_like_c):
-    """The product with a division towards zero: no negative v survives a round trip, but for multiples of d."""
+    """The product with a division towards zero: no negative v survives a round trip, except multiples of den."""
     answer = returned(multiply_like_c(1, 0, 9, 10), "multiply_like_c")
     require(isinstance(answer, (tuple, list)) and len(answer) == 2, f"return (v, b), not {answer!r}")
     lost = [v for v in range(-50, 51) if tuple(multiply_like_c(*multiply_like_c(v, 0, 9, 10), 10, 9)) != (v, 0)]
@@ -14,7 +14,7 @@ def exercise_1(multiply_like_c):
     require(lost, "that is a division that rounds down, as // does; C rounds towards zero")
     if not all(v < 0 for v in lost):
         raise NotYet(
-            "some v >= 0 are lost, where both divisions agree: is v % d that of the old v, the rest as before?"
+            "some v >= 0 are lost, where both divisions agree: is v % den that of the old v, the rest as before?"
         )
     require(lost == [v for v in range(-50, 0) if v % 10], "every negative v that 10 does not divide should be lost")
 
