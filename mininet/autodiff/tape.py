@@ -1,8 +1,8 @@
 """The tape: what was computed, what must be remembered of it, and the walk back.
 
-Every operation on tensors leaves a `Record`.  It holds what the operation saved for its vector-Jacobian product, and a
-`Slot` for each input that needs a gradient, but never a tensor.  So what the tape keeps alive is exactly what the
-products will need, and can be counted.
+An operation on tensors leaves a `Record` if an input needs a gradient, unless recording is off.  It holds what the
+operation saved for its vector-Jacobian product, and a `Slot` for each such input, a node of the graph, but never a
+tensor.  So what the tape keeps alive is exactly what the products will need, and can be counted.
 
 Records are numbered as they are made, so every record has a larger number than those it depends on.  Walking in falling
 order meets each record once, after everything that used its output.  There is no recursion.

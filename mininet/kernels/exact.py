@@ -35,7 +35,7 @@ from .prefetch import prefetch
 from .threads import share_elements
 
 share = functools.partial(share_elements, cost=8)  # a division takes its time
-kernel = functools.partial(jit.kernel, contract=True)  # what is multiplied and then added to are integers below 2^53
+kernel = functools.partial(jit.kernel, contract=True)  # no harm: products that are added to are integers below 2^53
 
 FRACTION_BITS = 40
 """x and v count units of 2^-40, about 9.1e-13."""
@@ -112,7 +112,9 @@ class Ratios(NamedTuple):
 
 @functools.lru_cache(maxsize=64)
 def ratios(gamma: fractions.Fraction) -> Ratios:
-    """The `Ratios` of a fraction."""
+    """The `Ratios` of a fraction; ValueError if its denominator is too large for exact division in floats."""
+    if gamma.denominator > MAX_DENOMINATOR:
+        raise ValueError(f"gamma must have a denominator of at most 2^20, got {gamma}: as_fraction finds one")
     n, d = (gamma.numerator, gamma.denominator) if gamma else (1, 1)
     return Ratios(gamma, _ratio(n, d), _ratio(d, n), float((1 - gamma) * 2**FRACTION_BITS))
 
@@ -253,7 +255,7 @@ def _to_floats(integers, out, first, last):
 def _multiply(v, b, ratio, first, last):
     """Multiply v by factor / divisor.
 
-    For |v| up to 3 * 2^61 and b * divisor below 2^53; `first` and `last` are unsigned.
+    For |v| up to 2^62 and b * divisor below 2^53; `first` and `last` are unsigned.
     """
     factor, divisor, below_inverse_factor, inverse_divisor, largest_for_floats = ratio
     largest = np.int64(0)
@@ -262,22 +264,22 @@ def _multiply(v, b, ratio, first, last):
     if largest <= largest_for_floats:
         for i in range(first, last):
             left = _small_float(v[i])
-            quotient = np.floor((left + 0.5) * inverse_divisor)
+            quotient = np.floor((left + 0.5) * inverse_divisor)  # never off, see `_ratio`
             carry = _small_float(b[i]) * divisor + (left - quotient * divisor)
             rest = np.floor(carry * below_inverse_factor)
             low = carry - rest * factor
-            if low >= factor:
+            if low >= factor:  # `rest` was too small by one
                 low -= factor
                 rest += 1
             v[i] = _small_integer(quotient * factor + low)
             b[i] = np.uint32(_small_integer(rest))
     else:
-        n, d = np.int64(factor), np.int64(divisor)
+        times, by = np.int64(factor), np.int64(divisor)
         for i in range(first, last):
-            quotient = v[i] // d
-            carry = np.int64(b[i]) * d + (v[i] - quotient * d)
-            rest = carry // n
-            v[i] = quotient * n + (carry - rest * n)
+            quotient = v[i] // by
+            carry = np.int64(b[i]) * by + (v[i] - quotient * by)
+            rest = carry // times
+            v[i] = quotient * times + (carry - rest * times)
             b[i] = np.uint32(rest)
 
 
@@ -354,7 +356,7 @@ def _undo_position(x, v, values, first, last):
 def _undo_velocity(v, b, f, ratio, scale, first, last):
     for start in range(first, last, BLOCK):
         begin, end = np.uint64(start), np.uint64(min(start + BLOCK, last))
-        _add_rounded(v, f, -scale, begin, end)
+        _add_rounded(v, f, -scale, begin, end)  # rint(-a) is -rint(a), for halves too
         _multiply(v, b, ratio, begin, end)
 
 

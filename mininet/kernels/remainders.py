@@ -25,7 +25,8 @@ _LOW_BITS = 2**SPILL_BITS - 1
 class Remainders:
     """The side information of one state: words, and the stack of bits that were spilled from them.
 
-    invertible : whether spilled bits are kept, so that the steps can be undone
+    invertible : whether spilled bits are kept, so that the steps can be undone; words always are, as they decide how
+        products are rounded
 
     Attributes
     ----------
@@ -49,9 +50,9 @@ class Remainders:
 
     def take_back(self, step: int) -> None:
         """Undo `make_room`, after the step has been undone."""
-        spilled = self.spilled or []
+        assert self.spilled is not None
         for _ in range(self._spills_before(step)):
-            unspill(self.words, spilled.pop())
+            unspill(self.words, self.spilled.pop())
 
     def _spills_before(self, step: int) -> int:
         return self._schedule.spills_before(step) if self._schedule else 0

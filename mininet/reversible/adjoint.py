@@ -65,6 +65,6 @@ class NeighbourState(PlainState):
 
     def undo(self, function: Function, more: bool = False) -> None:
         """x = x - f(x), with f evaluated at the x of the layer after."""
-        self.position = np.asarray(self.position - function(self.position))
-        function(self.position)  # for its tape, at the input of the layer
-        self.layer -= 1
+        x = np.asarray(self.position - function(self.position))
+        function(x)  # for its tape, at the input of the layer
+        self.position, self.layer = x, self.layer - 1

@@ -117,10 +117,11 @@ class BDIAState(ExactPositionState):
     def undo(self, function: Function, more: bool = False) -> None:
         """x_{n-1}; in layer 0, which knows x_0 already, whether x_1 - f(x_0) is x_0."""
         assert self._odd is not None
-        self.layer -= 1
-        self.previous, self.position = self.position, self.previous
         self._input = None
-        residual, bits = function(self.input()), self._odd.pop()
+        x = exact.to_floats(self.previous, self._dtype)
+        residual, bits = function(x), self._odd.pop()
+        self.layer, self._input = self.layer - 1, x
+        self.previous, self.position = self.position, self.previous
         if self.layer:
             odd = np.unpackbits(bits, count=self.position.size)
             bdia.undo(self.previous, self.position, residual, odd, self._signs[self.layer])

@@ -132,10 +132,9 @@ class IteratedState(PlainState):
             if count == 1:  # a scale from the beginning: x may leave all bounds
                 allowed = self._tolerance * max(largest, float(np.abs(x).max(initial=0)))
             if step <= allowed < math.inf:
-                self.position = x
                 function(x)  # for its tape, at the input of the layer
                 self.evaluations.append(count)
-                self.layer -= 1
+                self.position, self.layer = x, self.layer - 1
                 return
             if not math.isfinite(step):
                 break

@@ -129,6 +129,7 @@ class FloatState(State):
         self.gamma = gamma
         self._coefficients = momentum.coefficients(gamma, float_array("position", position).dtype)
         self.position, self.velocity = buffers.copy(position), buffers.zeros_like(position)
+        self._position_is_undone = False  # whether `position` is already that of the layer before
 
     def set_velocity(self, velocity: FloatArray) -> None:
         """Start from another v_0 than 0."""
@@ -149,15 +150,20 @@ class FloatState(State):
 
     def undo(self, function: Function, more: bool = False) -> None:
         """x = x - v, then v = (v - (1 - gamma) f(x)) / gamma."""
-        momentum.undo_position(self.position, self.velocity)
+        if not self._position_is_undone:
+            momentum.undo_position(self.position, self.velocity)
+            self._position_is_undone = True  # also if the function raises an error
+        # a tape of it is walked before x moves on, so it needs no copy
         momentum.undo_velocity(self.velocity, function(self.position), *self._coefficients)
+        self._position_is_undone = False
         self.layer -= 1
 
 
 class ExactState(ExactPositionState):
     """x and v as integers in units of 2^-40, `position` and `velocity`, and the `remainders` of multiplying v by gamma.
 
-    They take 8, 8 and 4 bytes an element, and a byte more whenever bits are spilled, some every 50 layers at gamma 0.9.
+    They take 8, 8 and 4 bytes an element, and a byte more whenever bits are spilled: at gamma 0.9 first before layer
+    194, then after every 53 or so.
     `mininet.kernels.exact` explains the arithmetic.  Functions see the float nearest to x.  Going back x is the same
     integer, so functions are evaluated at the same bits again.
 
@@ -219,10 +225,11 @@ class ExactState(ExactPositionState):
         """x = x - v, then v = (v - (1 - gamma) f(x)) / gamma, with the bits that the remainders give back.
 
         With `more`, the layer before is undone next, and its x comes back in the same pass over memory, in
-        `exact.undo_velocity_and_position`.  Until then `position` is a layer ahead of `layer` on the way back.
+        `exact.undo_velocity_and_position`.  Until then `position` is already that of the layer before.
         """
         if not self._position_is_undone:
             self._input = exact.undo_position(self.position, self.velocity, self._dtype)
+            self._position_is_undone = True  # also if the function raises an error
         residual, words = function(self.input()), self.remainders.words
         self._position_is_undone, self._input = more, None  # the floats go before the next ones are made
         if more:

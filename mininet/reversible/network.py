@@ -25,7 +25,7 @@ from .state import State
 Pull: TypeAlias = Callable[[FloatArray], FloatArray]
 """One layer on the way back: pull(dL/df) is (df/dx)^T dL/df.
 
-It also adds up the parameters' gradients, and drops its tape.
+It also adds up the parameters' gradients, and drops its tape unless that is to be walked again.
 """
 
 AnyState = TypeVar("AnyState", bound=State)
@@ -101,6 +101,8 @@ class LayeredNet(Module, Generic[AnyState, Values]):
     @interruptible_between_operations
     def forward(self, x: TensorLike, /, *inputs: Any, **keywords: Any) -> Tensor:
         """x_N, from x_0 = x.
+
+        On the tape the whole network is one operation, whose vector-Jacobian product walks back through the layers.
 
         Parameters
         ----------
@@ -187,7 +189,7 @@ class LayeredNet(Module, Generic[AnyState, Values]):
         for _ in range(run.depth):
             run.undo(state)
             yield
-        run.require_start(state, when="since the run")
+        run.undo_start(state, when="since the run")
 
     @interruptible_between_operations
     def trajectory(self, x: TensorLike, /, *inputs: Any, **keywords: Any) -> FloatArray:

@@ -1,8 +1,9 @@
 """Calling a function again exactly as before.
 
 The backward pass evaluates residual functions a second time.  The gradients are only right if the second call computes
-what the first one did.  So it draws the same random numbers, finds the same modules in training and the same parameters
-frozen, and it is silent: batch normalisation does not move its running statistics twice.
+what the first one did.  So all calls, the first ones too, go through `Replay.value`.  A later one draws the same random
+numbers, finds the same modules in training and the same parameters frozen, and it is silent: batch normalisation does
+not move its running statistics twice.
 """
 
 from array import array
@@ -64,7 +65,8 @@ class Replay:
     tensors : list of Tensor
         Inputs that require a gradient.  Functions get leaves with their data instead, so that tapes end there.
     detects_captured : bool
-        Whether `value` records, so that a tensor which a function has captured shows itself, and raises RuntimeError.
+        Whether `value` records although nothing is known to need a gradient, so that a tensor which a function has
+        captured shows itself, and raises RuntimeError.
     """
 
     def __init__(
@@ -102,22 +104,22 @@ class Replay:
         else:
             changes += self._as_the_first_time(layer)
         with changed(changes), measured("residual functions"):
-            begin, leaf = next_number(), Tensor(x, requires_grad=pull_backs is not None)
+            since, leaf = next_number(), Tensor(x, requires_grad=pull_backs is not None)
             output = self._call(layer, leaf)
         if pull_backs is not None:
-            pull_backs.append(self._pull_back(layer, begin, slot_of(leaf), output.slot))
+            pull_backs.append(self._pull_back(layer, since, slot_of(leaf), output.slot))
         elif self.detects_captured and output.requires_grad:
             raise self._captured(layer, "somewhere inside")
         return output.data
 
-    def _pull_back(self, layer: int, begin: int, x: Slot, end: Slot | None) -> PullBack:
-        """The pull-back of a tape from `x` to `end`; of that evaluation it keeps alive what the operations saved."""
+    def _pull_back(self, layer: int, since: int, x: Slot, output: Slot | None) -> PullBack:
+        """The pull-back of a tape from `x` to `output`; of that evaluation it keeps alive what the operations saved."""
 
         def pull_back(gradient: FloatArray, sums: GradientSums, keep_tape: bool = False) -> FloatArray:
-            if end is None:
+            if output is None:
                 return np.zeros_like(gradient)
             try:
-                found = backpropagate(end, gradient, keep_tape, begin)
+                found = backpropagate(output, gradient, keep_tape, since)
             except OutsideTape as error:
                 raise self._captured(layer, f"the result of {error}") from None
             by_x = found.pop(x)

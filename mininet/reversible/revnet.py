@@ -113,8 +113,8 @@ class FloatCoupledState(CoupledState):
 
     def undo(self, function: Function, more: bool = False) -> None:
         """(a, b) = (b - f(a), a)."""
+        np.subtract(self.second, function(self.first), out=self.second)
         self.first, self.second = self.second, self.first
-        np.subtract(self.first, function(self.second), out=self.first)
         self.layer -= 1
 
 
@@ -153,10 +153,11 @@ class ExactCoupledState(CoupledState):
 
     def undo(self, function: Function, more: bool = False) -> None:
         """(a, b) = (b - f(a), a); with `more`, a is kept as floats for the layer before."""
+        x = exact.to_floats(self.first, self._dtype) if self._floats[0] is None else self._floats[0]
+        self._floats = [x, None]
+        floats = exact.add(self.second, function(x), sign=-1)
         self.first, self.second = self.second, self.first
-        self._floats = [None, self._floats[0]]
-        floats = exact.add(self.first, function(self.input()), sign=-1)
-        self._floats[0] = floats if more else None
+        self._floats = [floats if more else None, x]
         self.layer -= 1
 
     def copy(self) -> "ExactCoupledState":

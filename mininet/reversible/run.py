@@ -27,7 +27,8 @@ BETWEEN = "between forward and backward"
 class Run:
     """One use of a network; later changes of the network's settings do not touch it.
 
-    Where a method takes a list `pull_backs`, functions are evaluated on tapes, and their pull-backs are put there.
+    Where a method gets a list `pull_backs`, functions are evaluated on tapes, and their pull-backs are put there.  What
+    undoes a layer leaves that of this layer alone.
 
     Attributes
     ----------
@@ -51,8 +52,8 @@ class Run:
         self.origin, self.net, self.depth = net, copy.copy(net), len(net.functions)
         slots = frozenset(parameters)
         self.functions = Replay("functions[{}]", net.functions, slots, inputs, keywords, net.is_residual)
-        start = net.init_velocity
-        self.initial_velocity = None if start is None else Replay("init_velocity", [start], slots)
+        velocity = net.init_velocity
+        self.initial_velocity = None if velocity is None else Replay("init_velocity", [velocity], slots)
 
     def start(self, x: FloatArray, invertible: bool = True, pull_backs: list[PullBack] | None = None) -> State:
         """The state at layer 0, with its initial velocity."""
@@ -90,10 +91,12 @@ class Run:
             state.undo(function, more)
         _counted(state)  # where undoing makes new arrays
 
-    def require_start(self, state: State, pull_backs: list[PullBack] | None = None, when: str = BETWEEN) -> None:
-        """Raise RuntimeError unless a run can have begun where the state, run back to layer 0, has ended."""
-        start = self.initial_velocity
-        if not state.can_be_start(None if start is None else start.value(0, state.input(), pull_backs)):
+    def undo_start(self, state: State, pull_backs: list[PullBack] | None = None, when: str = BETWEEN) -> None:
+        """Evaluate the initial velocity again; RuntimeError unless a run can have begun where the state has ended."""
+        velocity = None
+        if self.initial_velocity is not None:
+            velocity = self.initial_velocity.value(0, state.input(), pull_backs)
+        if not state.can_be_start(velocity):
             raise _not_repeated("running back did not end where the run began", when)
 
 
@@ -135,7 +138,7 @@ def checkpointed(run: Run, x: FloatArray) -> tuple[FloatArray, WayBack]:
     """Keep the state every ceil(sqrt(N)) layers; RuntimeError if running on from one does not lead to the next."""
     interval = math.ceil(math.sqrt(run.depth))
     state = run.start(x, invertible=False)
-    start: Any = None if run.initial_velocity is None else state.input(keep=True)
+    x_0: Any = None if run.initial_velocity is None else state.input(keep=True)
     checkpoints: list[State] = []
     for layer in range(run.depth):
         if layer % interval == 0:
@@ -159,7 +162,7 @@ def checkpointed(run: Run, x: FloatArray) -> tuple[FloatArray, WayBack]:
             while found:
                 yield found.pop()
         if run.initial_velocity is not None:
-            run.initial_velocity.value(0, start, found)
+            run.initial_velocity.value(0, x_0, found)
             yield from found
 
     return state.output(), back
@@ -177,8 +180,8 @@ def reversible(run: Run, x: FloatArray) -> tuple[FloatArray, WayBack]:
         state = _counted(final.copy()) if keep_tape else final
         for layer in reversed(range(run.depth)):
             run.undo(state, found, more=layer > 0)
-            yield found.pop()
-        run.require_start(state, found)
+            yield found.pop()  # another walk makes another tape, so this one is never kept
+        run.undo_start(state, found)
         yield from found
 
     return final.output(), back

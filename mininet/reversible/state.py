@@ -84,6 +84,7 @@ class State:
         ----------
         function
             The layer's residual function.  It is called at the input of the layer, last of all if more than once.
+            If it raises an error, the layer can be undone again.
         more
             Whether the layer before is undone next.
         """

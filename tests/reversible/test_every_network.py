@@ -252,6 +252,17 @@ def test_the_start_comes_back(depth, kind, arithmetic):
 
 
 @every_invertible
+def test_what_a_function_breaks_off_on_the_way_back_can_be_tried_again(kind, arithmetic):
+    net, memory = network(kind, 3, TwoInputs, dtype=np.float64, arithmetic=arithmetic), batch(5, 3, dtype=np.float64)
+    state = net.run(X, memory)
+    other = state.copy()
+    for _ in range(2):
+        with pytest.raises(TypeError, match="memory"):
+            net.invert(state)
+    assert np.array_equal(net.invert(state, memory), net.invert(other, memory))
+
+
+@every_invertible
 @pytest.mark.parametrize("depth", [0, 7])
 def test_the_inverse_trajectory_passes_where_the_trajectory_did(depth, kind, arithmetic):
     """And ends where `invert` does, with a state at layer 0; what is not this net's to invert is refused as there."""
