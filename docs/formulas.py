@@ -4,6 +4,7 @@ import base64
 import io
 import pathlib
 import re
+from xml.etree import ElementTree
 
 import matplotlib
 from docutils import nodes
@@ -11,10 +12,14 @@ from fontTools import subset
 from fontTools.ttLib import TTFont
 from latex2mathml.converter import convert
 
-SCRIPTS = {
+CONSTANTS = {
     "SubscriptShiftDown": 0.2, "SubscriptTopMax": 0.4, "SubscriptBaselineDropMin": 0.14, "SuperscriptShiftUp": 0.38,
     "SuperscriptShiftUpCramped": 0.31, "SuperscriptBottomMin": 0.22, "SuperscriptBaselineDropMax": 0.28,
     "SubSuperscriptGapMin": 0.12, "SuperscriptBottomMaxWithSubscript": 0.34, "SpaceAfterScript": 0.04,
+    "FractionNumeratorShiftUp": 0.45, "FractionNumeratorDisplayStyleShiftUp": 0.72,
+    "FractionDenominatorShiftDown": 0.35, "FractionDenominatorDisplayStyleShiftDown": 0.64, "UpperLimitGapMin": 0.11,
+    "UpperLimitBaselineRiseMin": 0.2, "LowerLimitGapMin": 0.17, "LowerLimitBaselineDropMin": 0.6,
+    "RadicalVerticalGap": 0.12,
 }  # fmt: skip
 
 CHARACTERS = [
@@ -24,20 +29,25 @@ CHARACTERS = [
 
 ADD = 'document.fonts.add(new FontFace("mathematics", Uint8Array.from(atob("%s"), c => c.charCodeAt(0))));'
 
+SCRIPTED = {"msub", "msup", "msubsup", "munder", "mover", "munderover"}
+FUNCTIONS = {"cos", "cosh", "det", "ln", "log", "max", "min", "sin", "sinh", "tanh"}
+SIGNS, CLOSING, TIGHT = set("-\u2212+\u00b1"), set(")]}|!\u2016\u2026\u230b\u2309\u27e9"), set("/|")
+THIN = "0.17em"
+
 PRIME = (
-    r'<mpadded voffset="-0.4em" height="0.5em"><mstyle scriptlevel="0">'
+    r'<mpadded voffset="-0.4em" height="0.5em"><mstyle scriptlevel="-1">'
     r'<mo lspace="0" rspace="0">\1</mo></mstyle></mpadded>'
 )  # the font's primes are high and large by themselves
 
 
 def _make_font(app):
-    """Browsers need a font with a table for mathematics.  Matplotlib's has one that leaves out where indices stand.
+    """Browsers need a font with a table for mathematics.  Matplotlib's leaves out where indices and fractions stand.
 
     A script adds it, as a font from a file comes after the page is shown, and would push what is below formulas.
     """
     font = TTFont(pathlib.Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSerif.ttf"))
     constants = font["MATH"].table.MathConstants
-    for name, share in SCRIPTS.items():
+    for name, share in CONSTANTS.items():
         getattr(constants, name).Value = round(share * font["head"].unitsPerEm)
     constants.ScriptPercentScaleDown = 75
     options = subset.Options(hinting=False, layout_features=["*"], drop_tables=["FFTM", "kern"])
@@ -53,9 +63,33 @@ def _make_font(app):
 
 
 def _mathml(node, display="inline"):
-    # latex2mathml loses the size of a bracket with an exponent or index, unless they are apart
+    # latex2mathml loses the size of a bracket with an exponent or index, unless they are apart, and large angles
     text = re.sub(r"(\\[Bb]ig[lr]\)|(?:\\[Bb]ig[lr])?\\rVert)(?=[\^_])", r"{\1}", node.astext())
-    return re.sub("<mi>(&#x0203[23];)</mi>", PRIME, convert(text, display=display))
+    text = re.sub(r"(?<=ig[lr])\\([lr])angle", lambda found: {"l": "\u27e8", "r": "\u27e9"}[found[1]], text)
+    tree = ElementTree.fromstring(convert(text, "", display))
+    for each in tree.iter():
+        _set_spaces(each)
+    return re.sub("<mi>([\u2032\u2033])</mi>", PRIME, ElementTree.tostring(tree, encoding="unicode"))
+
+
+def _set_spaces(node):
+    """As in TeX: thin ones beside functions, none around a slash, in indices, and between a number and its sign."""
+    before = None
+    for place, each in enumerate(node):
+        after = node[place + 1].text if place + 1 < len(node) else "("
+        inner = each[0] if each.tag in SCRIPTED else each
+        begins = before is None or (before.tag == "mo" and before.text not in CLOSING)
+        if inner.text in FUNCTIONS and node.tag not in SCRIPTED:
+            inner.tag = "mo"
+            inner.attrib |= {"lspace": "0" if begins else THIN, "rspace": "0" if after == "(" else THIN}
+        elif each.text == "\u2026":
+            each.attrib |= {"lspace": "0", "rspace": THIN}
+        elif each.text in SIGNS:
+            each.tag = "mo"  # also of plus and minus in one
+            each.attrib |= {"form": "prefix"} if begins else {}
+        for tight in [each] if each.text in TIGHT else each.iter("mo") if place and node.tag in SCRIPTED else []:
+            tight.attrib |= {"lspace": "0", "rspace": "0"}
+        before = each
 
 
 def _inline(translator, node):
