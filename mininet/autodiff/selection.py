@@ -22,7 +22,7 @@ _clip.vjp = lambda saved, gradient, needs: (np.where(saved[0], gradient, 0),)
 
 
 def clip(a: TensorLike, min: float | None = None, max: float | None = None) -> Tensor:
-    """`a` with what lies below `min` or above `max` set to that bound.
+    """`a` with what lies beyond a bound set to it.
 
     Parameters
     ----------
