@@ -123,7 +123,13 @@ class LayeredNet(Module, Generic[AnyState, Values]):
 
     @interruptible_between_operations
     def run(self, x: TensorLike, /, *inputs: Any, **keywords: Any) -> AnyState:
-        """Run the layers without a tape, and return the final state; its `values()` are floats."""
+        """Run the layers without a tape.
+
+        Returns
+        -------
+        State
+            At the last layer, for `invert`; its `values()` are floats.
+        """
         self._check_settings()
         run = Run(self, inputs, keywords)
         state: AnyState = run.through(as_tensor(x).data)
