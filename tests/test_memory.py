@@ -10,6 +10,7 @@ import pytest
 
 from mininet import Tensor, track_memory
 from mininet import functional as F
+from mininet.autodiff import Operation
 from mininet.base.instruments import forget, hold, note, trackers
 from mininet.kernels import buffers, get_num_threads, set_num_threads
 from mininet.kernels.patches import PATCH_BYTES
@@ -190,6 +191,14 @@ def test_activations_go_back_to_transient_when_backward_has_passed(tracker):
     y = (x.exp() * 2).exp()
     del y, z, loss
     assert current(tracker) == {"transient": 8000, "gradients": 8000}
+
+
+def test_a_gradient_is_held_beside_what_it_was_computed_from():
+    square = Operation("square", lambda a: (a * a, (a.copy(),)), lambda saved, gradient, _: (2 * saved[0] * gradient,))
+    x, seed = Tensor(np.ones(1000), requires_grad=True), np.ones(1000)
+    with track_memory() as tracker:
+        square(x).backward(seed)
+    assert tracker.peak_bytes == 5 * 8000  # x, its copy, the output, the seed and the gradient
 
 
 # Pinned to the allocator
