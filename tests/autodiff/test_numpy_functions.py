@@ -1,6 +1,7 @@
 """NumPy's own functions never cut off a gradient silently."""
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from support import normal
 
 from mininet import Tensor, no_grad
 from mininet import functional as F
+from mininet.autodiff.numpy_functions import _INSTEAD, _WITHOUT_GRADIENT
 
 ROUTED = {
     "concatenate": lambda np, a, b: np.concatenate([a, b], axis=1),
@@ -50,6 +52,11 @@ def test_others_are_refused_and_named():
     ):  # fmt: skip
         with pytest.raises(TypeError, match=instead):
             call()
+
+
+def test_the_tables_name_functions_that_there_are():
+    assert all(hasattr(np, name) or hasattr(np.linalg, name) for name in _WITHOUT_GRADIENT | _INSTEAD.keys())
+    assert {*re.findall(r"F\.(\w+)", " ".join(_INSTEAD.values()))} <= {*F.__all__}
 
 
 def test_without_a_gradient_to_lose_numpy_gets_plain_arrays():

@@ -43,6 +43,7 @@ CASES = [
     works(F.matmul, "no inner elements", lambda f: f(zeros(2, 0), zeros(0, 3)), lambda: zeros(2, 3)),
     case(F.linear, "features", lambda f: f(zeros(2, 4), zeros(3, 2)), ValueError, "x must"),
     case(F.linear, "weight of rank 1", lambda f: f(ONES, ONES), ValueError, "weight"),
+    *each(F.linear, "weight", lambda f, v: f(zeros(2, v.shape[0]), v), values=(zeros(0, 2), zeros(2, 0))),
     case(F.linear, "bias", lambda f: f(ONES, zeros(3, 2), ONES), ValueError, "bias"),
     case(F.linear, "bias of another dtype", lambda f: f(ONES, zeros(3, 2), np.zeros(2)), TypeError, "linear"),
     works(F.linear, "an empty batch", lambda f: f(zeros(0, 3), zeros(3, 2), zeros(2)), lambda: zeros(0, 2)),

@@ -106,6 +106,7 @@ CASES = [
     # Lipschitz constants
     *each(spectral_norm, "layer", lambda f, v: f(v), types=(None, nn.Tanh(), X, nn.Linear)),
     case(spectral_norm, "a convolution without a size", lambda f: f(nn.Conv2d(2, 2, 3)), ValueError, "size"),
+    *each(spectral_norm, "weights of", lambda f, v: f(filled(v)), values=(NAN, INF), says="weights"),
     *each(spectral_norm, "size", lambda f, v: f(nn.Conv2d(2, 2, 1), v), values=(0, (3, -1))),
     *each(limit_lipschitz, "module", lambda f, v: f(v), types=(None, [nn.Linear(2, 2)], X, nn.Linear)),
     *each(limit_lipschitz, "coefficient", lambda f, v: f(dense(), v), values=(*NO_NUMBERS, 0, 1, -0.5)),

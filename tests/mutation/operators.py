@@ -28,7 +28,7 @@ CHECKS = {
     "pair", "property", "require_in_range", "require_one_dtype", "require_rank", "to_units", "_require_like_position",
     "_require_way_back", "_require_window",
 }  # fmt: skip
-FIELDS_LEFT_OUT = {"annotation", "returns", "decorator_list", "format_spec"}
+FIELDS_LEFT_OUT = {"annotation", "bases", "returns", "decorator_list", "format_spec"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +105,7 @@ def _places(node, around):
 
 def _is_left_out(node):
     match node:
-        case ast.Import() | ast.ImportFrom() | ast.JoinedStr() | ast.Expr(value=ast.Constant(value=str())):
+        case ast.Import() | ast.ImportFrom() | ast.JoinedStr() | ast.Expr(value=ast.Constant()):
             return True
         case ast.Assign(targets=[ast.Name(id="__all__" | "__slots__")]) | ast.keyword(arg="strict" | "doc"):
             return True

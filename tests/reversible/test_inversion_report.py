@@ -57,6 +57,7 @@ def test_the_unit_in_floats_is_the_spacing_at_the_largest_position_of_all_layers
     to_six, to_two = (lambda x: 0 * x + 10), (lambda x: 0 * x - 12.5)
     report = MomentumNet([to_six, to_two], 0.5, arithmetic="float").check_inversion(np.ones(3, np.float32))
     assert report.unit == 2.0**-21  # floats from 4 to 8 are 2^(2 - 23) apart
+    assert np.array_equal(report.position_errors, report.position_units * 2.0**-21)
 
 
 @every_arithmetic

@@ -65,6 +65,12 @@ def test_an_expanding_function_is_an_error(slope):
         y.sum().backward()
 
 
+def test_an_overflow_is_no_convergence():
+    net = IResNet([linear(10.0)])
+    with pytest.raises(RuntimeError, match="did not converge"):
+        net.invert(net.run(np.full_like(X, 1e307)))
+
+
 @pytest.mark.parametrize("slope", [1.0001, 1.0])
 def test_an_iteration_that_grows_slowly_has_not_converged(slope):
     """Steps are as large as y; next to an x that grows and grows, they would seem small."""

@@ -85,6 +85,7 @@ def test_the_state_has_the_fraction_that_stands_for_gamma(gamma):
     state = net.run(batch(2, 4))
     assert state.fraction == as_fraction(gamma)
     assert state.gamma == float(as_fraction(gamma))
+    assert FloatState(batch(2, 4), gamma).gamma == gamma
 
 
 def test_gamma_zero_runs_but_keeps_nothing():

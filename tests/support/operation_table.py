@@ -529,6 +529,9 @@ CASES = [
         terms=7,
     ),
     Case(
+        "cross_entropy", ((2, 1),), lambda a: F.cross_entropy(a, [0, -1], ignore_index=-1), lambda a: 0.0, "one class"
+    ),
+    Case(
         "cross_entropy",
         ((3, 4),),
         lambda a: F.cross_entropy(a, LABELS, reduction="sum"),
