@@ -109,6 +109,8 @@ def _is_left_out(node):
             return True
         case ast.Assign(targets=[ast.Name(id="__all__" | "__slots__")]) | ast.keyword(arg="strict" | "doc"):
             return True
+        case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+            return True
         case ast.FunctionDef(name="__repr__" | "__str__" | "described"):
             return True
         case ast.FunctionDef(body=[*_, ast.Raise() as last]):

@@ -151,6 +151,12 @@ def test_bits_by_layer():
     assert (report.position_units + 1 > 2 ** (report.position_bits - 1)).all()
 
 
+def test_nothing_can_come_back_from_infinity():
+    net = MomentumNet([lambda x: 0 * x, lambda x: x * np.inf], 0.5, arithmetic="float")
+    with pytest.raises(OverflowError, match="not finite after layer 1"):
+        net.check_inversion(np.ones(3, np.float32))
+
+
 def test_nothing_is_evaluated_where_the_way_back_is_infinite():
     def refuses(x):
         if not np.isfinite(x.data).all():
