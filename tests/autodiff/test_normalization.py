@@ -11,47 +11,20 @@ from mininet import functional as F
 ONES = np.ones(3)
 
 
-def norm(x=None, weight=ONES, bias=ONES, mean=ONES, variance=ONES, training=True):
-    x = normal((4, 3)) if x is None else x
-    return F.batch_norm(x, weight, bias, mean.copy(), variance.copy(), training)
-
-
-@pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize(
-    ("name", "shape"),
+    ("changes", "error"),
     [
-        ("x", (4, 2)),
-        ("x", (3,)),
-        ("weight", (1,)),
-        ("bias", ()),
-        ("mean", (1,)),
-        ("variance", (3, 1)),
-        ("variance", (4,)),
+        ({"weight": ONES.astype(np.float32)}, TypeError),
+        ({"bias": ONES.astype(np.float32)}, TypeError),
+        ({"x": np.ones((1, 3))}, ValueError),
     ],
 )
-def test_batch_norm_refuses_other_shapes(name, shape, training):
-    # a kernel reads where it is told to: a shorter array of statistics would be read beyond its end
-    with pytest.raises(ValueError, match=r"channels|shape"):
-        norm(**{name: np.ones(shape)}, training=training)
-
-
-@pytest.mark.parametrize("name", ["weight", "bias"])
-def test_batch_norm_of_mixed_dtypes_moves_no_statistics(name):
-    mean, variance, arrays = np.ones(3), np.ones(3), {"weight": ONES, "bias": ONES}
-    arrays[name] = arrays[name].astype(np.float32)
-    with pytest.raises(TypeError, match=r"batch_norm got .*float32"):
-        F.batch_norm(normal((4, 3)), *arrays.values(), mean, variance, True)
-    assert mean.tolist() == variance.tolist() == [1, 1, 1]
-
-
-@pytest.mark.parametrize("shape", [(1, 3), (0, 3)])
-def test_batch_norm_needs_two_values_to_train(shape):
+def test_what_batch_norm_refuses_moves_no_statistics(changes, error):
     mean, variance = np.ones(3), np.ones(3)
-    with pytest.raises(ValueError, match="at least 2 values in every channel"):
-        F.batch_norm(np.ones(shape), ONES, ONES, mean, variance, True)
-    assert (mean == 1).all()
-    assert (variance == 1).all()
-    assert norm(np.ones(shape), training=False).shape == shape
+    arguments = {"x": normal((4, 3)), "weight": ONES, "bias": ONES} | changes
+    with pytest.raises(error):
+        F.batch_norm(*arguments.values(), mean, variance, True)
+    assert mean.tolist() == variance.tolist() == [1, 1, 1]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

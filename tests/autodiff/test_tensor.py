@@ -9,7 +9,7 @@ from support import DTYPES, normal
 
 from mininet import Tensor
 from mininet import functional as F
-from mininet.autodiff import as_tensor, gradients
+from mininet.autodiff import gradients
 
 by_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
@@ -39,21 +39,6 @@ def test_numbers_and_lists_become_float32(value):
     tensor = Tensor(value)
     assert tensor.dtype == np.float32
     assert np.array_equal(tensor.data, np.array(value, np.float32))
-
-
-@pytest.mark.parametrize("dtype", ["int64", "bool", "float16", "O", ">f8"])
-def test_other_arrays_are_refused(dtype):
-    with pytest.raises(TypeError, match=f"a Tensor holds float32 or float64, got {np.dtype(dtype)}"):
-        Tensor(np.zeros(2, dtype))
-    with pytest.raises(TypeError, match="float32 or float64"):
-        as_tensor(np.zeros(2, dtype))
-
-
-@pytest.mark.parametrize("value", [None, "1.5", [None, 1.0], 1j], ids=repr)
-def test_what_is_no_number_is_refused(value):
-    # float32(None) is NaN for NumPy, and float32("1.5") is 1.5
-    with pytest.raises((TypeError, ValueError)):
-        Tensor(value)
 
 
 # NumPy and Python on the other side
@@ -245,17 +230,6 @@ def test_grad_can_be_set():
     Tensor(np.ones(2)).grad = None
 
 
-@pytest.mark.parametrize("value", [np.ones(3), np.ones(2, np.float32), [1.0, 2.0]], ids=repr)
-def test_grad_of_another_shape_or_type_is_refused(value):
-    with pytest.raises(ValueError, match="grad must be an ndarray of shape \\(2,\\)"):
-        leaf(2).grad = value
-
-
-def test_grad_without_requires_grad_is_refused():
-    with pytest.raises(ValueError, match="requires_grad"):
-        Tensor(np.ones(2)).grad = np.ones(2)
-
-
 def test_detach_cuts_the_way_back_but_shares_the_array():
     x = leaf(3)
     y = (x * 2).detach()
@@ -268,28 +242,10 @@ def test_detach_cuts_the_way_back_but_shares_the_array():
 # Backward
 
 
-def test_backward_needs_something_that_requires_a_gradient():
-    with pytest.raises(RuntimeError, match="requires a gradient"):
-        Tensor(np.ones(1)).backward()
-    with pytest.raises(RuntimeError, match="requires a gradient"):
-        (Tensor(np.ones(1)) * 2).backward()
-
-
-def test_backward_of_several_elements_needs_a_gradient():
-    with pytest.raises(ValueError, match="backward needs a gradient for a tensor of shape \\(2,\\)"):
-        leaf(2).backward()
+def test_backward_begins_with_1_or_takes_a_list_of_python_floats():
     x = leaf(1, 1)
-    x.backward()  # one element: 1
+    x.backward()
     assert x.grad.tolist() == [[1]]
-
-
-@pytest.mark.parametrize("gradient", [np.ones((1, 2)), np.ones(2, np.float32), 1.0], ids=repr)
-def test_backward_with_a_gradient_that_does_not_fit(gradient):
-    with pytest.raises(ValueError, match="gradient must be an ndarray of shape \\(2,\\) and float64"):
-        (leaf(2) * 2).backward(gradient)
-
-
-def test_backward_takes_a_list_of_python_floats():
     x = leaf(2)
     (x * 2).backward([1.0, 10.0])
     assert x.grad.tolist() == [2, 20]

@@ -1,7 +1,7 @@
 """Operations on tensors: shapes, dtypes, settings."""
 
 import numpy as np
-from misuse.table import INF, NAN, NO_FLAGS, NO_INTEGERS, NO_NUMBERS, case, each, leaf, random, read_only, works, zeros
+from misuse.table import INF, NAN, NO_FLAGS, NO_INTEGERS, NO_NUMBERS, case, each, leaf, random, works, zeros
 from support import strided
 
 from mininet import Tensor
@@ -27,26 +27,15 @@ CASES = [
     *(case(f, "an array of integers", lambda f: f(zeros(2, 2, 2, 2, dtype=int)), TypeError, "float32") for f in UNARY),
     *(case(f, "lists of different lengths", lambda f: f([[1.0], [1.0, 2.0]]), ValueError, "array") for f in UNARY),
     *(case(f, "shapes that do not broadcast", lambda f: f(zeros(2, 3), zeros(2)), ValueError, "broadcast") for f in BINARY),
-    *(case(f, "mixed dtypes", lambda f: f(zeros(3), np.zeros(3)), TypeError, "float32 and float64") for f in BINARY),
-    # What is unusual and works
-    *(works(f, "a strided array", lambda f: f(strided(IMAGES)), lambda f=f: f(IMAGES)) for f in UNARY if f not in (F.log, F.sqrt)),
-    *(works(f, "a read-only array", lambda f: f(read_only(IMAGES)), lambda f=f: f(IMAGES)) for f in UNARY if f not in (F.log, F.sqrt)),
-    *(works(f, "an array in Fortran's order", lambda f: f(np.asfortranarray(IMAGES)), lambda f=f: f(IMAGES)) for f in UNARY if f not in (F.log, F.sqrt, F.sum, F.mean, F.var, F.global_avg_pool2d)),
-    *(works(f, "an empty batch", lambda f: f(zeros(0, 3)), lambda: zeros(0, 3)) for f in (F.absolute, F.exp, F.log, F.negative, F.relu, F.sigmoid, F.sqrt, F.tanh, F.softmax, F.log_softmax, F.flatten)),
-    *(works(f, "a number, which takes the array's dtype", lambda f: f(np.ones(3), 2).dtype.name, lambda: "float64") for f in BINARY),
-    *(works(f, "strided arrays", lambda f: f(strided(IMAGES), strided(IMAGES)), lambda f=f: f(IMAGES, IMAGES)) for f in BINARY),
     # Matrix products
     case(F.matmul, "inner sizes", lambda f: f(zeros(2, 3), zeros(4, 5)), ValueError, "a and"),
     case(F.matmul, "a scalar", lambda f: f(zeros(), zeros(4, 5)), ValueError, "a and"),
     case(F.matmul, "vectors of different lengths", lambda f: f(zeros(3), zeros(4)), ValueError, "a and"),
-    case(F.matmul, "mixed dtypes", lambda f: f(zeros(2, 3), np.zeros((3, 2))), TypeError, "matmul"),
     works(F.matmul, "no inner elements", lambda f: f(zeros(2, 0), zeros(0, 3)), lambda: zeros(2, 3)),
     case(F.linear, "features", lambda f: f(zeros(2, 4), zeros(3, 2)), ValueError, "x must"),
     case(F.linear, "weight of rank 1", lambda f: f(ONES, ONES), ValueError, "weight"),
     *each(F.linear, "weight", lambda f, v: f(zeros(2, v.shape[0]), v), values=(zeros(0, 2), zeros(2, 0))),
     case(F.linear, "bias", lambda f: f(ONES, zeros(3, 2), ONES), ValueError, "bias"),
-    case(F.linear, "bias of another dtype", lambda f: f(ONES, zeros(3, 2), np.zeros(2)), TypeError, "linear"),
-    works(F.linear, "an empty batch", lambda f: f(zeros(0, 3), zeros(3, 2), zeros(2)), lambda: zeros(0, 2)),
     # Powers, reductions, shapes
     *each(F.power, "exponent", lambda f, v: f(ONES, v), types=("2", None, True, 1j, [2])),
     case(F.power, "shapes", lambda f: f(ONES, zeros(2)), ValueError, "broadcast"),
@@ -57,7 +46,6 @@ CASES = [
     *(row for f in (F.sum, F.mean, F.max) for row in each(f, "axis", lambda f, v: f(zeros(2, 3), axis=v), types=(1.0, "0", True, (0, 1.5), 1j, {0}))),
     *(row for f in (F.sum, F.mean, F.max) for row in each(f, "keepdims", lambda f, v: f(zeros(2, 3), keepdims=v), types=NO_FLAGS)),
     *(case(f, "no elements", lambda f: f(zeros(0, 3)), ValueError, "no elements") for f in (F.mean, F.max)),
-    works(F.sum, "no elements", lambda f: f(zeros(0, 3)), lambda: np.float32(0)),
     case(F.transpose, "too few axes", lambda f: f(X, 0, 1), ValueError, "axes"),
     case(F.reshape, "a negative size", lambda f: f(ONES, -3), ValueError, "shape"),
     *each(F.reshape, "shape", lambda f, v: f(ONES, v, 1), types=(1.5, "3", None, True, ((3,),), 3j)),
@@ -65,8 +53,6 @@ CASES = [
     case(F.concatenate, "nothing", lambda f: f([]), ValueError, "concatenate"),
     case(F.concatenate, "no sequence", lambda f: f(3), TypeError, "tensors"),
     case(F.concatenate, "shapes", lambda f: f([zeros(2, 3), zeros(2, 2)]), ValueError, "dimension"),
-    case(F.concatenate, "mixed dtypes", lambda f: f([ONES, np.ones(3)]), TypeError, "concatenate"),
-    works(F.concatenate, "an empty one among others", lambda f: f([ONES, zeros(0)]), lambda: ONES),
     *each(F.leaky_relu, "slope", lambda f, v: f(ONES, v), values=NO_NUMBERS),
     *each(F.clip, "min", lambda f, v: f(ONES, v), values=NO_NUMBERS),
     case(F.clip, "max below min", lambda f: f(ONES, 2, 1), ValueError, "max must"),
@@ -93,11 +79,8 @@ CASES = [
     case(F.conv2d, "bias of another length", lambda f: f(X, W, zeros(3)), ValueError, "bias"),
     case(F.conv2d, "height", lambda f: f(X[:, :2], W), ValueError, "weight"),
     case(F.conv2d, "an empty window", lambda f: f(X, W[:0]), ValueError, "weight"),
-    case(F.conv2d, "mixed dtypes", lambda f: f(X, W.astype(np.float64)), TypeError, "conv2d"),
     *each(F.conv2d, "stride", lambda f, v: f(X, W, stride=v), types=PAIRS, values=(0, -1, (1, 0), (1, -1), (1, 1, 1), (), [2])),
     *each(F.conv2d, "padding", lambda f, v: f(X, W, padding=v), types=PAIRS, values=(-1, (0, -1), (1, 1, 1))),
-    works(F.conv2d, "an empty batch", lambda f: f(X[:0], W), lambda: zeros(0, 2, 3, 2)),
-    works(F.conv2d, "strided arrays", lambda f: f(strided(IMAGES), strided(WEIGHTS), padding=1), lambda: F.conv2d(IMAGES, WEIGHTS, padding=1)),
     works(F.conv2d, "a padding wider than the window", lambda f: f(IMAGES, WEIGHTS, padding=5).data[:, 4:8, 4:9], lambda: F.conv2d(np.pad(IMAGES, ((0, 0), (1, 1), (1, 1), (0, 0))), WEIGHTS).data[:, 0:4, 0:5]),
     # Normalisation
     *each(F.group_norm, "num_groups", lambda f, v: f(zeros(2, 3), v, ONES, ONES), types=NO_INTEGERS, values=(0, 2)),
@@ -114,10 +97,10 @@ CASES = [
     *each(F.embedding, "indices", lambda f, v: f(v, zeros(3, 2)), types=(1.0, [True], "a"), values=(-1, [0, 3])),
     case(F.embedding, "a table of one axis", lambda f: f([0], ONES), ValueError, "weight"),
     case(F.group_norm, "weight of another length", lambda f: f(zeros(2, 3), 1, zeros(2), ONES), ValueError, "x, weight"),
-    *(case(F.batch_norm, f"shape of {name}", lambda f, a=arguments: norm(f, **a), ValueError, "x, weight")
+    *(case(F.batch_norm, f"shape of {name}, training={t}", lambda f, a=arguments, t=t: norm(f, **a, training=t), ValueError, "x, weight") for t in (True, False)
       for name, arguments in (("x", {"x": zeros(4, 2)}), ("x of rank 1", {"x": ONES}), ("weight", {"weight": zeros(1)}), ("weight of rank 2", {"weight": zeros(1, 3)}),
                               ("bias", {"bias": zeros(2)}), ("no channels", {"x": zeros(0, 0), "weight": zeros(0), "bias": zeros(0)}))),
-    *(case(F.batch_norm, f"shape of {name}", lambda f, a=arguments: norm(f, **a), ValueError, "running_mean")
+    *(case(F.batch_norm, f"shape of {name}, training={t}", lambda f, a=arguments, t=t: norm(f, **a, training=t), ValueError, "running_mean") for t in (True, False)
       for name, arguments in (("running_mean", {"mean": zeros(2)}), ("running_var", {"variance": zeros(1, 3)}))),
     *each(F.batch_norm, "running_mean", lambda f, v: norm(f, mean=v), types=([0.0, 0.0, 0.0], None, 0.0, Tensor(ONES), np.zeros(3, int))),
     *each(F.batch_norm, "momentum", lambda f, v: norm(f, momentum=v), values=(NAN, -0.1, 1.1, "0.1", None, True)),
@@ -125,8 +108,6 @@ CASES = [
     *each(F.batch_norm, "training", lambda f, v: norm(f, training=v), types=NO_FLAGS),
     case(F.batch_norm, "one value a channel", lambda f: norm(f, x=zeros(1, 3)), ValueError, "x must"),
     case(F.batch_norm, "an empty batch", lambda f: norm(f, x=zeros(0, 3)), ValueError, "x must"),
-    case(F.batch_norm, "mixed dtypes", lambda f: norm(f, x=zeros(4, 3, dtype=np.float64)), TypeError, "batch_norm"),
-    works(F.batch_norm, "an empty batch in evaluation", lambda f: norm(f, x=zeros(0, 3), training=False), lambda: zeros(0, 3)),
     # Pooling
     *(row for f in (F.max_pool2d, F.avg_pool2d) for row in (
         case(f, "x of rank 3", lambda f: f(X[0], 2), ValueError, "x must"),
@@ -135,8 +116,6 @@ CASES = [
         *each(f, "kernel_size", lambda f, v: f(X, v), types=PAIRS, values=(0, -1, (1, 2, 3))),
         *each(f, "stride", lambda f, v: f(X, 2, v), values=(0, (1, -2))),
         *each(f, "padding", lambda f, v: f(X, 2, 2, v), values=(-1, (0, -1))),
-        works(f, "an empty batch", lambda f: f(X[:0], 2), lambda: zeros(0, 2, 2, 3)),
-        works(f, "a strided array", lambda f: f(strided(IMAGES), 3, 2, 1), lambda f=f: f(IMAGES, 3, 2, 1)),
     )),
     case(F.global_avg_pool2d, "rank", lambda f: f(ONES), ValueError, "x must"),
     # Dropout and losses

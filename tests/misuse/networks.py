@@ -61,10 +61,11 @@ def bad_inputs(f):
         *each(f, "x", lambda f, v: f(momentum(), v), types=(None, "text", zeros(5, 4, dtype=int), 1j), says="a Tensor"),
         case(f, "lists of different lengths", lambda f: f(momentum(), [[1.0], [1.0, 2.0]]), ValueError, "array"),
         case(f, "features that do not fit", lambda f: f(momentum(), X[:, :3]), ValueError, "x must"),
-        case(f, "another dtype than the parameters'", lambda f: f(momentum(), X.astype(np.float64)), TypeError, "float64 and float32"),
+        case(f, "another dtype than the parameters'", lambda f: f(momentum(), X.astype(np.float64)), TypeError, "convert x with .astype(np.float32)"),
         *each(f, "x of", lambda f, v: f(momentum(), X + np.float32(v)), values=(NAN, INF, -INF), says="x"),
         case(f, "x beyond the range", lambda f: f(momentum(), X * np.float32(1e8)), OverflowError, "x must"),
         case(f, "an initial velocity of NaN", lambda f: f(momentum(init_velocity=constant(NAN)), X), ValueError, "initial velocity"),
+        case(f, "an initial velocity beyond the range", lambda f: f(momentum(init_velocity=constant(3e6)), X), OverflowError, "initial velocity"),
     ]  # fmt: skip
 
 

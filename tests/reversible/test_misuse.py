@@ -177,13 +177,6 @@ def test_x_out_of_range(bad, kind):
             use(x)
 
 
-@pytest.mark.parametrize("bad", [np.nan, -np.inf, 3e6])
-def test_initial_velocity_out_of_range(bad):
-    net = MomentumNet([nn.Tanh()], init_velocity=value(np.full((5, 4), np.float32(bad))))
-    with pytest.raises(OverflowError if np.isfinite(bad) else ValueError, match="initial velocity must"):
-        net(Tensor(X, requires_grad=True))
-
-
 @pytest.mark.parametrize("kind", ["MomentumNet", "RevNet"])
 @pytest.mark.parametrize("bad", [np.nan, -np.inf, 1e9, -1e9, 1e300])
 def test_a_function_in_the_middle_returns(bad, kind):
@@ -202,14 +195,6 @@ def test_a_function_in_the_middle_returns(bad, kind):
 def test_floats_pass_through_in_float_arithmetic(bad):
     net = MomentumNet([value(np.full(3, bad))], 0.5, arithmetic="float")
     assert np.array_equal(net(np.zeros(3)).data, np.full(3, bad), equal_nan=True)
-
-
-@pytest.mark.parametrize("kind", ["MomentumNet", "RevNet"])
-def test_overflow_after_many_layers_is_seen_and_never_wraps(kind):
-    grow = NETWORKS[kind]([lambda x: 4 * x] * 200)
-    for use, x in ((grow, Tensor(X, requires_grad=True)), (grow.run, -X)):
-        with pytest.raises(OverflowError, match=r"left the range of exact arithmetic, \+-2,097,152, in layer \d+"):
-            use(x)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
