@@ -147,6 +147,7 @@ def _three_threads(monkeypatch):
 @pytest.mark.usefixtures("_three_threads")
 def test_tiny_shares_of_the_work():
     test_tiny_step_and_its_inverse(F(9, 10), np.float64)
+    test_tiny_sums_are_rounded_to_units_and_undone(np.float64)
     values = normal((3, 4))
     assert np.array_equal(to_units("x", values), np.rint(values * 2.0**40).astype(np.int64))
     for place in range(12):  # whichever share is bad is reported
@@ -164,13 +165,20 @@ def test_tiny_shares_of_the_work():
                 call()
 
 
-def test_tiny_sums():
-    x = zeros(12)[0]
-    assert (exact.add(x, np.ones(12)) == 1).all()
-    assert (x == 2**40).all()
-    assert not exact.add(x, np.ones(12), sign=-1).any()
-    assert not x.any()
-    assert exact.add(x, np.ones(12, np.float32)).dtype == np.float32
+@by_dtype
+def test_tiny_sums_are_rounded_to_units_and_undone(dtype):
+    random = np.random.default_rng(0)
+    special = [0.0, 1.0, -1.0, 0.3, -(2.0**-41), 3 * 2.0**-41, -3 * 2.0**-41, 1e-30, 12345.678, -(2.0**19)]
+    f = np.concatenate([special, random.standard_normal(100) * 10.0 ** random.integers(-14, 5, 100)]).astype(dtype)
+    x = random.integers(-(2**60), 2**60, f.size)
+    start = x.copy()
+    sums = exact.add(x, f)
+    assert x.tolist() == [i + round(value * 2**40) for i, value in zip(start.tolist(), f.tolist(), strict=True)]
+    assert np.array_equal(sums, to_floats(x, f.dtype))
+    back = exact.add(x, f, sign=-1)
+    assert np.array_equal(x, start)
+    assert np.array_equal(back, to_floats(start, f.dtype))
+    assert sums.dtype == back.dtype == dtype
 
 
 # Many steps

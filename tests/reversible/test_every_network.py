@@ -319,7 +319,9 @@ def test_a_copied_state_is_independent(kind, arithmetic):
     net = network(kind, DEPTH, dtype=np.float64, arithmetic=arithmetic)
     state = net.run(X)
     before = [array.copy() for array in state.arrays()]
+    state.input()
     other = state.copy()
+    assert not np.shares_memory(other.input(), state.input())
     first = positions(net.invert(other))
     assert all(np.array_equal(array, was) for array, was in zip(state.arrays(), before, strict=True))
     assert state.layer == DEPTH
