@@ -49,6 +49,7 @@ def norm(kind=nn.BatchNorm2d, channels=CHANNELS):
 ARRANGEMENTS = {
     "alone": (lambda: [norm(), nn.ReLU()], "norm+relu"),
     "a residual function": (lambda: [conv(), norm(), nn.ReLU(), conv(), norm()], "conv2d norm+relu conv2d norm"),
+    "pre-activation": (lambda: [norm(), nn.ReLU(), conv(), norm(), nn.ReLU()], "norm+relu conv2d norm+relu"),
     "relu first, norm last": (lambda: [nn.ReLU(), norm()], "relu norm"),
     "both doubled": (lambda: [norm(), norm(), nn.ReLU(), nn.ReLU()], "norm norm+relu relu"),
     "the same norm twice": (lambda: [each := norm(), nn.ReLU(), each, nn.ReLU()], "norm+relu norm+relu"),
