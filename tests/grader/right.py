@@ -31,78 +31,53 @@ def backward(functions, gamma, x, v, dx):
     return dx, dv, gradients
 
 
-# Exact: v is multiplied by n/d as Maclaurin et al. do it.  The buffer is one 64-bit integer an element; when the bound
-# of all buffers, which depends on n and d only, would not fit any more, the low 16 bits go to a stack.
-
-BITS = 16
+# Exact: as somebody writes it who has read the template alone.  When a buffer is full, all are put away.
 
 
-def seen(x):
-    return x * 2.0**-40
-
-
-def push(value, n, d):
-    return np.rint((d - n) / d * value * 2.0**40).astype(np.int64)
-
-
-def multiply(v, b, n, d):
-    b = b * d + v % d
-    v = v // d * n + b % n
-    return v, b // n
-
-
-def spills(n, d, depth):
-    """For each layer, how often low bits are moved before it."""
-    bound, counts = 1, []
-    for _ in range(depth):
-        count = 0
-        while bound * d >= 2**62:
-            bound = (bound >> BITS) + 1
-            count += 1
-        counts.append(count)
-        bound = bound * d // n + 1
-    return counts
+def kick(value, n, d):
+    return np.rint((1 - n / d) * value * 2.0**40).astype(np.int64)
 
 
 def forward_exact(functions, n, d, x, v):
-    b, stack = np.zeros_like(x), []
-    for f, count in zip(functions, spills(n, d, len(functions)), strict=True):
-        for _ in range(count):
-            stack.append((b % 2**BITS).astype(np.uint16))
-            b = b >> BITS
-        v, b = multiply(v, b, n, d)
-        v = v + push(f(seen(x)), n, d)
+    buffer = np.zeros_like(v)
+    full = []  # (layer, the buffers that were put away before it)
+    for layer, f in enumerate(functions):
+        if buffer.max(initial=0) >= 2**62 // d:
+            full.append((layer, buffer))
+            buffer = np.zeros_like(v)
+        v, remainder = np.divmod(v, d)
+        buffer, remainder = np.divmod(buffer * d + remainder, n)
+        v = v * n + remainder + kick(f(x * 2.0**-40), n, d)
         x = x + v
-    return [x, v, b, stack]
+    return x, v, buffer, full
 
 
-def undo(value, n, d, v, b, count, stack):
-    v, b = multiply(v - push(value, n, d), b, d, n)
-    for _ in range(count):
-        b = (b << BITS) + stack.pop()
-    return v, b
+def undo(layer, value, n, d, v, buffer, full):
+    v, remainder = np.divmod(v - kick(value, n, d), n)
+    buffer, remainder = np.divmod(buffer * n + remainder, d)
+    if full and full[-1][0] == layer:
+        buffer = full.pop()[1]
+    return v * d + remainder, buffer
 
 
 def invert_exact(functions, n, d, state):
-    x, v, b, stack = state
-    counts = spills(n, d, len(functions))
-    for f, count in zip(functions[::-1], counts[::-1], strict=True):
+    x, v, buffer, full = state
+    for layer in reversed(range(len(functions))):
         x = x - v
-        v, b = undo(f(seen(x), replay=True), n, d, v, b, count, stack)
+        value = functions[layer](x * 2.0**-40, replay=True)
+        v, buffer = undo(layer, value, n, d, v, buffer, full)
     return x, v
 
 
 def backward_exact(functions, n, d, state, dx):
-    x, v, b, stack = state
-    counts = spills(n, d, len(functions))
-    dv, gradients = np.zeros_like(dx), []
-    for f, count in zip(functions[::-1], counts[::-1], strict=True):
+    x, v, buffer, full = state
+    gamma, dv, gradients = n / d, np.zeros_like(dx), []
+    for layer in reversed(range(len(functions))):
         x = x - v
-        value, pullback = f.vjp(seen(x), replay=True)
-        v, b = undo(value, n, d, v, b, count, stack)
-        s = dx + dv
-        by_x, by_parameters = pullback((d - n) / d * s)
-        dx, dv = dx + by_x, n / d * s
+        value, pullback = functions[layer].vjp(x * 2.0**-40, replay=True)
+        v, buffer = undo(layer, value, n, d, v, buffer, full)
+        dv = dv + dx
+        by_x, by_parameters = pullback((1 - gamma) * dv)
+        dx, dv = dx + by_x, gamma * dv
         gradients.append(by_parameters)
-        del pullback
     return dx, dv, gradients[::-1]

@@ -106,7 +106,7 @@ def test_results_of_another_form(name, result, came, cause):
 def test_a_state_may_be_of_another_kind_than_a_tuple():
     """state[0] and state[1] are all that is asked for."""
     names = {}
-    exec((HERE / "right_from_the_template.py").read_text(encoding="utf-8"), names)
+    exec((HERE / "right.py").read_text(encoding="utf-8"), names)
     forward_exact = names["forward_exact"]
     as_dict = {"forward_exact": lambda functions, n, d, x, v: dict(enumerate(forward_exact(functions, n, d, x, v)))}
     for promise in PROMISES:
