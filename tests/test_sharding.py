@@ -14,6 +14,7 @@ import time
 import numpy as np
 import pytest
 from numba.core.registry import CPUDispatcher
+from reversible_support import assert_same_bits
 from support import ROOT, normal
 
 from mininet import manual_seed, nn, optim, sharding
@@ -39,12 +40,6 @@ def small_training(folder=None, shards=8, epochs=4, plain=False, **keywords):
     return Training(net, optimizer, None, batches, tests, epochs, folder, progress=False, shards=shards, **keywords)
 
 
-def assert_same(ours, theirs):
-    assert ours.keys() == theirs.keys()
-    for name in ours:
-        assert np.array_equal(ours[name], theirs[name]), name
-
-
 def test_shards_are_added_along_a_tree():
     parts = normal((5, 1000), np.float32)
     found = Shards(nn.Tanh(), 5).total(lambda shard: parts[shard])
@@ -54,7 +49,7 @@ def test_shards_are_added_along_a_tree():
 def test_one_shard_has_the_bits_of_none():
     one, none = small_training(shards=1), small_training(shards=None)
     one.run(), none.run()
-    assert_same(one.net.state_dict(), none.net.state_dict())
+    assert_same_bits(one.net.state_dict(), none.net.state_dict())
     assert [epoch.loss for epoch in one.history] == [epoch.loss for epoch in none.history]
 
 
@@ -81,7 +76,7 @@ def test_statistics_and_random_numbers_belong_to_shards(tmp_path):
     going_on = small_training(tmp_path / "half")
     assert going_on.resume()
     going_on.run()
-    assert_same(going_on.net.state_dict(), whole.net.state_dict())
+    assert_same_bits(going_on.net.state_dict(), whole.net.state_dict())
     for shards in (4, None):
         with pytest.raises(ValueError, match="from another training"):
             small_training(tmp_path / "half", shards=shards).resume()
@@ -142,7 +137,7 @@ def output(process, count, folder, alone):
 def assert_trained(process, count, folder, alone):
     printed = output(process, count, folder, alone)
     assert process.returncode == 0, printed
-    assert_same(dict(np.load(folder / "weights.npz")), alone[0])
+    assert_same_bits(dict(np.load(folder / "weights.npz")), alone[0])
 
 
 @needs_mpi

@@ -5,6 +5,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from reversible_support import assert_same_bits
 from support import normal
 
 from mininet import manual_seed, nn, optim, seeding
@@ -26,16 +27,12 @@ def small_training(folder=None, epochs=3, batches=None, **keywords):
 
 def outcome(training):
     """All that must be equal: weights, the optimiser's memory, random numbers, and what was seen but for the time."""
-    arrays = training.net.state_dict() | {f"optimizer {k}": v for k, v in training.optimizer.state_dict().items()}
+    arrays = training.net.state_dict() | {
+        f"optimizer {k}": np.array(v) for k, v in training.optimizer.state_dict().items()
+    }
     arrays["random"] = np.array(seeding.position(), np.uint64)
     arrays["history"] = np.array([dataclasses.astuple(epoch)[:4] for epoch in training.history])
     return arrays
-
-
-def assert_same(ours, theirs):
-    assert ours.keys() == theirs.keys()
-    for name in ours:
-        assert np.array_equal(ours[name], theirs[name]), name
 
 
 class Stop(Exception):
@@ -82,7 +79,7 @@ def test_resumed_training_ends_with_the_same_bits(done, checkpoint_seconds, tmp_
         manual_seed(0)
         resumed = small_training(tmp_path)
     resumed.run()
-    assert_same(outcome(resumed), finished[2])
+    assert_same_bits(outcome(resumed), finished[2])
 
 
 def test_a_finished_training_stays_finished_and_has_its_files(finished):
@@ -90,7 +87,7 @@ def test_a_finished_training_stays_finished_and_has_its_files(finished):
     again = small_training(folder)
     assert again.resume()
     again.run()
-    assert_same(outcome(again), expected)
+    assert_same_bits(outcome(again), expected)
     history = training.history
     assert sorted(path.name for path in folder.iterdir()) == sorted([CHECKPOINT, CURVES, FIGURE])
     with open(folder / CURVES, newline="") as file:

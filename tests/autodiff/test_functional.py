@@ -95,30 +95,6 @@ def test_views_are_shared_and_gradients_are_not():
         assert not np.shares_memory(x.grad, view.data)
 
 
-@pytest.mark.parametrize(
-    "index",
-    [-1, slice(0, 5, 2), (slice(None), 1), (None, 0, ..., None), np.int64(1), True, [0, 0, 2], np.array(1),
-     ([0, 0], [1, 1]), np.array([True, False, True]), (slice(None), [3, 3]), np.zeros((3, 4), bool), np.array([], int)],
-    ids=repr,
-)  # fmt: skip
-def test_indexing_adds_up_where_an_element_is_taken_several_times(index):
-    array = normal((3, 4))
-    x = Tensor(array, requires_grad=True)
-    y = x[index]
-    assert np.array_equal(y.data, array[index])
-    places = np.arange(12).reshape(3, 4)[index]
-    seed = np.round(4 * normal(y.shape, seed=1))  # integers, so that the order of additions does not matter
-    y.backward(seed)
-    assert np.array_equal(x.grad.ravel(), np.bincount(np.ravel(places), np.ravel(seed), minlength=12))
-
-
-@pytest.mark.parametrize("shape", [(3,), (2, 0, 3)])
-def test_softmax_is_over_the_last_axis_alone(shape):
-    x = normal(shape)
-    np.testing.assert_allclose(F.softmax(x).data.sum(axis=-1), 1, rtol=4 * np.finfo(float).eps)
-    assert F.log_softmax(x).shape == shape
-
-
 def test_labels_may_be_any_integers():
     logits = normal((2, 3))
     expected = F.cross_entropy(logits, np.array([0, 2])).item()

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis.extra.numpy import mutually_broadcastable_shapes
 from operation_table import BROADCAST_SHAPES, CASES, each
 from support import DTYPES, assert_unchanged, assert_within, normal, strided
 
@@ -173,20 +171,6 @@ def test_broadcasting(case, shapes):
         output = case.function(*tensors)
         output.backward(np.ones(output.shape, np.float32))
         assert [(tensor.grad.shape, tensor.grad.dtype) for tensor in tensors] == [(s, np.float32) for s in order]
-
-
-@pytest.mark.parametrize("case", **each(lambda case: case.elementwise and case.broadcasts))
-def test_broadcasting_of_generated_shapes(case):
-    @given(mutually_broadcastable_shapes(num_shapes=2, max_dims=4, max_side=3))
-    @settings(deadline=None, max_examples=15, derandomize=True)
-    def check(shapes):
-        arrays = case.inputs(shapes=shapes.input_shapes)
-        output = case.function(*map(Tensor, arrays))
-        assert output.shape == shapes.result_shape
-        assert_true(case, arrays, output)
-        check_gradient(case.function, *arrays, directions=1)
-
-    check()
 
 
 @pytest.mark.parametrize("case", **each(lambda case: case.elementwise and case.broadcasts))

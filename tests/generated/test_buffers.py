@@ -12,7 +12,8 @@ from mininet.kernels import buffers
 from mininet.kernels.buffers import ALIGNMENT, SMALLEST
 from mininet.memory import KINDS
 
-SHAPES = [(), (0,), (100,), (SMALLEST // 8, 2), (SMALLEST // 4,), (3, SMALLEST // 4), (SMALLEST // 8,), (4, SMALLEST)]
+LARGE = [(SMALLEST // 8, 2), (SMALLEST // 4,), (3, SMALLEST // 4), (SMALLEST // 8,), (4, SMALLEST), np.int64(SMALLEST)]
+SHAPES = [(), (0,), 5, [2, 3], (100,), *LARGE]
 VIEWS = {
     "all": lambda array: array,
     "flat": lambda array: array.reshape(-1),
@@ -20,6 +21,8 @@ VIEWS = {
     "turned": lambda array: array.T,
     "bytes": lambda array: array.reshape(-1).view(np.uint8),
     "of a memoryview": lambda array: np.asarray(memoryview(array)),
+    "repeated": lambda array: np.broadcast_to(array, (3, *array.shape)),
+    "stepped": lambda array: np.lib.stride_tricks.as_strided(array, array.shape, array.strides),
 }
 
 
@@ -37,11 +40,11 @@ class BufferMachine(RuleBasedStateMachine):
         self.memory = self.tracking.__enter__()
         self.live, self.number = [], 0
 
-    @rule(shape=st.sampled_from(SHAPES), dtype=st.sampled_from([np.float32, np.float64, np.int64]),
+    @rule(shape=st.sampled_from(SHAPES), dtype=st.sampled_from([np.float32, np.dtype(np.float64), "i8"]),
           kind=st.sampled_from([kind for kind in KINDS if kind != "idle buffers"]), zeroed=st.booleans())  # fmt: skip
     def take(self, shape, dtype, kind, zeroed):
         array = (buffers.zeros if zeroed else buffers.empty)(shape, dtype, kind)
-        assert (array.shape, array.dtype) == (shape, dtype)
+        assert (array.shape, array.dtype) == (np.empty(shape).shape, np.dtype(dtype))
         assert array.flags.c_contiguous
         assert array.flags.writeable
         assert array.nbytes < buffers.SMALLEST or place(array)[0] % ALIGNMENT == 0

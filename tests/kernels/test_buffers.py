@@ -13,7 +13,7 @@ from support import run_python
 
 from mininet import track_memory
 from mininet.kernels import buffers
-from mininet.kernels.buffers import ALIGNMENT, SMALLEST, clear, empty, get_limit, idle_bytes, set_limit, zeros
+from mininet.kernels.buffers import SMALLEST, clear, empty, get_limit, idle_bytes, set_limit
 
 
 @pytest.fixture(autouse=True)
@@ -34,24 +34,6 @@ def is_consistent():
     """The count of idle bytes agrees with the idle blocks, and with the limit."""
     found = sum(size * len(blocks) for size, blocks in buffers._idle.items())
     return idle_bytes() == found <= get_limit() and all(buffers._idle.values())
-
-
-SHAPES = [(), (0,), (3, 0, 2), 5, (5,), [2, 3], (7, 3, 5), (70, 31, 51), 2**17, np.int64(40000)]
-
-
-@pytest.mark.parametrize("make", [empty, zeros])
-@pytest.mark.parametrize("dtype", [np.float32, np.dtype(np.uint8), "i8"])
-def test_tiny_an_array_like_that_of_numpy(dtype, make):
-    for shape in [*SHAPES, *SHAPES]:  # new, and used again
-        array, expected = make(shape, dtype), np.zeros(shape, dtype)
-        assert (array.shape, array.dtype) == (expected.shape, expected.dtype)
-        assert array.flags.c_contiguous
-        assert array.flags.writeable
-        assert array.nbytes < SMALLEST or address(array) % ALIGNMENT == 0
-        if make is zeros:
-            assert np.array_equal(array, expected)
-        array.fill(7)
-        assert (array == 7).all()
 
 
 def test_tiny_kernels_get_one_kind_of_array():
@@ -75,34 +57,6 @@ def test_tiny_memory_is_used_again_unless_it_is_little():
     assert idle_bytes() == 0
     c = empty((SMALLEST,), np.float64)
     assert address(c) != first
-
-
-VIEWS = {
-    "slice": lambda a: a[1:],
-    "transposed": lambda a: a.reshape(2, -1).T[1:],
-    "other type": lambda a: a.view(np.uint8),
-    "view of a view": lambda a: a[2:].reshape(-1, 1)[1:],
-    "repeated": lambda a: np.broadcast_to(a, (3, a.size)),
-    "array of a memoryview": lambda a: np.asarray(memoryview(a)),
-    "stepped": lambda a: np.lib.stride_tricks.as_strided(a, (3,), (4,)),
-    "iterator": lambda a: a.flat,
-}
-
-
-def test_tiny_a_view_keeps_the_memory():
-    for name, look in VIEWS.items():
-        clear()
-        a = empty(SMALLEST, np.float32)
-        first = address(a)
-        view = look(a)
-        del a
-        assert idle_bytes() == 0, name
-        others = [empty(SMALLEST, np.float32) for _ in range(3)]
-        assert first not in map(address, others), name
-        del view
-        assert idle_bytes() == 4 * SMALLEST, name
-        assert address(empty(SMALLEST, np.float32)) == first, name
-        del others
 
 
 def test_memory_in_use_is_never_given_out_to_another_thread():

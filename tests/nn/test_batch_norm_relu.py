@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from reversible_support import assert_same_bits
+from support import DTYPES, normal
 
 from mininet import Tensor, manual_seed, nn
 from mininet import functional as F
@@ -11,11 +12,6 @@ from mininet.seeding import position
 
 CHANNELS = 3
 IMAGES = (4, 6, 5, CHANNELS)
-DTYPES = [np.float32, np.float64]
-
-
-def random(*shape, dtype=np.float64, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
 class OwnNorm(nn.BatchNorm2d):
@@ -78,7 +74,7 @@ def step(net, forward, x, x_needs_gradient=True):
     """What comes out of forward and backward: output, all gradients, and running statistics."""
     x = Tensor(x, requires_grad=x_needs_gradient)
     y = forward(x)
-    y.backward(random(*y.shape, dtype=y.dtype, seed=2))
+    y.backward(normal(y.shape, dtype=y.dtype, seed=2))
     found = {"y": y.data, "x": x.grad} | {name: parameter.grad for name, parameter in net.named_parameters()}
     return found | dict(net.named_buffers())
 
@@ -99,7 +95,7 @@ def test_what_is_merged(name):
         return operation if operation != "batch_norm" else "norm+relu" if record.saved[-1] else "norm"
 
     for net in (built(name).train(), built(name).eval()):
-        tape = net(Tensor(random(*IMAGES, seed=1), requires_grad=True)).tape()
+        tape = net(Tensor(normal(IMAGES, seed=1), requires_grad=True)).tape()
         assert " ".join(map(name_of, tape)) == ARRANGEMENTS[name][1]
 
 
@@ -107,14 +103,14 @@ def test_what_is_merged(name):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("training", [True, False])
 def test_same_bits(training, name, dtype):
-    found = assert_same_as_one_by_one(lambda: built(name, dtype).train(training), random(*IMAGES, dtype=dtype, seed=1))
+    found = assert_same_as_one_by_one(lambda: built(name, dtype).train(training), normal(IMAGES, dtype=dtype, seed=1))
     before = dict(built(name, dtype).named_buffers())
     assert all(np.array_equal(found[name], array) != training for name, array in before.items())
 
 
 @every_arrangement
 def test_same_bits_in_replay(name):
-    nets, x = [built(name, np.float32) for _ in range(2)], random(*IMAGES, dtype=np.float32, seed=1)
+    nets, x = [built(name, np.float32) for _ in range(2)], normal(IMAGES, dtype=np.float32, seed=1)
     statistics = {name: array.copy() for name, array in nets[1].named_buffers()}
     first = step(nets[0], nets[0], x)
     with replaying(position()):
@@ -130,7 +126,7 @@ def test_same_bits_with_frozen_parameters(frozen, training, x_needs_gradient):
         getattr(net[0], frozen).requires_grad = False
 
     found = assert_same_as_one_by_one(
-        lambda: built("alone").train(training), random(*IMAGES), prepare, x_needs_gradient=x_needs_gradient
+        lambda: built("alone").train(training), normal(IMAGES), prepare, x_needs_gradient=x_needs_gradient
     )
     assert [name for name, array in found.items() if array is None] == ["x"] * (not x_needs_gradient) + [f"0.{frozen}"]
 
@@ -139,14 +135,14 @@ def test_same_bits_with_frozen_parameters(frozen, training, x_needs_gradient):
 @pytest.mark.parametrize("channels", [1, 16])
 def test_same_bits_for_many_rows(channels, dtype):
     """Enough for several groups of rows, and for several threads."""
-    x = random(-(-300_000 // (15 * channels)), 3, 5, channels, dtype=dtype)
+    x = normal((-(-300_000 // (15 * channels)), 3, 5, channels), dtype)
     assert_same_as_one_by_one(lambda: nn.Sequential(norm(channels=channels), nn.ReLU()).to(dtype), x)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_same_values_that_are_not_finite(bad):
     """In evaluation, where they do not spread: a NaN stays one, and infinity is cut off on one side."""
-    x = random(*IMAGES, dtype=np.float32)
+    x = normal(IMAGES, dtype=np.float32)
     x[1, 2, 3] = bad
     net = built("alone", np.float32).eval()
     with np.errstate(invalid="ignore"):
@@ -170,7 +166,7 @@ def test_slope_at_the_kink_is_zero(sign):
 def test_slices(part):
     """A slice between the two takes one of them along, and only that."""
     whole, plain = built("a residual function"), built("a residual function")
-    x = random(*IMAGES, seed=1)
+    x = normal(IMAGES, seed=1)
     ours = step(whole, whole[part], x)
     assert_same_bits(ours, step(plain, lambda x: one_by_one(list(plain)[part], x), x))
     assert len(whole[part]) == len(list(plain)[part])

@@ -53,15 +53,6 @@ def test_functions_may_return_an_input_or_x(arithmetic, backprop):
     np.testing.assert_allclose(x.grad, 2)
 
 
-@pytest.mark.parametrize("kind", ["MomentumNet", "RevNet"])
-def test_exact_inversion_notices_what_was_changed_since_the_run(kind):
-    net = NETWORKS[kind]([nn.Linear(2 if kind == "RevNet" else 4, 2 if kind == "RevNet" else 4)] * 3)
-    state = net.run(X)
-    net.functions[0].weight.data += 0.1
-    with pytest.raises(RuntimeError, match="since the run"):
-        net.invert(state)
-
-
 def test_a_run_that_leaves_the_floats_says_so_in_check_inversion():
     net = MomentumNet([lambda x: x * 1e30] * 3, arithmetic="float")
     with pytest.raises(OverflowError, match="layer 0"), np.errstate(over="ignore"):

