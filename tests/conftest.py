@@ -8,6 +8,8 @@ import examples
 import pytest
 import without_jit
 
+from mininet import get_num_threads, set_num_threads
+
 examples.register_profiles()
 
 
@@ -54,6 +56,14 @@ def _keep(config, items, chosen):
 
 def _test(item):
     return item.nodeid.partition("[")[0]
+
+
+@pytest.fixture
+def set_threads():
+    """`set_num_threads`; after the test there are as many as before."""
+    before = get_num_threads()
+    yield set_num_threads
+    set_num_threads(before)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -12,7 +12,7 @@ from mininet import Tensor, track_memory
 from mininet import functional as F
 from mininet.autodiff import Operation
 from mininet.base.instruments import forget, hold, note, trackers
-from mininet.kernels import buffers, get_num_threads, set_num_threads
+from mininet.kernels import buffers
 from mininet.kernels.patches import PATCH_BYTES
 from mininet.memory import KINDS
 
@@ -202,13 +202,6 @@ def test_a_gradient_is_held_beside_what_it_was_computed_from():
 
 
 # Pinned to the allocator
-
-
-@pytest.fixture
-def set_threads():
-    before = get_num_threads()
-    yield set_num_threads
-    set_num_threads(before)
 
 
 def convolution_weights(random):

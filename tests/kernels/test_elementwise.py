@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from support import DTYPES, assert_unchanged, guarded_buffers, normal, strided
 
-from mininet.kernels import buffers, elementwise, get_num_threads, set_num_threads
+from mininet.kernels import buffers, elementwise
 from mininet.kernels.elementwise import gradient_where_positive, in_shares, positive_part
 
 LARGE = 2 * elementwise.ELEMENTS_WORTH_SHARING + 7
@@ -22,14 +22,10 @@ def test_tiny_two_arrays(size, dtype):
     assert_unchanged([found, a, b], [a - b, *kept])
 
 
-def test_tiny_more_threads():
+def test_tiny_more_threads(set_threads):
     a, b = normal(LARGE), normal(LARGE, seed=1)
-    before = get_num_threads()
-    set_num_threads(3)
-    try:
-        assert np.array_equal(in_shares(np.add, a, b), a + b)
-    finally:
-        set_num_threads(before)
+    set_threads(3)
+    assert np.array_equal(in_shares(np.add, a, b), a + b)
 
 
 def test_tiny_what_does_not_fit_is_left_to_numpy():

@@ -26,7 +26,7 @@ from exact_support import (
 from hypothesis import given, settings
 from support import assert_unchanged, normal, strided
 
-from mininet.kernels import exact, get_num_threads, set_num_threads, threads
+from mininet.kernels import exact, threads
 from mininet.kernels.exact import (
     BLOCK,
     LARGEST,
@@ -134,18 +134,10 @@ def test_tiny_f_need_not_be_contiguous_but_like_x():
             call(*arrays, f.astype(np.float32), exact.ratios(F(9, 10)), FLOAT64)
 
 
-@pytest.fixture
-def _three_threads(monkeypatch):
-    """Shares as small as one element."""
-    before = get_num_threads()
-    set_num_threads(3)
+def test_tiny_shares_of_the_work(set_threads, monkeypatch):
+    """On three threads, shares as small as one element."""
+    set_threads(3)
     monkeypatch.setattr(threads, "ELEMENTS_WORTH_SHARING", 1)
-    yield
-    set_num_threads(before)
-
-
-@pytest.mark.usefixtures("_three_threads")
-def test_tiny_shares_of_the_work():
     test_tiny_step_and_its_inverse(F(9, 10), np.float64)
     test_tiny_sums_are_rounded_to_units_and_undone(np.float64)
     values = normal((3, 4))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from support import DTYPES, assert_unchanged, assert_within, normal, strided
 
-from mininet.kernels import get_num_threads, set_num_threads, threads
+from mininet.kernels import threads
 from mininet.kernels.momentum import (
     add,
     adjoint_step,
@@ -20,13 +20,10 @@ by_gamma = pytest.mark.parametrize("gamma", GAMMAS)
 
 
 @pytest.fixture(params=[1, 4], ids=["one share", "4 shares"], autouse=True)
-def _shares(request, monkeypatch):
+def _shares(request, set_threads, monkeypatch):
     """Every test runs on whole and on cut-up arrays."""
-    before = get_num_threads()
     monkeypatch.setattr(threads, "ELEMENTS_WORTH_SHARING", 1)
-    set_num_threads(request.param)
-    yield
-    set_num_threads(before)
+    set_threads(request.param)
 
 
 def make(dtype, shape=(9, 15)):  # whole vectors, and what is left over

@@ -8,7 +8,7 @@ from exact_support import KINDS_OF_GAMMA, F
 from support import assert_unchanged
 
 from mininet import track_memory
-from mininet.kernels import get_num_threads, set_num_threads, threads
+from mininet.kernels import threads
 from mininet.kernels.exact import as_fraction
 from mininet.kernels.remainders import (
     SPILL_BITS,
@@ -24,19 +24,18 @@ from mininet.kernels.remainders import (
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_tiny_spill_and_unspill(count, monkeypatch):
+def test_tiny_spill_and_unspill(count, set_threads, monkeypatch):
     monkeypatch.setattr(threads, "ELEMENTS_WORTH_SHARING", 1)
     b = np.random.default_rng(0).integers(0, 2**32, (5, 7)).astype(np.uint32)
     b[0, :4] = 0, 2**8 - 1, 2**8, 2**32 - 1
-    before, before_threads = b.copy(), get_num_threads()
-    set_num_threads(count)
+    before = b.copy()
+    set_threads(count)
     low = spill(b)
     assert (low.dtype, b.dtype, low.shape) == (np.uint8, np.uint32, b.shape)
     assert np.array_equal(b, before >> 8)
     assert np.array_equal(low, before & 0xFF)
     kept = low.copy()
     unspill(b, low)
-    set_num_threads(before_threads)
     assert_unchanged((b, low), (before, kept))
     assert spill(np.zeros((0, 3), np.uint32)).shape == (0, 3)
 

@@ -20,12 +20,7 @@ import mininet
 from mininet.kernels import direct, get_num_threads, normalization, patches, set_num_threads, simd, threads, winograd
 from mininet.kernels.threads import for_each_share, items_worth_sharing
 
-
-@pytest.fixture(autouse=True)
-def count_restored():
-    before = get_num_threads()
-    yield
-    set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("set_threads")
 
 
 by_count = pytest.mark.parametrize("count", [1, 3])

@@ -21,7 +21,7 @@ from reversible_support import (
     train_step,
 )
 
-from mininet import MomentumNet, Tensor, get_num_threads, nn, no_grad, set_num_threads, track_memory
+from mininet import MomentumNet, Tensor, nn, no_grad, track_memory
 from mininet.kernels import buffers
 
 SHAPE = (64, 16)
@@ -137,7 +137,7 @@ PINNED = [
 
 
 @pytest.mark.parametrize(("kind", "arithmetic", "backprop"), PINNED)
-def test_the_count_agrees_with_the_allocator(kind, arithmetic, backprop):
+def test_the_count_agrees_with_the_allocator(kind, arithmetic, backprop, set_threads):
     """`peak_bytes` against tracemalloc, with arrays of 1 MiB, far above everything that Python allocates.
 
     Between being allocated and being handed to the tape, an array is in nobody's books: at one moment that is the
@@ -155,8 +155,7 @@ def test_the_count_agrees_with_the_allocator(kind, arithmetic, backprop):
     step(net, x[:1], gradient[:1])
     net.zero_grad()
     gc.collect()
-    threads = get_num_threads()
-    set_num_threads(1)
+    set_threads(1)
     buffers.clear()
     tracemalloc.start()
     try:
@@ -166,7 +165,6 @@ def test_the_count_agrees_with_the_allocator(kind, arithmetic, backprop):
         allocated = tracemalloc.get_traced_memory()[1] - before
     finally:
         tracemalloc.stop()
-        set_num_threads(threads)
     counted = memory.peak_bytes - x.nbytes - parameter_bytes(net)
     assert counted <= allocated + gradient.nbytes
     assert allocated - counted <= 1.1 * x.nbytes + parameter_bytes(net)

@@ -12,7 +12,7 @@ from reversible_support import (
     train_step,
 )
 
-from mininet import Tensor, get_num_threads, nn, set_num_threads
+from mininet import Tensor, nn
 from mininet.kernels import buffers, convolution, threads
 
 
@@ -44,15 +44,15 @@ CASES = {
 
 
 @pytest.fixture
-def settings_restored():
-    count, limit = get_num_threads(), buffers.get_limit()
+def limit_restored():
+    limit = buffers.get_limit()
     yield
-    set_num_threads(count)
     buffers.set_limit(limit)
 
 
+@pytest.mark.usefixtures("limit_restored")
 @pytest.mark.parametrize(("name", "arithmetic"), [*((name, "exact") for name in CASES), ("winograd", "float")])
-def test_threads_and_buffers_change_no_bit(name, arithmetic, settings_restored, monkeypatch):
+def test_threads_and_buffers_change_no_bit(name, arithmetic, set_threads, monkeypatch):
     block, shape, methods = CASES[name]
     dtype = np.dtype(np.float64 if "float64" in name else np.float32)
     net = momentum_net(2, block, tied=True, arithmetic=arithmetic, dtype=dtype)
@@ -66,7 +66,7 @@ def test_threads_and_buffers_change_no_bit(name, arithmetic, settings_restored, 
     monkeypatch.setattr(threads, "_hand_over", lambda shares: handed_over.append(len(shares)) or hand_over(shares))
 
     def step(count, limit):
-        set_num_threads(count)
+        set_threads(count)
         buffers.set_limit(limit)
         handed_over.clear()
         net.load_state_dict(start)

@@ -11,7 +11,18 @@ from collections.abc import Callable
 import hypothesis.extra.numpy as hnp
 import hypothesis.strategies as st
 import numpy as np
-from operation_table import CASES, anything, apart, attention_truth, positive, softmax_truth, swapped_parts
+from operation_table import (
+    CASES,
+    anything,
+    apart,
+    attention_truth,
+    convolution_truth,
+    cross_entropy_truth,
+    layer_norm_truth,
+    positive,
+    softmax_truth,
+    swapped_parts,
+)
 from references import pool_reference
 from strategies import different_axes, seeds, shapes
 
@@ -347,20 +358,6 @@ def _pair(draw, low, high):
     return values, passed
 
 
-def convolution_truth(x, weight, bias=0, *, stride, padding, dilation, groups):
-    """The window under each output pixel, times the weights."""
-    x = np.pad(x, ((0, 0), (padding[0],) * 2, (padding[1],) * 2, (0, 0)))
-    kh, kw, c, k = weight.shape
-    extent = [1 + dilation[i] * (weight.shape[i] - 1) for i in (0, 1)]
-    height, width = ((x.shape[1 + i] - extent[i]) // stride[i] + 1 for i in (0, 1))
-    x, weight = x.reshape(*x.shape[:3], groups, c), weight.reshape(kh, kw, c, groups, k // groups)
-    out = np.zeros((len(x), height, width, k))
-    for oy, ox in np.ndindex(height, width):
-        at = [slice(p * s, p * s + e, d) for p, s, e, d in zip((oy, ox), stride, extent, dilation, strict=True)]
-        out[:, oy, ox] = np.einsum("nyxgc,yxcgk->ngk", x[:, *at], weight).reshape(len(x), k)
-    return out + bias
-
-
 @st.composite
 def conv2d(draw):
     """By patches: what channels that fill vectors are computed by has larger errors and tests of its own."""
@@ -411,9 +408,24 @@ def pool(draw, name):
     return Call(f"{name} {settings}", (x,), lambda x: function(x, **settings), truth, units, by_selection)
 
 
+def _normalization(text, arrays, function, truth, variance, count):
+    """Normalised numbers are at most sqrt(count); deviations lose digits where the mean is large."""
+    x, weight, _ = arrays
+    spread = np.sqrt(variance + 1e-5).min(initial=1)
+    off = 8 * (count + 8) * math.sqrt(count) * np.abs(x).max(initial=1) / spread
+
+    def gradient_units(call, seed):
+        by_bias = np.abs(seed).reshape(-1, weight.size).sum(axis=0)
+        by_x = 4 * count * off / spread * (by_bias @ np.abs(weight))
+        return [by_x * np.ones(x.shape), _summands(seed) * off * by_bias, _summands(seed) * by_bias]
+
+    return Call(text, arrays, function, truth,
+                lambda out, x, weight, bias: off * np.abs(weight) + 4 * (np.abs(out) + np.abs(bias)),
+                gradient_units)  # fmt: skip
+
+
 @st.composite
 def group_norm(draw):
-    """Normalised numbers are at most sqrt(count); deviations lose digits where the mean is large."""
     groups, each = draw(st.integers(1, 3)), draw(st.sampled_from([2, 4]))
     n, *size = draw(st.integers(0, 2)), *draw(shapes(0, 2, 1))
     rows, channels, count = (n, math.prod(size), groups, each), groups * each, math.prod(size) * each
@@ -424,41 +436,16 @@ def group_norm(draw):
         normal = (x - x.mean((1, 3), keepdims=True)) / np.sqrt(x.var((1, 3), keepdims=True) + 1e-5)
         return normal.reshape(n, *size, channels) * weight + bias
 
-    spread = np.sqrt(x.reshape(rows).var((1, 3)) + 1e-5).min(initial=1)
-    off = 8 * (count + 8) * math.sqrt(count) * np.abs(x).max(initial=1) / spread
-
-    def gradient_units(call, seed):
-        by_bias = np.abs(seed).reshape(-1, channels).sum(axis=0)
-        by_x = 4 * count * off / spread * (by_bias @ np.abs(weight))
-        return [by_x * np.ones(x.shape), _summands(seed) * off * by_bias, _summands(seed) * by_bias]
-
-    return Call(f"group_norm {groups}", (x, weight, bias), lambda x, *others: F.group_norm(x, groups, *others), truth,
-                lambda out, x, weight, bias: off * np.abs(weight) + 4 * (np.abs(out) + np.abs(bias)),
-                gradient_units)  # fmt: skip
+    function, variance = lambda x, *others: F.group_norm(x, groups, *others), x.reshape(rows).var((1, 3))
+    return _normalization(f"group_norm {groups}", (x, weight, bias), function, truth, variance, count)
 
 
 @st.composite
 def layer_norm(draw):
-    """As `group_norm` with one group."""
     channels, seed = draw(st.sampled_from([2, 5, 40])), draw(seeds)
     x = apart((*draw(shapes(0, 2)), channels), 0, seed)
-    weight, bias = anything((channels,), 1), anything((channels,), 2)
-
-    def truth(x, weight, bias):
-        spread = np.sqrt(x.var(axis=-1, keepdims=True) + 1e-5)
-        return (x - x.mean(axis=-1, keepdims=True)) / spread * weight + bias
-
-    spread = np.sqrt(x.var(axis=-1) + 1e-5).min(initial=1)
-    off = 8 * (channels + 8) * math.sqrt(channels) * np.abs(x).max(initial=1) / spread
-
-    def gradient_units(call, seed):
-        by_bias = np.abs(seed).reshape(-1, channels).sum(axis=0)
-        by_x = 4 * channels * off / spread * (by_bias @ np.abs(weight))
-        return [by_x * np.ones(x.shape), _summands(seed) * off * by_bias, _summands(seed) * by_bias]
-
-    return Call("layer_norm", (x, weight, bias), F.layer_norm, truth,
-                lambda out, x, weight, bias: off * np.abs(weight) + 4 * (np.abs(out) + np.abs(bias)),
-                gradient_units)  # fmt: skip
+    arrays = x, anything((channels,), 1), anything((channels,), 2)
+    return _normalization("layer_norm", arrays, F.layer_norm, layer_norm_truth, x.var(axis=-1), channels)
 
 
 @st.composite
@@ -531,12 +518,9 @@ def cross_entropy(draw):
     labels = draw(st.lists(st.integers(0, classes - 1), min_size=rows, max_size=rows))
     given = labels if kind is list else np.array(labels, kind)
 
-    def truth(x):
-        rows = [row - row.max() for row in x]
-        return np.mean([np.log(np.exp(row).sum()) - row[label] for row, label in zip(rows, labels, strict=True)])
-
     return Call(
-        f"cross_entropy {labels} {kind.__name__}", (x,), lambda x: F.cross_entropy(x, given), truth,
+        f"cross_entropy {labels} {kind.__name__}", (x,), lambda x: F.cross_entropy(x, given),
+        lambda x: cross_entropy_truth(x, labels),
         lambda out, x: _log_softmax_units(out, x) + rows * np.abs(x).max() * 2 + rows * math.log(classes),
         by_probabilities,
     )  # fmt: skip
