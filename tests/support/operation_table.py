@@ -117,6 +117,12 @@ def splitting(cuts, axis):
     return Case("split", ((4, 3),), *functions, f"{cuts} axis {axis}", empty=((4, 0),) if axis == 0 else ())
 
 
+def joining(name, shapes, label="", empty=(), **settings):
+    function, truth = getattr(F, name), getattr(np, name)
+    return Case(name, shapes, lambda *parts: function(parts, **settings), lambda *parts: truth(parts, **settings),
+                label, empty=empty)  # fmt: skip
+
+
 def padding(shape, width, **settings):
     return Case("pad", (shape,), lambda a: F.pad(a, width, **settings), lambda a: np.pad(a, width, **settings),
                 f"{width}", empty=((0,) * len(shape),))  # fmt: skip
@@ -130,48 +136,43 @@ def matmul(a, b, empty=()):
     return Case("matmul", (a, b), F.matmul, np.matmul, f"{a} {b}", terms=4, broadcasts=True, empty=empty)
 
 
-def batch_norm_truth(x, weight, bias, eps=1e-5):
-    rows = x.reshape(-1, x.shape[-1])
-    return batch_norm_reference(rows, weight, bias, eps).reshape(x.shape)
+def batch_norm(shape, training, label, terms):
+    """By itself, and with the ReLU behind it."""
+    shapes = shape, shape[-1:], shape[-1:]
+
+    def running(dtype):
+        return np.array([0.3, -0.2], dtype), np.array([0.5, 2.0], dtype)
+
+    def truth(x, weight, bias):
+        if training:
+            return batch_norm_reference(x.reshape(-1, x.shape[-1]), weight, bias, 1e-5).reshape(x.shape)
+        mean, variance = running(np.float64)
+        return (x - mean) / np.sqrt(variance + 1e-5) * weight + bias
+
+    def case(label, relu):
+        return Case(
+            "batch_norm", shapes,
+            lambda x, *others: F.batch_norm(x, *others, *running(x.dtype), training=training, relu=relu),
+            lambda *inputs: np.maximum(truth(*inputs), 0) if relu else truth(*inputs),
+            label, terms=terms, empty=() if training else ((0, *shape[1:]), *shapes[1:]),
+        )  # fmt: skip
+
+    return case(label, False), case(f"with ReLU, {label}", True)
 
 
-def running(dtype):
-    return np.array([0.3, -0.2], dtype), np.array([0.5, 2.0], dtype)
+def group_norm(groups, shape):
+    shapes = shape, shape[-1:], shape[-1:]
 
+    def truth(x, weight, bias):
+        """Each group of each image is a channel of its own."""
+        rows = x.reshape(len(x), -1, groups, x.shape[-1] // groups)
+        channels = np.moveaxis(rows, 2, 1).reshape(len(x) * groups, -1).T
+        one, zero = np.ones(channels.shape[1]), np.zeros(channels.shape[1])
+        normal = batch_norm_reference(channels, one, zero, 1e-5).T
+        return np.moveaxis(normal.reshape(len(x), groups, -1, rows.shape[-1]), 1, 2).reshape(x.shape) * weight + bias
 
-def batch_norm_in_training(x, weight, bias, relu=False):
-    return F.batch_norm(x, weight, bias, *running(x.dtype), training=True, relu=relu)
-
-
-def batch_norm_in_evaluation(x, weight, bias, relu=False):
-    return F.batch_norm(x, weight, bias, *running(x.dtype), training=False, relu=relu)
-
-
-def batch_norm_in_evaluation_truth(x, weight, bias):
-    mean, variance = running(np.float64)
-    return (x - mean) / np.sqrt(variance + 1e-5) * weight + bias
-
-
-def grouped_norm(groups, x, weight, bias):
-    return F.group_norm(x, groups, weight, bias)
-
-
-def group_norm_truth(groups, x, weight, bias):
-    """Each group of each image is a channel of its own."""
-    rows = x.reshape(len(x), -1, groups, x.shape[-1] // groups)
-    channels = np.moveaxis(rows, 2, 1).reshape(len(x) * groups, -1).T
-    one, zero = np.ones(channels.shape[1]), np.zeros(channels.shape[1])
-    normal = batch_norm_reference(channels, one, zero, 1e-5).T
-    return np.moveaxis(normal.reshape(len(x), groups, -1, rows.shape[-1]), 1, 2).reshape(x.shape) * weight + bias
-
-
-def with_relu(function):
-    """A batch normalisation with the ReLU behind it."""
-    return lambda *inputs: function(*inputs, relu=True)
-
-
-def rectified(truth):
-    return lambda *inputs: np.maximum(truth(*inputs), 0)
+    return Case("group_norm", shapes, lambda x, *others: F.group_norm(x, groups, *others), truth,
+                f"{groups} of {shape}", terms=12, empty=((0, *shape[1:]), *shapes[1:]))  # fmt: skip
 
 
 def seeded_dropout(a):
@@ -200,6 +201,15 @@ def smoothed_cross_entropy_truth(logits, share=0.25, each=False):
     targets = (1 - share) * np.eye(logits.shape[1])[LABELS] + share / logits.shape[1]
     losses = -(targets * np.log(softmax_truth(logits))).sum(axis=1)
     return losses if each else losses.mean()
+
+
+def ignored_cross_entropy_truth(logits):
+    return smoothed_cross_entropy_truth(logits, 0.1, each=True) * (LABELS != 0)
+
+
+def cross_entropy(label, truth, terms, *settings, labels=LABELS, **others):
+    return Case("cross_entropy", ((3, 4),), lambda a: F.cross_entropy(a, labels, *settings, **others), truth, label,
+                terms=terms)  # fmt: skip
 
 
 def convolution_truth(x, weight, bias=0, *, stride, padding, dilation=(1, 1), groups=1):
@@ -371,25 +381,12 @@ CASES = [
     indexing((slice(None), [0, 0, 1], [1, 1, 0]), "pairs, one repeated"),
     indexing(np.arange(24).reshape(4, 3, 2) % 5 == 0, "a mask"),
     indexing(([1, 1], ..., 0), "fancy and basic at once"),
-    Case(
-        "concatenate",
-        ((2, 3), (1, 3), (2, 3)),
-        lambda *parts: F.concatenate(parts),
-        lambda *parts: np.concatenate(parts),
-        empty=((0, 3), (1, 3), (0, 3)),
-    ),
-    Case(
-        "concatenate",
-        ((2, 1), (2, 3)),
-        lambda *parts: F.concatenate(parts, axis=-1),
-        lambda *parts: np.concatenate(parts, axis=-1),
-        "last axis",
-        empty=((0, 1), (0, 3)),
-    ),
+    joining("concatenate", ((2, 3), (1, 3), (2, 3)), empty=((0, 3), (1, 3), (0, 3))),
+    joining("concatenate", ((2, 1), (2, 3)), "last axis", ((0, 1), (0, 3)), axis=-1),
     Case("concatenate", ((2, 1),), lambda a: F.concatenate(iter([a])), np.array, "one"),
-    Case("stack", ((2, 3),) * 3, lambda *parts: F.stack(parts), lambda *parts: np.stack(parts), empty=((0, 2),) * 3),
-    Case("stack", ((2, 3),) * 2, lambda *p: F.stack(p, axis=-1), lambda *p: np.stack(p, axis=-1), "last axis"),
-    Case("stack", ((),) * 2, lambda *parts: F.stack(parts), lambda *parts: np.stack(parts), "of scalars"),
+    joining("stack", ((2, 3),) * 3, empty=((0, 2),) * 3),
+    joining("stack", ((2, 3),) * 2, "last axis", axis=-1),
+    joining("stack", ((),) * 2, "of scalars"),
     padding((2, 3), 1),
     padding((2, 3), (0, 2), constant_values=-0.5),
     padding((2, 1, 2), [(0, 1), (2, 0), (0, 0)]),
@@ -434,54 +431,12 @@ CASES = [
     pool("avg_pool2d", IMAGES, (2, 2), (2, 2), (0, 0), "size alone", given={"kernel_size": 2}, empty=NO_IMAGES),
     pool("avg_pool2d", IMAGES, (3, 2), (1, 2), (1, 0), "pairs"),
     Case("global_avg_pool2d", (IMAGES,), F.global_avg_pool2d, lambda x: x.mean(axis=(1, 2)), terms=12, empty=NO_IMAGES),
-    Case("batch_norm", ((5, 2), (2,), (2,)), batch_norm_in_training, batch_norm_truth, "in training", terms=5),
-    Case("batch_norm", ((2, 2, 2, 2), (2,), (2,)), batch_norm_in_training, batch_norm_truth, "of images", terms=8),
-    Case(
-        "batch_norm",
-        ((5, 2), (2,), (2,)),
-        batch_norm_in_evaluation,
-        batch_norm_in_evaluation_truth,
-        "in evaluation",
-        terms=3,
-        empty=((0, 2), (2,), (2,)),
-    ),
-    Case(
-        "batch_norm",
-        ((6, 2), (2,), (2,)),
-        with_relu(batch_norm_in_training),
-        rectified(batch_norm_truth),
-        "with ReLU, in training",
-        terms=6,
-    ),
-    Case(
-        "batch_norm",
-        ((2, 2, 2, 2), (2,), (2,)),
-        with_relu(batch_norm_in_training),
-        rectified(batch_norm_truth),
-        "with ReLU, of images",
-        terms=8,
-    ),
-    Case(
-        "batch_norm",
-        ((5, 2), (2,), (2,)),
-        with_relu(batch_norm_in_evaluation),
-        rectified(batch_norm_in_evaluation_truth),
-        "with ReLU, in evaluation",
-        terms=3,
-        empty=((0, 2), (2,), (2,)),
-    ),
-    *(
-        Case(
-            "group_norm",
-            (shape, shape[-1:], shape[-1:]),
-            functools.partial(grouped_norm, groups),
-            functools.partial(group_norm_truth, groups),
-            f"{groups} of {shape}",
-            terms=12,
-            empty=((0, *shape[1:]), shape[-1:], shape[-1:]),
-        )
-        for groups, shape in ((2, IMAGES), (1, (2, 3)), (2, (2, 3, 4)))
-    ),
+    *batch_norm((6, 2), True, "in training", 6),
+    *batch_norm((2, 2, 2, 2), True, "of images", 8),
+    *batch_norm((5, 2), False, "in evaluation", 3),
+    group_norm(2, IMAGES),
+    group_norm(1, (2, 3)),
+    group_norm(2, (2, 3, 4)),
     # transformers
     Case("layer_norm", ((2, 3, 4), (4,), (4,)), F.layer_norm, layer_norm_truth, terms=12, empty=((0, 4), (4,), (4,))),
     Case("layer_norm", ((3, 37), (37,), (37,)), F.layer_norm, layer_norm_truth, "wide", terms=111),
@@ -511,42 +466,16 @@ CASES = [
         terms=3,
     ),
     Case("softmax", ((3, 4),), lambda a: F.softmax(a, 0), lambda a: softmax_truth(a.T).T, "first axis", terms=3),
-    Case("cross_entropy", ((3, 4),), lambda a: F.cross_entropy(a, LABELS), cross_entropy_truth, terms=7),
-    Case(
-        "cross_entropy",
-        ((3, 4),),
-        lambda a: F.cross_entropy(a, LABELS, 0.25),
-        smoothed_cross_entropy_truth,
-        "smoothed",
-        terms=16,
-    ),
-    Case(
-        "cross_entropy",
-        ((3, 4),),
-        lambda a: F.cross_entropy(a, [2, -9, 2], ignore_index=-9),
-        lambda a: cross_entropy_truth(a[::2], LABELS[::2]),
-        "with a row ignored",
-        terms=7,
+    cross_entropy("", cross_entropy_truth, 7),
+    cross_entropy("smoothed", smoothed_cross_entropy_truth, 16, 0.25),
+    cross_entropy(
+        "with a row ignored", lambda a: cross_entropy_truth(a[::2], LABELS[::2]), 7, labels=[2, -9, 2], ignore_index=-9
     ),
     Case(
         "cross_entropy", ((2, 1),), lambda a: F.cross_entropy(a, [0, -1], ignore_index=-1), lambda a: 0.0, "one class"
     ),
-    Case(
-        "cross_entropy",
-        ((3, 4),),
-        lambda a: F.cross_entropy(a, LABELS, reduction="sum"),
-        lambda a: 3 * cross_entropy_truth(a),
-        "sum",
-        terms=7,
-    ),
-    Case(
-        "cross_entropy",
-        ((3, 4),),
-        lambda a: F.cross_entropy(a, LABELS, 0.1, 0, "none"),
-        lambda a: smoothed_cross_entropy_truth(a, 0.1, each=True) * (LABELS != 0),
-        "of each row",
-        terms=8,
-    ),
+    cross_entropy("sum", lambda a: 3 * cross_entropy_truth(a), 7, reduction="sum"),
+    cross_entropy("of each row", ignored_cross_entropy_truth, 8, 0.1, 0, "none"),
     Case("mse_loss", ((2, 3), (2, 3)), F.mse_loss, lambda a, b: np.mean((a - b) ** 2), terms=6),
 ]
 
