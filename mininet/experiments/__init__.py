@@ -1,7 +1,8 @@
 """The paper's experiments: functions that a notebook can call, and ``reproduce`` for the command line.
 
-Each folder is an experiment, or a few that belong together; `ode` and `table_one` are single files.  No folder imports
-from another one.  What several of them need stands beside the folders:
+Each folder is an experiment, or a few that belong together; `ode` and `table_one` are single files.  `accuracy` trains
+with what `images` has, and `too_deep` with what `accuracy` has; no other folder imports from another one.  What several
+of them need stands beside the folders:
 
 - `claim`: what an experiment is told, and what it reports
 - `reproduce`: the experiments by name, and their pages of results
