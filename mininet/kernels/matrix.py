@@ -16,8 +16,8 @@ from .threads import for_each_share
 OPERATIONS_PER_PIECE = 2**24
 """Multiplications and additions in the smallest piece: about 100 microseconds on one core."""
 
-MOST_PIECES, FEWEST_ROWS, FEWEST_TERMS = 16, 128, 512
-"""BLAS arranges b anew for each piece, which 64 rows do not repay; 512 terms repay that sums are added up."""
+MOST_PIECES, FEWEST_ROWS, FEWEST_TERMS = 16, 256, 512
+"""BLAS arranges b anew for each piece, which 128 rows hardly repay; 512 terms repay that sums are added up."""
 
 
 def matmul(a: FloatArray, b: FloatArray, out: FloatArray | None = None) -> FloatArray:
@@ -38,10 +38,11 @@ def matrix_product(a: FloatArray, b: FloatArray, bias: FloatArray | None = None)
     pieces = _pieces(len(a), a.shape[1] * b.shape[1], FEWEST_ROWS)
 
     def work(first: int, last: int) -> None:
-        for rows in pieces[first:last]:
-            piece = matmul(a[rows], b, out=out[rows])
-            if bias is not None:
-                piece += bias  # while it is in the cache
+        with np.errstate(invalid="ignore"):  # as in `matmul`, once for all pieces
+            for rows in pieces[first:last]:
+                piece = np.dot(a[rows], b, out=out[rows])
+                if bias is not None:
+                    piece += bias  # while it is in the cache
 
     for_each_share(work, len(pieces))
     return out
@@ -59,8 +60,9 @@ def transposed_product(a: FloatArray, b: FloatArray) -> FloatArray:
     partial = buffers.empty((len(terms), a.shape[1], b.shape[1]), a.dtype, "workspace")
 
     def work(first: int, last: int) -> None:
-        for (number, rows), columns in pieces[first:last]:
-            matmul(a[rows, columns].T, b[rows], out=partial[number, columns])
+        with np.errstate(invalid="ignore"):
+            for (number, rows), columns in pieces[first:last]:
+                np.dot(a[rows, columns].T, b[rows], out=partial[number, columns])
 
     for_each_share(work, len(pieces))
     return np.asarray(partial.sum(axis=0))
