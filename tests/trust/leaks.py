@@ -18,8 +18,8 @@ from mininet.datasets import Batches, augmentation
 from mininet.experiments.images import image_training
 from mininet.kernels import buffers
 
-STEPS, WARM_UP = 5000, 200
-"""Between the two countings, and before the first: for a while, NumPy keeps ever more memory for shapes of arrays."""
+STEPS, WARM_UP = 5000, 400
+"""Between the two countings, and before the first: for a while, NumPy and Python 3.13 keep ever more memory."""
 
 
 def census(tracker):

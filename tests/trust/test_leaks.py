@@ -12,8 +12,8 @@ import pytest
 from trust_support import TRUST, run_script
 
 pytestmark = [pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="reads /proc"), pytest.mark.slow]
-STEPS = 150
-MARGINS = {"blocks of memory": 120, "KiB of the process": 2048}
+STEPS = 400
+MARGINS = {"blocks of memory": 320, "KiB of the process": 2048}
 """What comes and goes by itself: less than one object, or 16 KiB, for each step."""
 
 
