@@ -122,11 +122,11 @@ def test_minimises_a_quadratic_and_keeps_float32(make):
 
 @pytest.mark.parametrize("make", [lambda p: optim.SGD(p, 0.1, 0.9, True, 0.1), optim.Adam, optim.AdamW])
 def test_underflow_is_no_error_whatever_users_ask_for(make):
-    parameter = Parameter(np.float32([1e-40, 1]))
+    parameter, gradients = Parameter(np.float32([1e-40, 1])), np.float32([[1e-40], [1e-30], [0]]).repeat(2, axis=1)
     with np.errstate(all="raise"):
         optimizer = make([parameter])
-        for gradient in (1e-40, 1e-30, 0):
-            parameter.grad = np.full(2, gradient, np.float32)
+        for gradient in gradients:
+            parameter.grad = gradient.copy()
             optimizer.step()
             optim.clip_grad_norm([parameter], 1e-35)
     assert np.isfinite(parameter.data).all()
