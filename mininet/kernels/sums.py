@@ -53,6 +53,7 @@ def _sum_along(array: FloatArray, axis: int) -> FloatArray:
             blocks[(*before, slice(None), slice(first, last))], axis, out=of_blocks[(*before, slice(first, last))]
         )
 
+    # additions wait for memory: one takes as long as some 64 in a matrix product
     for_each_share(work, rows, items_worth_sharing(64 * array.size // rows))
     total = _sum_along(of_blocks, axis)
     total += rest.sum(axis=axis, keepdims=True)
