@@ -99,7 +99,8 @@ class Operation:
         raise_if_interrupted()
         tensors = [value if isinstance(value, Tensor) else _beside(inputs, value) for value in inputs]
         arrays = [tensor._data for tensor in tensors]
-        self.require_one_dtype(*tensors)
+        if len(arrays) > 1:
+            self.require_one_dtype(*tensors)
         if instruments.trackers:
             for tensor in tensors:
                 instruments.note(tensor._data, tensor.memory_kind)

@@ -80,8 +80,9 @@ class Tensor:
     @classmethod
     def computed(cls, array: FloatArray, slot: Slot | None) -> "Tensor":
         """The tensor of an operation's output."""
-        tensor = cls(array)
-        tensor.slot = slot
+        tensor = cls.__new__(cls)
+        tensor._data, tensor.slot, tensor._frozen_slot = _as_float_array(array), slot, None
+        instruments.note(array, cls.memory_kind)
         return tensor
 
     # What it is

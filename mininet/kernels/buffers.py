@@ -37,8 +37,7 @@ def empty(shape: int | tuple[int, ...] | list[int], dtype: DTypeLike, kind: str 
 
     `track_memory` counts it as `kind`, one of `mininet.memory.KINDS`.
     """
-    dtype, shape = np.dtype(dtype), tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
-    nbytes = dtype.itemsize * math.prod(shape)
+    nbytes = np.dtype(dtype).itemsize * (math.prod(shape) if isinstance(shape, (tuple, list)) else shape)
     if nbytes < SMALLEST:
         array = np.empty(shape, dtype)
     else:

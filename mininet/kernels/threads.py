@@ -172,8 +172,8 @@ def for_each_share(work: Callable[..., object], total: int, least: int = 1, *arg
     least : the fewest items in a share.  Handing one over takes about 15 microseconds, or 100 if the thread must be
         woken up, so a share should be as much work.
     """
-    count = max(1, min(_count, total // max(1, least)))
-    if count == 1 or getattr(_inside_share, "yes", False):
+    count = min(_count, total // max(1, least))
+    if count < 2 or getattr(_inside_share, "yes", False):
         if total:
             work(*arguments, 0, total)
         return
@@ -202,8 +202,11 @@ def share_elements(kernel: Callable[..., object], *arguments: Any, cost: int = 1
 
     cost : how many times as long one element takes
     """
-    flat = [each.ravel() if isinstance(each, np.ndarray) else each for each in arguments]
-    for_each_share(kernel, flat[0].size, ELEMENTS_WORTH_SHARING // cost, *flat)
+    for_each_share(kernel, arguments[0].size, ELEMENTS_WORTH_SHARING // cost, *map(_flat, arguments))
+
+
+def _flat(argument: Any) -> Any:
+    return argument.ravel() if isinstance(argument, np.ndarray) else argument
 
 
 def items_worth_sharing(operations: int) -> int:

@@ -1,6 +1,6 @@
 """Modules: functions with parameters that can be listed, saved and loaded."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, ParamSpec, Protocol, Self, TypeAlias
 
 import numpy as np
@@ -154,9 +154,9 @@ class Module:
             module = waiting.pop()
             if module not in modules:
                 modules[module] = None
-                members = [value for _, value in module._members()]
-                parameters.update((value, None) for value in members if isinstance(value, Parameter))
-                waiting += [value for value in reversed(members) if isinstance(value, Module)]
+                children: list[Module] = []
+                _sort(vars(module).values(), children, parameters)
+                waiting += reversed(children)
         return list(modules), list(parameters)
 
     def _members(self) -> list[Member]:
@@ -288,6 +288,17 @@ class Module:
     def described(self) -> str:
         """Describe the settings of this module for `repr`."""
         return ""
+
+
+def _sort(values: Iterable[object], modules: list[Module], parameters: dict[Parameter, None]) -> None:
+    """Put those of `values`, and of lists and dicts among them, that are modules or parameters where they belong."""
+    for value in values:
+        if isinstance(value, Module):
+            modules.append(value)
+        elif isinstance(value, Parameter):
+            parameters[value] = None
+        elif isinstance(value, (list, tuple, dict)):
+            _sort(value.values() if isinstance(value, dict) else value, modules, parameters)
 
 
 def _add(members: list[Member], name: str, value: object) -> None:
