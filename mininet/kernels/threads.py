@@ -136,6 +136,8 @@ class _Worker:
             self._called.watch(raised_from_python=True, raising=ended)  # raised once Python's lock is free
             share = self._waiting.get()
             self._called.lower()
+            if not self._waiting.empty():  # or a share that came while this thread slept would wait for the next call
+                self._called.raise_()
             if share is None:
                 return
             if share.taken_by("worker") == "worker":

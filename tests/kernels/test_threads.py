@@ -4,6 +4,7 @@ import contextlib
 import gc
 import itertools
 import os
+import queue
 import textwrap
 import threading
 import time
@@ -188,6 +189,21 @@ def test_the_other_shares_have_ended_when_an_error_is_raised(caller_fails):
     with pytest.raises(Failure):
         for_each_share(work, 2)
     assert len(ended) == 1
+
+
+def test_a_share_that_came_while_the_thread_slept_is_not_left_for_the_next_call(monkeypatch):
+    late, fresh = (threads._Share(lambda first, last: None, 0, 1) for _ in range(2))
+    late.taken_by("caller")
+    waiting, is_raised = queue.SimpleQueue(), []
+    for share in (late, fresh, None):
+        waiting.put(share)
+    monkeypatch.setattr(threads.queue, "SimpleQueue", lambda: waiting)
+    monkeypatch.setattr(threads.Flag, "watch", lambda flag, **how: is_raised.append(bool(flag.state[0])))
+    threads._Worker()
+    assert fresh.lock.acquire(timeout=60)  # it is released when the share is done
+    while len(is_raised) < 3:
+        time.sleep(0.001)
+    assert is_raised == [False, True, True]
 
 
 def test_set_and_get():
