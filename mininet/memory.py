@@ -33,7 +33,7 @@ KINDS = (
 parameters        arrays that are trained, and batch-norm's running statistics
 optimizer         what an optimiser remembers between steps
 state             position x and velocity v of a momentum network
-side information  the bits that multiplying by gamma would destroy: the remainders' words and the stack of spilled bits
+side information  the bits that multiplying by gamma would destroy: the packed remainders and the stack of spilled bits
 checkpoints       copies of the state, kept at some layers to start again from
 gradients         gradients on their way back, and those that have arrived in `.grad`
 activations       arrays that a tape holds for the backward pass

@@ -2,7 +2,7 @@
 
     v_{n+1} = gamma v_n + (1 - gamma) f_n(x_n)        x_{n+1} = x_n + v_{n+1}
 
-`mininet.reversible.momentum`, `run` and `replay` explain what is here, by the same names.  The rule itself, and its
+`mininet.reversible.momentum`, `call` and `replay` explain what is here, by the same names.  The rule itself, and its
 inverse, are in `mininet.bridges.torch_states`.
 """
 
@@ -62,10 +62,10 @@ class MomentumNet(nn.Module):
     def forward(self, x: Tensor, /, *inputs: Any, **keywords: Any) -> Tensor:
         """x_N, from x_0 = x; every residual function gets the inputs and keywords beside x."""
         self._check_settings()
-        run = Run(self, x, *inputs, **keywords)
-        if torch.is_grad_enabled() and (x.requires_grad or run.sources):
-            return _Backpropagation.apply(run, x, *run.sources)
-        return run.through(x, invertible=False)[0]
+        call = Call(self, x, *inputs, **keywords)
+        if torch.is_grad_enabled() and (x.requires_grad or call.sources):
+            return _Backpropagation.apply(call, x, *call.sources)
+        return call.through(x, invertible=False)[0]
 
 
 def _as_module(name: str, function: Any) -> nn.Module:
@@ -78,8 +78,8 @@ def _as_module(name: str, function: Any) -> nn.Module:
     return module
 
 
-class Run:
-    """One use of a network.  A function that is called again draws the same random numbers and moves no statistics.
+class Call:
+    """One call of a network.  A function that is evaluated again draws the same random numbers and moves no statistics.
 
     Where a method takes a list `tapes`, functions are recorded, and (layer, x, f(x)) is put there.
     """
@@ -98,7 +98,7 @@ class Run:
         self._finds_captured = torch.is_grad_enabled() and not x.requires_grad and not self.sources
         self.modes = [(module, "training", module.training) for module in net.modules()]
         self.modes += [(parameter, "requires_grad", parameter.requires_grad) for parameter in net.parameters()]
-        self._random: dict[int, Any] = {}  # by layer, where the random numbers stood at the first call
+        self._random: dict[int, Any] = {}  # by layer, where the random numbers stood at the first evaluation
         kind = x.device.type
         self._autocast = kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind), False
 
@@ -182,10 +182,10 @@ class _Backpropagation(torch.autograd.Function):
     """A network as one operation.  Parameters are among its inputs, so that hooks on them see their gradients."""
 
     @staticmethod
-    def forward(ctx: Any, run: Run, x: Tensor, *sources: Tensor) -> Tensor:
-        tapes: list[Any] | None = [] if run.net.backprop == "stored" else None
-        y, state = run.through(x, tapes, invertible=tapes is None)
-        ctx.run, ctx.kept = run, state if tapes is None else tapes
+    def forward(ctx: Any, call: Call, x: Tensor, *sources: Tensor) -> Tensor:
+        tapes: list[Any] | None = [] if call.net.backprop == "stored" else None
+        y, state = call.through(x, tapes, invertible=tapes is None)
+        ctx.call, ctx.kept = call, state if tapes is None else tapes
         ctx.save_for_backward(*sources)
         return y
 
@@ -195,23 +195,23 @@ class _Backpropagation(torch.autograd.Function):
             raise RuntimeError("create_graph must be False: a MomentumNet cannot be differentiated twice")
         ctx.saved_tensors  # noqa: B018 - raises an error if one was changed in place, or the tape has been dropped
         keep_tape = torch._C._autograd._get_current_graph_task_keep_graph()
-        run, kept, ctx.kept = ctx.run, ctx.kept, ctx.kept if keep_tape else None
-        if run.net.backprop == "reversible":
-            tapes = run.back(copy.deepcopy(kept) if keep_tape else kept)
+        call, kept, ctx.kept = ctx.call, ctx.kept, ctx.kept if keep_tape else None
+        if call.net.backprop == "reversible":
+            tapes = call.back(copy.deepcopy(kept) if keep_tape else kept)
         else:
             tapes = reversed(kept)
-        gamma = float(as_fraction(run.net.gamma)) if run.net.arithmetic == "exact" else run.net.gamma
+        gamma = float(as_fraction(call.net.gamma)) if call.net.arithmetic == "exact" else call.net.gamma
         p = gradient.to(torch.promote_types(gradient.dtype, torch.float32), copy=True)
         q = torch.zeros_like(p)
         sums: dict[int, Tensor] = {}
-        with changed(run.modes):
+        with changed(call.modes):
             for tape in tapes:
                 by_value = q  # of the initial velocity
                 if tape[0] >= 0:
                     s = p + q
                     q, by_value = gamma * s, (1 - gamma) * s
-                p += run.pull_back(tape, by_value, sums, keep_tape)
-        return None, p.to(gradient.dtype), *(sums.get(id(source)) for source in run.sources)
+                p += call.pull_back(tape, by_value, sums, keep_tape)
+        return None, p.to(gradient.dtype), *(sums.get(id(source)) for source in call.sources)
 
 
 def to_momentum(

@@ -46,12 +46,12 @@ class FloatState:
 
 
 class ExactState(FloatState):
-    """x and v as integers in units of 2^-40, and the remainders of multiplying v by gamma, `words` and `spilled`."""
+    """x and v as integers in units of 2^-40, and the remainders of multiplying v by gamma, `packed` and `spilled`."""
 
     def __init__(self, x: Tensor, gamma: float, invertible: bool = True) -> None:
         super().__init__(x, gamma)
         self.fraction, self._invertible = as_fraction(gamma), invertible
-        self.words = torch.zeros_like(self.position, dtype=torch.float64)  # integers below 2^32
+        self.packed = torch.zeros_like(self.position, dtype=torch.float64)  # integers below 2^32
         self.spilled: list[Tensor] = []
         self._scale = float((1 - self.fraction) * 2**FRACTION_BITS)
         self._dtypes: list[torch.dtype] = []  # layer by layer, what v is divided in
@@ -78,14 +78,14 @@ class ExactState(FloatState):
             raise FloatingPointError(f"the residual function returned NaN, in layer {self.layer}")
         self._dtypes.append(torch.float64 if max(speed, change) <= 2**50 and n < 2**18 else torch.int64)
         for _ in range(n and spill_schedule(self.fraction).spills_before(self.layer)):
-            high = (self.words * 2.0**-SPILL_BITS).floor_()
+            high = (self.packed * 2.0**-SPILL_BITS).floor_()
             if self._invertible:
-                self.spilled.append((self.words - high * 2**SPILL_BITS).byte())
-            self.words = high
+                self.spilled.append((self.packed - high * 2**SPILL_BITS).byte())
+            self.packed = high
         if n == 0:
             self.velocity.zero_()
         values = torch.empty_like(self.position, dtype=self.dtype)
-        arrays = self.position, self.velocity, self.words, residual, values
+        arrays = self.position, self.velocity, self.packed, residual, values
         for x, v, b, f, floats in _blocks(*arrays) if change <= LIMIT else ():
             gamma_v = _multiplied(v.to(self._dtypes[-1]), b, n or 1, d)
             x += v.copy_(gamma_v.add_((f.double() * self._scale).round_().to(gamma_v.dtype)))
@@ -106,17 +106,17 @@ class ExactState(FloatState):
         for x, v, floats in _blocks(self.position, self.velocity, values):
             floats.copy_(x.sub_(v).double().mul_(2.0**-FRACTION_BITS))
         (n, d), dtype = self.fraction.as_integer_ratio(), self._dtypes.pop()
-        for v, b, f in _blocks(self.velocity, self.words, function(values)):
+        for v, b, f in _blocks(self.velocity, self.packed, function(values)):
             gamma_v = v.to(dtype).sub_((f.double() * self._scale).round_().to(dtype))
             v.copy_(_multiplied(gamma_v, b, d, n))
         self.layer -= 1
         for _ in range(spill_schedule(self.fraction).spills_before(self.layer)):
-            self.words.mul_(2**SPILL_BITS).add_(self.spilled.pop())
+            self.packed.mul_(2**SPILL_BITS).add_(self.spilled.pop())
 
     def can_be_start(self, velocity: Tensor | None) -> bool:
         """Whether v is `velocity`, or 0 for None, and no remainder is left, as at the start of every run."""
         expected = 0 if velocity is None else self.held("the initial velocity", velocity)
-        return not self.words.any() and not (self.velocity != expected).any()
+        return not self.packed.any() and not (self.velocity != expected).any()
 
 
 def _blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:

@@ -91,7 +91,7 @@ def measure(function, x, gamma, depth):
         for layer in range(depth + 1):
             if layer > 0:
                 state.step(function(Tensor(state.input())).data)
-            arrays = [state.remainders.words, *state.remainders.spilled]
+            arrays = [state.remainders.packed, *state.remainders.spilled]
             held.append(8 * sum(array.nbytes for array in arrays) / x.size)
             integers = buffer_integers(state)
             largest.append(math.log2(1 + integers.max()))
@@ -100,7 +100,7 @@ def measure(function, x, gamma, depth):
 
 def buffer_integers(state):
     """The buffer integer b of each element of an `ExactState`, with its spilled bits put back below, as float64."""
-    integers = state.remainders.words.astype(np.float64)
+    integers = state.remainders.packed.astype(np.float64)
     for low in reversed(state.remainders.spilled):
         integers = integers * 2**SPILL_BITS + low
     return integers

@@ -1,8 +1,9 @@
 """The momentum rule in exact arithmetic, after Maclaurin, Duvenaud and Adams (ICML 2015).
 
 Position x and velocity v are integers, in units of 2^-40.  A subtraction undoes an addition of integers.  What
-destroys information is the product gamma v.  Here gamma is a fraction n/d, and every element has a remainder word, an
-integer b >= 0.  It takes in the remainder of the division by d and gives its own remainder modulo n to the product:
+destroys information is the product gamma v.  Here gamma is a fraction n/d, and every element has an integer b >= 0, a
+32-bit word of `Remainders.packed`, into which the remainders of all its divisions are packed.  b takes in the remainder
+of a division by d and gives its own remainder modulo n to the product:
 
     multiply:  b = b d + v mod d      v = v div d      v = v n + b mod n      b = b div n
     undo:      b = b n + v mod n      v = v div n      v = v d + b mod d      b = b div d
@@ -12,7 +13,7 @@ grows by the factor d/n, that is by log2(1/gamma) bits, and nothing is lost.  On
 
     v = gamma v + round((1 - gamma) f 2^40)            x = x + v
 
-Undoing is the same operation with n and d exchanged: `_multiply`.  `remainders` keeps b within its 32 bits.
+Undoing multiplies by d/n in place of n/d, with the same kernel, `_multiply`.  `remainders` keeps b within its 32 bits.
 
 Processors divide integers slowly, and one at a time.  Floating point does it many at a time: float64 holds every
 integer up to 2^53 exactly, so multiplying by 1/d gives nearly the quotient, and then the remainder, which is computed
@@ -94,15 +95,13 @@ def as_fraction(gamma: float) -> fractions.Fraction:
     return min((fraction for fraction in candidates if 0 < fraction < 1), key=error)
 
 
-class Ratios(NamedTuple):
-    """A fraction gamma as the kernels need it; for gamma = 0, whose product cannot be undone, they multiply by 1."""
+class Coefficients(NamedTuple):
+    """gamma = n/d and 1 - gamma as the kernels need them; for gamma = 0, which cannot be undone, they multiply by 1."""
 
     gamma: fractions.Fraction
-    multiply: FloatArray
-    """What `_multiply` needs, see `_ratio`."""
-    undo: FloatArray
-    scale: float
-    """(1 - gamma) 2^40, correctly rounded."""
+    multiply: FloatArray  # n/d, as `_ratio` gives it to `_multiply`
+    undo: FloatArray  # d/n
+    scale: float  # (1 - gamma) 2^40, correctly rounded
 
     def require_invertible(self) -> None:
         """Raise ValueError for gamma = 0."""
@@ -111,12 +110,12 @@ class Ratios(NamedTuple):
 
 
 @functools.lru_cache(maxsize=64)
-def ratios(gamma: fractions.Fraction) -> Ratios:
-    """The `Ratios` of a fraction; ValueError if its denominator is too large for exact division in floats."""
+def coefficients(gamma: fractions.Fraction) -> Coefficients:
+    """The `Coefficients` of a fraction; ValueError if its denominator is too large for exact division in floats."""
     if gamma.denominator > MAX_DENOMINATOR:
         raise ValueError(f"gamma must have a denominator of at most 2^20, got {gamma}: as_fraction finds one")
     n, d = (gamma.numerator, gamma.denominator) if gamma else (1, 1)
-    return Ratios(gamma, _ratio(n, d), _ratio(d, n), float((1 - gamma) * 2**FRACTION_BITS))
+    return Coefficients(gamma, _ratio(n, d), _ratio(d, n), float((1 - gamma) * 2**FRACTION_BITS))
 
 
 def _ratio(factor: int, divisor: int) -> FloatArray:
@@ -178,7 +177,7 @@ def to_floats(integers: IntegerArray, dtype: np.dtype[Any]) -> FloatArray:
 
 
 def step(
-    x: IntegerArray, v: IntegerArray, b: IntegerArray, f: FloatArray, ratios: Ratios, dtype: np.dtype[Any]
+    x: IntegerArray, v: IntegerArray, b: IntegerArray, f: FloatArray, coefficients: Coefficients, dtype: np.dtype[Any]
 ) -> FloatArray:
     """One layer forward: overwrites `x`, `v` (int64) and `b` (uint32), given `f` (floats); returns x as floats.
 
@@ -186,9 +185,9 @@ def step(
     """
     values, is_bad = buffers.empty(x.shape, dtype), np.zeros(1, np.int64)
     f = alike("residual", f, x.shape, dtype)
-    if not ratios.gamma:
+    if not coefficients.gamma:
         v.fill(0)
-    share(_step, x, v, b, f, values, ratios.multiply, ratios.scale, is_bad)
+    share(_step, x, v, b, f, values, coefficients.multiply, coefficients.scale, is_bad)
     _require_in_range(is_bad, f, "x, v")
     return values
 
@@ -200,19 +199,21 @@ def undo_position(x: IntegerArray, v: IntegerArray, dtype: np.dtype[Any]) -> Flo
     return values
 
 
-def undo_velocity(v: IntegerArray, b: IntegerArray, f: FloatArray, ratios: Ratios, dtype: np.dtype[Any]) -> None:
+def undo_velocity(
+    v: IntegerArray, b: IntegerArray, f: FloatArray, coefficients: Coefficients, dtype: np.dtype[Any]
+) -> None:
     """Second half of the inverse: overwrites `v` and `b`; `f` is evaluated at the x that `undo_position` gave back."""
-    ratios.require_invertible()
-    share(_undo_velocity, v, b, alike("residual", f, v.shape, dtype), ratios.undo, ratios.scale)
+    coefficients.require_invertible()
+    share(_undo_velocity, v, b, alike("residual", f, v.shape, dtype), coefficients.undo, coefficients.scale)
 
 
 def undo_velocity_and_position(
-    x: IntegerArray, v: IntegerArray, b: IntegerArray, f: FloatArray, ratios: Ratios, dtype: np.dtype[Any]
+    x: IntegerArray, v: IntegerArray, b: IntegerArray, f: FloatArray, coefficients: Coefficients, dtype: np.dtype[Any]
 ) -> FloatArray:
     """`undo_velocity`, and then `undo_position` of the layer before, in one pass over memory."""
-    ratios.require_invertible()
+    coefficients.require_invertible()
     values, f = buffers.empty(x.shape, dtype), alike("residual", f, x.shape, dtype)
-    share(_undo_both, x, v, b, f, values, ratios.undo, ratios.scale)
+    share(_undo_both, x, v, b, f, values, coefficients.undo, coefficients.scale)
     return values
 
 

@@ -1,4 +1,4 @@
-"""The momentum rule in floats, and its adjoint, which is in floats for exact arithmetic too: a pass over memory each.
+"""The loops of `mininet.reversible.momentum`, where the rule is explained: in floats, one pass over memory each.
 
 forward (the paper's equation 2)      v = gamma v + (1 - gamma) f           x = x + v
 inverse, in two halves, because f must be evaluated at the x in between:
@@ -8,7 +8,7 @@ adjoint, with p = dL/dx, q = dL/dv:   s = p + q      dL/df = (1 - gamma) s   q =
                                       and then, by the caller, p = p + (df/dx)^T dL/df
 
 All arrays have one dtype and one shape; those that are overwritten are C-contiguous.  `keep` and `take` are gamma and
-1 - gamma as `coefficients` gives them.
+1 - gamma as `coefficients` gives them.  The adjoint serves exact arithmetic too.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""The remainders that exact arithmetic keeps: one 32-bit word for each element, and a stack of what it had no room for.
+"""The remainders that exact arithmetic keeps: packed into one 32-bit word per element, and a stack of what overflows.
 
 How large a word can have become depends on gamma = n/d and the number of steps only.  So a schedule that knows nothing
 of the data says before which steps the low 8 bits of every word must be spilled to a stack to make room.
@@ -23,36 +23,36 @@ _LOW_BITS = 2**SPILL_BITS - 1
 
 
 class Remainders:
-    """The side information of one state: words, and the stack of bits that were spilled from them.
+    """The side information of one state: packed words, and the stack of bits that were spilled from them.
 
     invertible : whether spilled bits are kept, so that the steps can be undone; words always are, as they decide how
         products are rounded
 
     Attributes
     ----------
-    words : ndarray of uint32
+    packed : ndarray of uint32, b of `mininet.kernels.exact`
     spilled : list of ndarray of uint8, or None
         The stack.
     """
 
     def __init__(self, gamma: fractions.Fraction, shape: tuple[int, ...], invertible: bool = True) -> None:
         self._schedule = spill_schedule(gamma) if gamma else None
-        self.words = buffers.zeros(shape, np.uint32, "side information")
+        self.packed = buffers.zeros(shape, np.uint32, "side information")
         self.spilled: list[IntegerArray] | None = [] if invertible else None
 
     def make_room(self, step: int) -> None:
         """Spill what the words have no room for in step number `step`."""
         for _ in range(self._spills_before(step)):
             if self.spilled is None:
-                self.words >>= SPILL_BITS
+                self.packed >>= SPILL_BITS
             else:
-                self.spilled.append(spill(self.words))
+                self.spilled.append(spill(self.packed))
 
     def take_back(self, step: int) -> None:
         """Undo `make_room`, after the step has been undone."""
         assert self.spilled is not None
         for _ in range(self._spills_before(step)):
-            unspill(self.words, self.spilled.pop())
+            unspill(self.packed, self.spilled.pop())
 
     def _spills_before(self, step: int) -> int:
         return self._schedule.spills_before(step) if self._schedule else 0
@@ -60,7 +60,7 @@ class Remainders:
     def copy(self) -> "Remainders":
         """Independent words; what is on the stack never changes, and is shared."""
         other = copy.copy(self)
-        other.words, other.spilled = self.words.copy(), None if self.spilled is None else list(self.spilled)
+        other.packed, other.spilled = self.packed.copy(), None if self.spilled is None else list(self.spilled)
         return other
 
 

@@ -1,6 +1,6 @@
 """Networks that can be run backwards: the subject, and its rivals."""
 
-from .adjoint import AdjointResNet
+from .adjoint_resnet import AdjointResNet
 from .bdia import BDIANet
 from .inversion import InversionReport
 from .iresnet import IResNet

@@ -25,7 +25,7 @@ from ..base.types import AnyArray, Backprop, FloatArray, IntegerArray
 from ..kernels import bdia, exact
 from .network import LayeredNet, Pull
 from .replay import ResidualFunction
-from .state import ExactPositionState, Function
+from .state import ArrayFunction, ExactPositionState
 
 
 class BDIANet(LayeredNet["BDIAState", FloatArray]):
@@ -114,7 +114,7 @@ class BDIAState(ExactPositionState):
         self.previous, self.position = self.position, self.previous
         self.layer += 1
 
-    def undo(self, function: Function, more: bool = False) -> None:
+    def undo(self, function: ArrayFunction, continues: bool = False) -> None:
         """x_{n-1}; in layer 0, which knows x_0 already, whether x_1 - f(x_0) is x_0."""
         assert self._odd is not None
         self._input = None

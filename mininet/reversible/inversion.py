@@ -11,7 +11,7 @@ from .. import seeding
 from ..autodiff import replaying
 from ..base.types import AnyArray, FloatArray
 from ..kernels.exact import FRACTION_BITS
-from .run import Run
+from .call import Call
 from .state import State
 
 
@@ -98,15 +98,15 @@ def _bits(units: Any) -> NDArray[np.float64]:
     return np.asarray(np.ceil(np.log2(1 + units)))
 
 
-def measure_inversion(run: Run, x: FloatArray) -> InversionReport:
+def measure_inversion(call: Call, x: FloatArray) -> InversionReport:
     """Run forward from x and back, and compare; without side effects on statistics and random numbers."""
     if not np.isfinite(x).all():
         raise ValueError("x must be finite, got NaN or infinity")
     with replaying(seeding.position()):
-        state = run.start(x)
+        state = call.start(x)
         before = [_copies(state)]
-        for _ in range(run.depth):
-            run.advance(state)
+        for _ in range(call.depth):
+            call.advance(state)
             before.append(_copies(state))
             if not all(np.isfinite(array).all() for array in before[-1]):
                 raise OverflowError(f"nothing can come back: x or v is not finite after layer {state.layer - 1}")
@@ -115,10 +115,10 @@ def measure_inversion(run: Run, x: FloatArray) -> InversionReport:
     is_exact = positions[0].dtype.kind == "i"
     largest = max((float(np.abs(x).max()) for x in positions if x.size), default=0.0)
     unit = 2.0**-FRACTION_BITS if is_exact else float(np.spacing(positions[0].dtype.type(largest)))
-    errors = {name: np.zeros(run.depth + 1) for name in dict.fromkeys(names)}
+    errors = {name: np.zeros(call.depth + 1) for name in dict.fromkeys(names)}
     with np.errstate(over="ignore", invalid="ignore"):  # where the drift leaves all bounds, the report says so
-        for layer in reversed(range(run.depth)):
-            run.undo(state)
+        for layer in reversed(range(call.depth)):
+            call.undo(state)
             for name, came_back, was in zip(names, state.arrays(), before[layer], strict=True):
                 error = _largest_difference(came_back, was) / (1 if is_exact else unit)
                 errors[name][layer] = max(errors[name][layer], error)

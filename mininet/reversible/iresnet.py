@@ -21,17 +21,17 @@ from ..base.types import Backprop, FloatArray
 from .network import LayeredNet, Pull
 from .replay import ResidualFunction
 from .residual import PlainState, plain_adjoint
-from .state import Function
+from .state import ArrayFunction
 
-SMALLEST_STEP = 64
-"""Iterations stop by default at a step of this many machine epsilons of the largest |y|.  Below, rounding errors may
+SMALLEST_MOVE = 64
+"""Iterations stop by default at a move of this many machine epsilons of the largest |y|.  Below, rounding errors may
 keep x moving forever: those of Winograd's convolutions do by 2 to 18."""
 
 
 class IResNet(LayeredNet["IteratedState", FloatArray]):
     """A residual network of contractive functions, inverted by fixed-point iteration, in floating point.
 
-    It is used like `MomentumNet`; ``run(x)`` gives the final state, an `IteratedState`.
+    It is used like `MomentumNet`; ``net.run(x)`` gives the final state, an `IteratedState`.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class IResNet(LayeredNet["IteratedState", FloatArray]):
 
     def start(self, x: FloatArray, invertible: bool = True) -> "IteratedState":
         """x_0 = x."""
-        tolerance = SMALLEST_STEP * float(np.finfo(x.dtype).eps) if self.tolerance is None else self.tolerance
+        tolerance = SMALLEST_MOVE * float(np.finfo(x.dtype).eps) if self.tolerance is None else self.tolerance
         return IteratedState(x, self.iterations, tolerance)
 
     def adjoint(self, gradient: FloatArray, pulls: Iterable[Pull]) -> tuple[FloatArray, None]:
@@ -115,7 +115,7 @@ class IteratedState(PlainState):
         other.evaluations = list(self.evaluations)
         return other
 
-    def undo(self, function: Function, more: bool = False) -> None:
+    def undo(self, function: ArrayFunction, continues: bool = False) -> None:
         """Iterate x = y - f(x) from x = y = x_{n+1} until x stands still, at x_n.
 
         Raises
@@ -128,19 +128,19 @@ class IteratedState(PlainState):
         for count in range(1, self._iterations + 1):
             with np.errstate(over="ignore", invalid="ignore"):  # where it leaves all bounds, the error says so
                 before, x = x, np.asarray(y - function(x))
-                step = float(np.abs(x - before).max(initial=0))
+                moved = float(np.abs(x - before).max(initial=0))
             if count == 1:  # a scale from the beginning: x may leave all bounds
                 allowed = self._tolerance * max(largest, float(np.abs(x).max(initial=0)))
-            if step <= allowed < math.inf:
+            if moved <= allowed < math.inf:
                 function(x)  # for its tape, at the input of the layer
                 self.evaluations.append(count)
                 self.position, self.layer = x, self.layer - 1
                 return
-            if not math.isfinite(step):
+            if not math.isfinite(moved):
                 break
         raise RuntimeError(
             f"the fixed-point iteration x <- y - f(x) did not converge in layer {self.layer - 1}: after {count} of "
-            f"{self._iterations} iterations x still moves by {step:.3g}, where {allowed:.3g} is allowed; the "
+            f"{self._iterations} iterations x still moves by {moved:.3g}, where {allowed:.3g} is allowed; the "
             "residual function is not a contraction there (see limit_lipschitz), or so nearly none that it needs more "
             "iterations"
         )

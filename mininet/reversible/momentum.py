@@ -11,9 +11,8 @@ because everything reaches the loss through v_{n+1},
 
     dL/dtheta_n = (1 - gamma) (df_n/dtheta)^T s       p_n = p_{n+1} + (1 - gamma) (df_n/dx)^T s       q_n = gamma s
 
-This page has the rule and its inverse, in floats and in exact arithmetic, and the adjoint.  `run` goes forward and back
-through all layers with them.  The loops over the elements of an array are in `mininet.kernels.momentum` and
-`mininet.kernels.exact`.
+This page has the rule and its inverse, in floats and in exact arithmetic, and the adjoint.  `call` goes through all
+layers with them.  The loops over elements are in `mininet.kernels.momentum`, for floats, and `mininet.kernels.exact`.
 """
 
 import fractions
@@ -27,7 +26,7 @@ from ..kernels import buffers, exact, momentum
 from ..kernels.remainders import Remainders
 from .network import LayeredNet, Pull
 from .replay import ResidualFunction
-from .state import ExactPositionState, Function, State
+from .state import ArrayFunction, ExactPositionState, State
 
 
 class MomentumNet(LayeredNet["ExactState | FloatState", tuple[FloatArray, FloatArray]]):
@@ -135,9 +134,9 @@ class FloatState(State):
         """Start from another v_0 than 0."""
         self.velocity[...] = alike("velocity", velocity, self.position.shape, self.position.dtype)
 
-    def input(self, keep: bool = False) -> FloatArray:
+    def input(self, lasting: bool = False) -> FloatArray:
         """x itself, or a copy."""
-        return buffers.copy(self.position) if keep else self.position
+        return buffers.copy(self.position) if lasting else self.position
 
     def values(self) -> tuple[FloatArray, FloatArray]:
         """Copies of x and v."""
@@ -148,7 +147,7 @@ class FloatState(State):
         momentum.step(self.position, self.velocity, residual, *self._coefficients)
         self.layer += 1
 
-    def undo(self, function: Function, more: bool = False) -> None:
+    def undo(self, function: ArrayFunction, continues: bool = False) -> None:
         """x = x - v, then v = (v - (1 - gamma) f(x)) / gamma."""
         if not self._position_is_undone:
             momentum.undo_position(self.position, self.velocity)
@@ -192,7 +191,7 @@ class ExactState(ExactPositionState):
         self.fraction = gamma if isinstance(gamma, fractions.Fraction) else exact.as_fraction(gamma)
         super().__init__(float_array("position", position))
         self.velocity = buffers.zeros_like(self.position)
-        self._ratios = exact.ratios(self.fraction)
+        self._coefficients = exact.coefficients(self.fraction)
         self.remainders = Remainders(self.fraction, position.shape, invertible)
         self._position_is_undone = False  # whether `position` is already that of the layer before
 
@@ -202,8 +201,8 @@ class ExactState(ExactPositionState):
         return float(self.fraction)
 
     def side_information(self) -> list[AnyArray]:
-        """The remainders' words."""
-        return [self.remainders.words]
+        """The packed remainders."""
+        return [self.remainders.packed]
 
     def set_velocity(self, velocity: FloatArray) -> None:
         """Start from another v_0 than 0, rounded to units."""
@@ -217,27 +216,27 @@ class ExactState(ExactPositionState):
     def step(self, residual: FloatArray) -> None:
         """v = gamma v + (1 - gamma) f(x), then x = x + v; the remainders take in what gamma v loses."""
         self.remainders.make_room(self.layer)
-        words = self.remainders.words
-        self._input = exact.step(self.position, self.velocity, words, residual, self._ratios, self._dtype)
+        b = self.remainders.packed
+        self._input = exact.step(self.position, self.velocity, b, residual, self._coefficients, self._dtype)
         self.layer += 1
 
-    def undo(self, function: Function, more: bool = False) -> None:
+    def undo(self, function: ArrayFunction, continues: bool = False) -> None:
         """x = x - v, then v = (v - (1 - gamma) f(x)) / gamma, with the bits that the remainders give back.
 
-        With `more`, the layer before is undone next, and its x comes back in the same pass over memory, in
+        If it `continues` with the layer before, that one's x comes back in the same pass over memory, in
         `exact.undo_velocity_and_position`.  Until then `position` is already that of the layer before.
         """
         if not self._position_is_undone:
             self._input = exact.undo_position(self.position, self.velocity, self._dtype)
             self._position_is_undone = True  # also if the function raises an error
-        residual, words = function(self.input()), self.remainders.words
-        self._position_is_undone, self._input = more, None  # the floats go before the next ones are made
-        if more:
+        residual, b = function(self.input()), self.remainders.packed
+        self._position_is_undone, self._input = continues, None  # the floats go before the next ones are made
+        if continues:
             self._input = exact.undo_velocity_and_position(
-                self.position, self.velocity, words, residual, self._ratios, self._dtype
+                self.position, self.velocity, b, residual, self._coefficients, self._dtype
             )
         else:
-            exact.undo_velocity(self.velocity, words, residual, self._ratios, self._dtype)
+            exact.undo_velocity(self.velocity, b, residual, self._coefficients, self._dtype)
         self.layer -= 1
         self.remainders.take_back(self.layer)
 
@@ -250,4 +249,4 @@ class ExactState(ExactPositionState):
     def can_be_start(self, velocity: FloatArray | None) -> bool:
         """Whether v is v_0 and no remainder is left, as at the start of every run."""
         expected = 0 if velocity is None else exact.to_units("the initial velocity", velocity)
-        return not self.remainders.words.any() and not (self.velocity != expected).any()
+        return not self.remainders.packed.any() and not (self.velocity != expected).any()

@@ -17,9 +17,9 @@ from ..base.types import Arithmetic, Backprop, FloatArray
 from ..kernels import momentum
 from ..kernels.exact import as_fraction
 from ..nn import Module, ModuleList
+from .call import WAYS, Call
 from .inversion import InversionReport, measure_inversion
 from .replay import ResidualFunction
-from .run import WAYS, Run
 from .state import State
 
 Pull: TypeAlias = Callable[[FloatArray], FloatArray]
@@ -64,14 +64,14 @@ class LayeredNet(Module, Generic[AnyState, Values]):
         is_residual: bool,
         arithmetic: Arithmetic,
         backprop: Backprop,
-        **more: Any,
+        **settings: Any,
     ) -> None:
         super().__init__()
         if not isinstance(functions, Iterable) or (callable(functions) and not isinstance(functions, ModuleList)):
             raise ValueError(f"functions must be a sequence of callables, got {type(functions).__name__}")
         self.functions = list(functions)
         self.is_residual, self.arithmetic, self.backprop = is_residual, arithmetic, backprop
-        vars(self).update(more)
+        vars(self).update(settings)
         self._check_settings()
 
     def start(self, x: FloatArray, invertible: bool = True) -> AnyState:
@@ -114,12 +114,12 @@ class LayeredNet(Module, Generic[AnyState, Values]):
         self._check_settings()
         x = as_tensor(x)
         parameters = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        run = Run(self, inputs, keywords, map(slot_of, parameters))
-        sources = [*run.functions.tensors, *parameters]
+        call = Call(self, inputs, keywords, map(slot_of, parameters))
+        sources = [*call.functions.tensors, *parameters]
         needs_tape = is_recording() and (x.requires_grad or len(sources) > 0)
         slots = [tensor.slot for tensor in sources]
         operation = Operation(type(self).__name__, _forward, _vjp, consumes_saved=True)
-        return operation(x, *sources, run=run, slots=slots, needs_tape=needs_tape)
+        return operation(x, *sources, call=call, slots=slots, needs_tape=needs_tape)
 
     @interruptible_between_operations
     def run(self, x: TensorLike, /, *inputs: Any, **keywords: Any) -> AnyState:
@@ -131,9 +131,9 @@ class LayeredNet(Module, Generic[AnyState, Values]):
             At the last layer, for `invert`; its `values()` are floats.
         """
         self._check_settings()
-        run = Run(self, inputs, keywords)
-        state: AnyState = run.through(as_tensor(x).data)
-        state.run = run
+        call = Call(self, inputs, keywords)
+        state: AnyState = call.through(as_tensor(x).data)
+        state.call = call
         return state
 
     @interruptible_between_operations
@@ -184,18 +184,18 @@ class LayeredNet(Module, Generic[AnyState, Values]):
         """Undo layer after layer; yields before the first, and after each."""
         self._check_settings()
         depth, is_state, kind = len(self.functions), isinstance(state, State), type(state).__name__
-        is_ours = is_state and state.run is not None and state.run.origin is self
+        is_ours = is_state and state.call is not None and state.call.origin is self
         if not is_ours or state.layer != depth:
             found = f"one at layer {state.layer}" if is_ours else f"another {kind}" if is_state else kind
             raise ValueError(f"state must come from run of this net and stand at layer {depth}, got {found}")
         self._require_invertible()
-        run = state.run
-        run.functions.inputs, run.functions.keywords = inputs, keywords
+        call = state.call
+        call.functions.inputs, call.functions.keywords = inputs, keywords
         yield
-        for _ in range(run.depth):
-            run.undo(state)
+        for _ in range(call.depth):
+            call.undo(state)
             yield
-        run.undo_start(state, when="since the run")
+        call.check_start(state, when="since the run")
 
     @interruptible_between_operations
     def trajectory(self, x: TensorLike, /, *inputs: Any, **keywords: Any) -> FloatArray:
@@ -208,12 +208,12 @@ class LayeredNet(Module, Generic[AnyState, Values]):
         ndarray (depth + 1, ...)
         """
         self._check_settings()
-        run = Run(self, inputs, keywords)
+        call = Call(self, inputs, keywords)
         with replaying(seeding.position()):
-            state = run.start(as_tensor(x).data, invertible=False)
+            state = call.start(as_tensor(x).data, invertible=False)
             positions = [state.output()]
-            for _ in range(run.depth):
-                run.advance(state)
+            for _ in range(call.depth):
+                call.advance(state)
                 positions.append(state.output())
         return np.stack(positions)
 
@@ -225,7 +225,7 @@ class LayeredNet(Module, Generic[AnyState, Values]):
         """
         self._check_settings()
         self._require_invertible()
-        return measure_inversion(Run(self, inputs, keywords), as_tensor(x).data)
+        return measure_inversion(Call(self, inputs, keywords), as_tensor(x).data)
 
     def described(self) -> str:
         """The settings of this net, for `repr`."""
@@ -262,25 +262,25 @@ def _is_function(value: object) -> bool:
     return callable(value) and not isinstance(value, type)
 
 
-def _forward(x: FloatArray, *sources: FloatArray, run: Run, slots: list[Slot | None], needs_tape: bool) -> Any:
+def _forward(x: FloatArray, *sources: FloatArray, call: Call, slots: list[Slot | None], needs_tape: bool) -> Any:
     """x_N, and what the vjp needs.
 
     `sources`, extra inputs and parameters, are arguments so that the tape has their `slots`; the functions know them.
     """
     if not needs_tape:
-        run.functions.detects_captured = is_recording()
-        return run.through(x, invertible=False).output(), None
-    output, back = WAYS[run.net.backprop](run, x)
-    return output, (run, back, slots)
+        call.functions.detects_captured = is_recording()
+        return call.through(x, invertible=False).output(), None
+    output, back = WAYS[call.net.backprop](call, x)
+    return output, (call, back, slots)
 
 
 def _vjp(saved: Any, gradient: FloatArray, needs: Sequence[bool], keep_tape: bool) -> list[FloatArray | None]:
     """Walk back through the layers by the network's adjoint, adding up the gradients of parameters and extra inputs."""
-    run, back, slots = saved
+    call, back, slots = saved
     sums = GradientSums()
     # generators, so that a layer is undone when `adjoint` asks for its pull, and not before
     pulls = (functools.partial(pull_back, sums=sums) for pull_back in back(keep_tape))
-    by_x, by_velocity = run.net.adjoint(gradient, itertools.islice(pulls, run.depth))
+    by_x, by_velocity = call.net.adjoint(gradient, itertools.islice(pulls, call.depth))
     for pull in pulls:  # after the last layer `back` checks where it has ended, and has one more pull if v_0 = g(x_0)
         momentum.add(by_x, pull(by_velocity))
     return [by_x, *(sums.pop(slot) for slot in slots)]

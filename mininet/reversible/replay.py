@@ -1,7 +1,7 @@
-"""Calling a function again exactly as before.
+"""Evaluating a function again exactly as before.
 
-The backward pass evaluates residual functions a second time.  The gradients are only right if the second call computes
-what the first one did.  So all calls, the first ones too, go through `Replay.value`.  A later one draws the same random
+The backward pass evaluates residual functions a second time.  The gradients are only right if that computes what the
+first time did.  So all evaluations, the first too, go through `Replay.value`.  A later one draws the same random
 numbers, finds the same modules in training and the same parameters frozen, and it is silent: batch normalisation does
 not move its running statistics twice.
 """
@@ -43,10 +43,9 @@ It holds the tape of that evaluation, and adds the gradients of parameters and e
 
 
 class Replay:
-    """The functions of a run, layer by layer.  The first call for a layer is remembered, and later ones repeat it.
+    """The functions of a `Call`, by layer.  The first evaluation of each is remembered, and later ones repeat it.
 
-    First calls must come in the order of the layers.  What is remembered is one integer per layer, and some lists for
-    each distinct function.
+    First evaluations come in the order of the layers.  Remembered are an integer per layer and lists per function.
 
     Parameters
     ----------
@@ -92,9 +91,9 @@ class Replay:
 
         self.inputs = tuple(map(as_leaf, inputs))
         self.keywords = {key: as_leaf(value) for key, value in keywords.items()}
-        self._draws = array("Q")  # where the random numbers stood at the first call of each layer
+        self._draws = array("Q")  # where the random numbers stood before each layer's first evaluation
         self._contents: dict[int, tuple[list[Module], list[Parameter]]] = {}
-        self._settings: dict[int, list[tuple[int, int, Any]]] = {}  # by function: (layer, seed and settings from it on)
+        self._modes: dict[int, list[tuple[int, int, Any]]] = {}  # by function: (layer, seed and modes from it on)
 
     def value(self, layer: int, x: FloatArray, pull_backs: list[PullBack] | None = None) -> FloatArray:
         """f_layer(x); with a list `pull_backs` it is evaluated on a tape, and its pull-back is put there."""
@@ -105,7 +104,7 @@ class Replay:
             changes += self._as_the_first_time(layer)
         with changed(changes), measured("residual functions"):
             since, leaf = next_number(), Tensor(x, requires_grad=pull_backs is not None)
-            output = self._call(layer, leaf)
+            output = self._evaluated(layer, leaf)
         if pull_backs is not None:
             pull_backs.append(self._pull_back(layer, since, slot_of(leaf), output.slot))
         elif self.detects_captured and output.requires_grad:
@@ -132,17 +131,17 @@ class Replay:
         return pull_back
 
     def _remember(self, layer: int) -> None:
-        """Note how the layer's function is called now, the first time."""
-        versions, (seed, draw) = self._settings.setdefault(id(self._functions[layer]), []), seeding.position()
-        now = self._settings_now(layer)
+        """Note how the layer's function is evaluated now, the first time."""
+        versions, (seed, draw) = self._modes.setdefault(id(self._functions[layer]), []), seeding.position()
+        now = self._modes_now(layer)
         if not versions or versions[-1][1:] != (seed, now):
             versions.append((layer, seed, now))
         self._draws.append(draw)
 
     def _as_the_first_time(self, layer: int) -> list[Change]:
-        """What to change so that a later call of the layer's function repeats the first one."""
-        versions, now = self._settings[id(self._functions[layer])], self._settings_now(layer)
-        seed, then = next((seed, settings) for first, seed, settings in reversed(versions) if first <= layer)
+        """What to change so that a later evaluation of the layer's function repeats the first."""
+        versions, now = self._modes[id(self._functions[layer])], self._modes_now(layer)
+        seed, then = next((seed, modes) for first, seed, modes in reversed(versions) if first <= layer)
         changes = [(switches, "replaying", True), *seeding.at_position((seed, self._draws[layer]))]
         if then != now:
             modules, parameters = self._contents[id(self._functions[layer])]
@@ -150,7 +149,7 @@ class Replay:
             changes += [(parameter, "slot", slot) for parameter, slot in zip(parameters, then[1], strict=True)]
         return changes
 
-    def _settings_now(self, layer: int) -> tuple[list[bool], list[Slot | None]]:
+    def _modes_now(self, layer: int) -> tuple[list[bool], list[Slot | None]]:
         """Which of the function's modules are in training, and which of its parameters have a slot."""
         function = self._functions[layer]
         if id(function) not in self._contents:  # searched once, however many layers share it
@@ -158,7 +157,7 @@ class Replay:
         modules, parameters = self._contents[id(function)]
         return [module.training for module in modules], [parameter.slot for parameter in parameters]
 
-    def _call(self, layer: int, x: Tensor) -> Tensor:
+    def _evaluated(self, layer: int, x: Tensor) -> Tensor:
         output = self._functions[layer](x, *self.inputs, **self.keywords)
         if not isinstance(output, Tensor):
             raise TypeError(f"{self._name.format(layer)} must return a Tensor, got {type(output).__name__}")

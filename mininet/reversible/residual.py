@@ -80,9 +80,9 @@ class PlainState(State):
     def __init__(self, position: FloatArray) -> None:
         self.position = np.array(position, order="C")
 
-    def input(self, keep: bool = False) -> FloatArray:
-        """x; the next step overwrites the array, unless it is to `keep` its values."""
-        return self.position.copy() if keep else self.position
+    def input(self, lasting: bool = False) -> FloatArray:
+        """x; the next step overwrites the array, unless it must be `lasting`."""
+        return self.position.copy() if lasting else self.position
 
     def step(self, residual: FloatArray) -> None:
         """x = x + f(x)."""

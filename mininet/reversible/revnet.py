@@ -23,13 +23,13 @@ from ..kernels import exact, momentum
 from ..kernels.elementwise import in_shares
 from .network import LayeredNet, Pull
 from .replay import ResidualFunction
-from .state import Function, State
+from .state import ArrayFunction, State
 
 
 class RevNet(LayeredNet["CoupledState", FloatArray]):
     """A residual network of two coupled streams, the halves of x along its last axis, trained like `MomentumNet`.
 
-    ``run(x)`` gives the final state, a `CoupledState`.  At layer n it is x_n = (a_n, b_n); the network returns x_N.
+    ``net.run(x)`` gives the final state, a `CoupledState`.  At layer n it is x_n = (a_n, b_n); the network returns x_N.
 
     Parameters
     ----------
@@ -97,9 +97,9 @@ class FloatCoupledState(CoupledState):
     def __init__(self, x: FloatArray) -> None:
         self.first, self.second = _halves(x)
 
-    def input(self, keep: bool = False) -> FloatArray:
-        """b; the step after the next overwrites the array, unless it is to `keep` its values."""
-        return self.second.copy() if keep else self.second
+    def input(self, lasting: bool = False) -> FloatArray:
+        """b; the step after the next overwrites the array, unless it must be `lasting`."""
+        return self.second.copy() if lasting else self.second
 
     def output(self) -> FloatArray:
         """(a, b) in one array."""
@@ -111,7 +111,7 @@ class FloatCoupledState(CoupledState):
         self.first, self.second = self.second, self.first
         self.layer += 1
 
-    def undo(self, function: Function, more: bool = False) -> None:
+    def undo(self, function: ArrayFunction, continues: bool = False) -> None:
         """(a, b) = (b - f(a), a)."""
         np.subtract(self.second, function(self.first), out=self.second)
         self.first, self.second = self.second, self.first
@@ -132,7 +132,7 @@ class ExactCoupledState(CoupledState):
         self._floats: list[FloatArray | None] = [None, None]  # of a and b, where they are at hand
         self._checksum = self._sum() if invertible else None
 
-    def input(self, keep: bool = False) -> FloatArray:
+    def input(self, lasting: bool = False) -> FloatArray:
         """b as floats, in an array that no later step overwrites."""
         first, second = self._floats
         if second is None:
@@ -151,13 +151,13 @@ class ExactCoupledState(CoupledState):
         self.first, self.second = self.second, self.first
         self.layer += 1
 
-    def undo(self, function: Function, more: bool = False) -> None:
-        """(a, b) = (b - f(a), a); with `more`, a is kept as floats for the layer before."""
+    def undo(self, function: ArrayFunction, continues: bool = False) -> None:
+        """(a, b) = (b - f(a), a); with `continues`, a is kept as floats for the layer before."""
         x = exact.to_floats(self.first, self._dtype) if self._floats[0] is None else self._floats[0]
         self._floats = [x, None]
         floats = exact.add(self.second, function(x), sign=-1)
         self.first, self.second = self.second, self.first
-        self._floats = [floats if more else None, x]
+        self._floats = [floats if continues else None, x]
         self.layer -= 1
 
     def copy(self) -> "ExactCoupledState":

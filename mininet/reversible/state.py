@@ -9,7 +9,7 @@ import numpy as np
 from ..base.types import AnyArray, FloatArray
 from ..kernels import exact
 
-Function: TypeAlias = Callable[[FloatArray], FloatArray]
+ArrayFunction: TypeAlias = Callable[[FloatArray], FloatArray]
 """A residual function on arrays."""
 
 
@@ -28,8 +28,8 @@ class State:
     layer = 0
     """How many layers have been run."""
 
-    run: Any = None
-    """The `Run` that `LayeredNet.invert` runs back, if there is one."""
+    call: Any = None
+    """The `Call` behind it, which `LayeredNet.invert` runs back, if `LayeredNet.run` made the state."""
 
     def arrays(self) -> list[AnyArray]:
         """The arrays of x and v themselves, in the order of `variables`."""
@@ -39,19 +39,19 @@ class State:
         """Arrays kept only to be able to go back, apart from spilled bits, which are counted when they spill."""
         return []
 
-    def input(self, keep: bool = False) -> FloatArray:
+    def input(self, lasting: bool = False) -> FloatArray:
         """What the next function is evaluated at, as floats.
 
         Parameters
         ----------
-        keep
-            Whether the values stay when the next step overwrites x.
+        lasting
+            Whether the array must keep its values when the next step overwrites x.
         """
         raise NotImplementedError
 
     def output(self) -> FloatArray:
         """x as floats, in an array of its own: what the network returns."""
-        return self.input(keep=True)
+        return self.input(lasting=True)
 
     def values(self) -> Any:
         """What `LayeredNet.invert` returns: x, or x and v, as floats in new arrays."""
@@ -77,7 +77,7 @@ class State:
         """
         raise NotImplementedError
 
-    def undo(self, function: Function, more: bool = False) -> None:
+    def undo(self, function: ArrayFunction, continues: bool = False) -> None:
         """Undo the last layer.
 
         Parameters
@@ -85,7 +85,7 @@ class State:
         function
             The layer's residual function.  It is called at the input of the layer, last of all if more than once.
             If it raises an error, the layer can be undone again.
-        more
+        continues
             Whether the layer before is undone next.
         """
         raise NotImplementedError
@@ -123,7 +123,7 @@ class ExactPositionState(State):
         self._dtype: np.dtype[Any] = x.dtype
         self._input: FloatArray | None = None  # x as floats, where a step has computed them
 
-    def input(self, keep: bool = False) -> FloatArray:
+    def input(self, lasting: bool = False) -> FloatArray:
         """x as floats, in an array that no step overwrites."""
         if self._input is None:
             self._input = exact.to_floats(self.position, self._dtype)

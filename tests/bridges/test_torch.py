@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch", reason="needs the extra torch: pip install 
 from torch import nn  # noqa: E402
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
-from mininet.bridges.torch import MomentumNet, Run, to_momentum  # noqa: E402
+from mininet.bridges.torch import Call, MomentumNet, to_momentum  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -144,14 +144,14 @@ def test_integers_are_those_of_numpy(gamma, size):
     start = size * np.random.default_rng(0).standard_normal((5, 7))
     ours = mininet.MomentumNet(functions, gamma, lambda x: x * -0.5).run(start)
     x = torch.from_numpy(start)
-    run = Run(MomentumNet(functions, gamma, lambda x: x * -0.5), x)
-    _, state = run.through(x)
+    call = Call(MomentumNet(functions, gamma, lambda x: x * -0.5), x)
+    _, state = call.through(x)
     assert np.array_equal(state.position.numpy(), ours.position)
     assert np.array_equal(state.velocity.numpy(), ours.velocity)
-    assert np.array_equal(state.words.numpy(), ours.remainders.words)
+    assert np.array_equal(state.packed.numpy(), ours.remainders.packed)
     assert all(map(np.array_equal, state.spilled, ours.remainders.spilled))
     assert len(state.spilled) == len(ours.remainders.spilled) > 0 or gamma > 0.99
-    for _ in run.back(state):
+    for _ in call.back(state):
         pass
     assert np.array_equal(state.position.numpy(), np.rint(start * 2.0**40))
     assert np.array_equal(state.velocity.numpy(), np.rint(np.rint(start * 2.0**40) * 2.0**-40 * -0.5 * 2.0**40))
@@ -167,9 +167,9 @@ def test_negative_and_large_velocities_come_back(velocity):
     nn.init.zeros_(start.weight), nn.init.constant_(start.bias, velocity)
     settings = {"gamma": 0.5, "init_velocity": start}
     assert_same_bits(*(train_step(net, x) for net in twins(dense_block, 20, torch.float64, **settings)))
-    run = Run(MomentumNet([torch.tanh] * 20, **settings), x)
-    _, state = run.through(x)
-    for _ in run.back(state):
+    call = Call(MomentumNet([torch.tanh] * 20, **settings), x)
+    _, state = call.through(x)
+    for _ in call.back(state):
         pass
     assert torch.equal(state.velocity, torch.full((5, 4), round(velocity * 2**40)))
     assert torch.equal(state.position, (x * 2**40).round().long())
@@ -401,9 +401,9 @@ def test_memory_does_not_grow_with_depth():
 @pytest.mark.parametrize(("dropouts", "states"), [(0, 1), (1, 2), (40, 40)])
 def test_layers_without_random_numbers_share_a_state_of_the_generator(dropouts, states):
     functions = [nn.Dropout() if layer < dropouts else torch.tanh for layer in range(40)]
-    run = Run(MomentumNet(functions), normal(2, 4))
-    run.through(normal(2, 4))
-    assert len({id(state) for state in run._random.values()}) == states
+    call = Call(MomentumNet(functions), normal(2, 4))
+    call.through(normal(2, 4))
+    assert len({id(state) for state in call._random.values()}) == states
 
 
 @pytest.mark.slow

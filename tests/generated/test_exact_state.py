@@ -130,7 +130,7 @@ class ExactStateMachine(RuleBasedStateMachine):
         for state, plain in getattr(self, "states", ()):
             elements, spilled = plain.history[-1]
             assert state.layer == len(plain.residuals)
-            assert state.remainders.words.ravel().tolist() == [b for _, _, b in elements]
+            assert state.remainders.packed.ravel().tolist() == [b for _, _, b in elements]
             assert [low.ravel().tolist() for low in state.remainders.spilled] == spilled
             assert state.velocity.ravel().tolist() == [v for _, v, _ in elements]
             if id(state) not in self.ahead:

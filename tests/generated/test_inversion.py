@@ -46,7 +46,7 @@ def test_exact_arithmetic_comes_back_bit_for_bit(setting, data):
     x0, v0 = net.invert(state, *inputs)
     assert np.array_equal(state.position, start)
     assert np.array_equal(state.velocity, np.broadcast_to(velocity, start.shape))
-    assert not state.remainders.words.any()
+    assert not state.remainders.packed.any()
     assert state.remainders.spilled == []
     assert x0.dtype == v0.dtype == setting.dtype
     assert np.array_equal(x0, (start / UNITS).astype(setting.dtype))
@@ -60,9 +60,9 @@ def test_side_information_is_a_word_for_each_element_and_what_gamma_destroys(set
         state = run(net, setting.x, *setting.inputs)
     if state is None:
         return
-    held = state.remainders.words.nbytes + sum(low.nbytes for low in state.remainders.spilled)
+    held = state.remainders.packed.nbytes + sum(low.nbytes for low in state.remainders.spilled)
     assert memory.by_kind["side information"] == memory.current_by_kind["side information"] == held
     lost = setting.depth * (math.log2(gamma.denominator) - math.log2(gamma.numerator))
     assert 8 * held <= (lost + WORD_BITS) * size
-    assert state.remainders.words.itemsize * 8 == WORD_BITS
+    assert state.remainders.packed.itemsize * 8 == WORD_BITS
     assert all(low.itemsize * 8 == SPILL_BITS and low.shape == setting.shape for low in state.remainders.spilled)

@@ -131,7 +131,7 @@ def test_tiny_f_need_not_be_contiguous_but_like_x():
     for call in (exact.undo_velocity, exact.undo_velocity_and_position, exact.step):
         arrays = one[1:] if call is exact.undo_velocity else one
         with pytest.raises(ValueError, match="residual"):
-            call(*arrays, f.astype(np.float32), exact.ratios(F(9, 10)), FLOAT64)
+            call(*arrays, f.astype(np.float32), exact.coefficients(F(9, 10)), FLOAT64)
 
 
 def test_tiny_shares_of_the_work(set_threads, monkeypatch):
@@ -183,7 +183,7 @@ def test_a_thousand_layers_there_and_back(gamma):
     for _ in range(1000):
         network.forward()
     assert not np.array_equal(network.x, start[0])
-    lost, words = math.log2(gamma.denominator / gamma.numerator) * 1000, network.remainders.words
+    lost, words = math.log2(gamma.denominator / gamma.numerator) * 1000, network.remainders.packed
     spilled = sum(low.nbytes for low in network.remainders.spilled)
     assert lost <= 8 * (words.nbytes + spilled) / words.size <= 32 + 1.02 * lost
     other = Network(network.x.copy(), network.v.copy(), gamma, np.sin)

@@ -50,24 +50,24 @@ def test_tiny_room_is_made_on_a_stack_and_given_back():
         one = Remainders(F(1, 1000000), (3,))
         one.make_room(0)
         assert one.spilled == []
-        one.words[:] = [0x123456, 0xFF, 0xFFFFFF]
+        one.packed[:] = [0x123456, 0xFF, 0xFFFFFF]
         one.make_room(number)
         assert memory.current_by_kind["side information"] == (4 + 2) * 3
-    assert one.words.tolist() == [0x12, 0, 0xFF]
+    assert one.packed.tolist() == [0x12, 0, 0xFF]
     assert [low.tolist() for low in one.spilled] == [[0x56, 0xFF, 0xFF], [0x34, 0, 0xFF]]
     other = one.copy()
     one.take_back(number)
-    assert one.words.tolist() == [0x123456, 0xFF, 0xFFFFFF]
+    assert one.packed.tolist() == [0x123456, 0xFF, 0xFFFFFF]
     assert one.spilled == []
-    assert other.words.tolist() == [0x12, 0, 0xFF]
+    assert other.packed.tolist() == [0x12, 0, 0xFF]
     assert len(other.spilled) == 2
 
 
 def test_tiny_what_is_not_to_come_back_is_not_kept():
     one = Remainders(F(1, 1000000), (1,), invertible=False)
-    one.words[:] = 0x123456
+    one.packed[:] = 0x123456
     one.make_room(step_of_two_spills(F(1, 1000000)))
-    assert one.words.tolist() == [0x12]
+    assert one.packed.tolist() == [0x12]
     assert one.spilled is None
     assert one.copy().spilled is None
 

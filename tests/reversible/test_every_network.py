@@ -345,7 +345,7 @@ def test_values_given_out_belong_to_the_caller(kind, arithmetic):
     net = network(kind, DEPTH, dtype=np.float64, arithmetic=arithmetic)
     state = net.run(X)
     expected = positions(state.values())
-    for array in (positions(state.values()), state.input(keep=True), state.output()):
+    for array in (positions(state.values()), state.input(lasting=True), state.output()):
         array[...] = 0
     assert np.array_equal(positions(state.values()), expected)
     assert np.array_equal(X, batch(5, 4, dtype=np.float64))

@@ -41,7 +41,7 @@ def contents(state):
     """Copies of all arrays of a state."""
     arrays = {name: getattr(state, name) for name in state.variables}
     if isinstance(state, ExactState):
-        arrays["words"] = state.remainders.words
+        arrays["words"] = state.remainders.packed
         arrays |= {f"spilled{i}": low for i, low in enumerate(state.remainders.spilled)}
     return {name: array.copy() for name, array in arrays.items()}
 
@@ -93,7 +93,7 @@ def test_where_a_run_can_have_begun():
     assert state.can_be_start(velocity)
     assert not state.can_be_start(None)
     assert not state.can_be_start(velocity + np.float32(1e-3))
-    state.remainders.words[0, 0] = 1
+    state.remainders.packed[0, 0] = 1
     assert not state.can_be_start(velocity)
     assert ExactState(velocity, 0.9).can_be_start(None)
 
@@ -117,7 +117,7 @@ def test_inputs_that_are_kept_are_overwritten_by_no_later_step(arithmetic):
     found, copies = [], []
 
     def look():
-        found.append(state.input(keep=True))
+        found.append(state.input(lasting=True))
         copies.append(found[-1].copy())
         assert not any(np.shares_memory(found[-1], array) for array in state.arrays())
 

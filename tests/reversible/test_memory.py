@@ -178,7 +178,7 @@ def test_a_training_step_keeps_no_more_side_information_than_a_run():
     with track_memory() as memory:
         state = net.run(x)
         side = memory.current_by_kind["side information"]
-    assert side == state.remainders.words.nbytes + sum(low.nbytes for low in state.remainders.spilled) > 4 * x.size
+    assert side == state.remainders.packed.nbytes + sum(low.nbytes for low in state.remainders.spilled) > 4 * x.size
     with track_memory() as memory:
         train_step(net, x)
     assert memory.by_kind["side information"] == side

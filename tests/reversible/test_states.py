@@ -33,13 +33,13 @@ def test_start_comes_back_after_a_thousand_layers(gamma):
     assert state.layer == DEEP
     assert (units(v) < 0).any(), "negative velocities are the difficult ones"
     assert not np.array_equal(state.position, units(x))
-    assert state.remainders.words.any()
+    assert state.remainders.packed.any()
 
     x0, v0 = net.invert(state)
     assert state.layer == 0
     assert np.array_equal(state.position, units(x))
     assert np.array_equal(state.velocity, units(v))
-    assert not state.remainders.words.any()
+    assert not state.remainders.packed.any()
     assert state.remainders.spilled == []
     assert np.array_equal(x0, (units(x) * 2.0**-40).astype(np.float32))
     assert np.array_equal(v0, (units(v) * 2.0**-40).astype(np.float32))
@@ -93,7 +93,7 @@ def test_gamma_zero_runs_but_keeps_nothing():
     state = net.run(x)
     assert np.array_equal(state.values()[0], net(x).data)
     assert state.remainders.spilled == []
-    assert not state.remainders.words.any()
+    assert not state.remainders.packed.any()
 
 
 @pytest.mark.parametrize("kind", [ExactState, FloatState])

@@ -32,15 +32,15 @@ by_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 
 def step(x, v, b, f, gamma):
-    return exact.step(x, v, b, f, exact.ratios(gamma), f.dtype)
+    return exact.step(x, v, b, f, exact.coefficients(gamma), f.dtype)
 
 
 def undo_velocity(v, b, f, gamma):
-    exact.undo_velocity(v, b, f, exact.ratios(gamma), f.dtype)
+    exact.undo_velocity(v, b, f, exact.coefficients(gamma), f.dtype)
 
 
 def undo_velocity_and_position(x, v, b, f, gamma):
-    return exact.undo_velocity_and_position(x, v, b, f, exact.ratios(gamma), f.dtype)
+    return exact.undo_velocity_and_position(x, v, b, f, exact.coefficients(gamma), f.dtype)
 
 
 def scale_of(gamma):
@@ -108,7 +108,7 @@ class Network:
         self.values = exact.to_floats(x, np.dtype(np.float64))
 
     def arrays(self):
-        return self.x, self.v, self.remainders.words
+        return self.x, self.v, self.remainders.packed
 
     def forward(self):
         self.remainders.make_room(self.depth)
@@ -117,7 +117,7 @@ class Network:
 
     def back(self):
         self.values = exact.undo_position(self.x, self.v, self.values.dtype)
-        undo_velocity(self.v, self.remainders.words, self.function(self.values), self.gamma)
+        undo_velocity(self.v, self.remainders.packed, self.function(self.values), self.gamma)
         self.depth -= 1
         self.remainders.take_back(self.depth)
 

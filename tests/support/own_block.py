@@ -90,14 +90,14 @@ def backward(functions, gamma, x, v, dx):
 
 def forward_exact(functions, n, d, x, v):
     state = _net(functions, n / d, "exact", _Given(v * UNIT)).run(x * UNIT)
-    return state.position, state.velocity, state.remainders.words, state.remainders.spilled
+    return state.position, state.velocity, state.remainders.packed, state.remainders.spilled
 
 
 def invert_exact(functions, n, d, state):
     position, velocity, words, spilled = state
     start = ExactState(position * UNIT, n / d)
     start.position, start.velocity = position, velocity
-    start.remainders.words, start.remainders.spilled = words, list(spilled)
+    start.remainders.packed, start.remainders.spilled = words, list(spilled)
     _invert(_net(functions, n / d, "exact"), start)
     return start.position, start.velocity
 

@@ -14,7 +14,7 @@ from ..base.types import Backprop, FloatArray
 from .network import LayeredNet, Pull
 from .replay import ResidualFunction
 from .residual import PlainState, plain_adjoint
-from .state import Function
+from .state import ArrayFunction
 
 
 class AdjointResNet(LayeredNet["NeighbourState", FloatArray]):
@@ -63,7 +63,7 @@ class AdjointResNet(LayeredNet["NeighbourState", FloatArray]):
 class NeighbourState(PlainState):
     """x as floats, which comes back approximately."""
 
-    def undo(self, function: Function, more: bool = False) -> None:
+    def undo(self, function: ArrayFunction, continues: bool = False) -> None:
         """x = x - f(x), with f evaluated at the x of the layer after."""
         x = np.asarray(self.position - function(self.position))
         function(x)  # for its tape, at the input of the layer

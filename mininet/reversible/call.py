@@ -1,4 +1,4 @@
-"""One run of a network: forward through its layers, and three ways back to their pull-backs.
+"""One call of a network: forward through its layers, and three ways back to their pull-backs.
 
 `stored` keeps all tapes from the forward pass: memory grows with the depth N.
 `checkpointed` keeps the state every sqrt(N) layers and runs forward again from there: memory grows with sqrt(N).
@@ -24,11 +24,11 @@ from .state import State
 BETWEEN = "between forward and backward"
 
 
-class Run:
-    """One use of a network; later changes of the network's settings do not touch it.
+class Call:
+    """A network with its settings and extra inputs as they are now: its layers can be run forward and back repeatedly.
 
-    Where a method gets a list `pull_backs`, functions are evaluated on tapes, and their pull-backs are put there.  What
-    undoes a layer leaves that of this layer alone.
+    Where a method gets a list `pull_backs`, functions are evaluated on tapes, and their pull-backs are put there.
+    After a layer was undone, only its own is there.
 
     Attributes
     ----------
@@ -59,12 +59,12 @@ class Run:
         """The state at layer 0, with its initial velocity."""
         state = _counted(self.net.start(x, invertible))
         if self.initial_velocity is not None:
-            state.set_velocity(self.initial_velocity.value(0, state.input(keep=pull_backs is not None), pull_backs))
+            state.set_velocity(self.initial_velocity.value(0, state.input(lasting=pull_backs is not None), pull_backs))
         return state
 
     def advance(self, state: State, pull_backs: list[PullBack] | None = None) -> None:
         """Run one layer."""
-        residual = self.functions.value(state.layer, state.input(keep=pull_backs is not None), pull_backs)
+        residual = self.functions.value(state.layer, state.input(lasting=pull_backs is not None), pull_backs)
         try:
             with measured(state.step_name):
                 state.step(residual)
@@ -78,8 +78,8 @@ class Run:
             self.advance(state, pull_backs)
         return state
 
-    def undo(self, state: State, pull_backs: list[PullBack] | None = None, more: bool = False) -> None:
-        """Undo the last layer; `more`: the one before is undone next."""
+    def undo(self, state: State, pull_backs: list[PullBack] | None = None, continues: bool = False) -> None:
+        """Undo the last layer; `continues`: the one before is undone next."""
         layer = state.layer - 1
 
         def function(x: FloatArray) -> FloatArray:
@@ -88,11 +88,11 @@ class Run:
             return self.functions.value(layer, x, pull_backs)
 
         with measured(f"{state.step_name}, undone"):
-            state.undo(function, more)
+            state.undo(function, continues)
         _counted(state)  # where undoing makes new arrays
 
-    def undo_start(self, state: State, pull_backs: list[PullBack] | None = None, when: str = BETWEEN) -> None:
-        """Evaluate the initial velocity again; RuntimeError unless a run can have begun where the state has ended."""
+    def check_start(self, state: State, pull_backs: list[PullBack] | None = None, when: str = BETWEEN) -> None:
+        """Evaluate the initial velocity again; RuntimeError unless the way forward can have begun at this state."""
         velocity = None
         if self.initial_velocity is not None:
             velocity = self.initial_velocity.value(0, state.input(), pull_backs)
@@ -121,10 +121,10 @@ def _not_repeated(what: str, when: str = BETWEEN) -> RuntimeError:
 WayBack: TypeAlias = Callable[[bool], Iterator[PullBack]]
 
 
-def stored(run: Run, x: FloatArray) -> tuple[FloatArray, WayBack]:
+def stored(call: Call, x: FloatArray) -> tuple[FloatArray, WayBack]:
     """Keep the tape of every layer."""
     found: list[PullBack] = []
-    output = run.through(x, invertible=False, pull_backs=found).output()
+    output = call.through(x, invertible=False, pull_backs=found).output()
 
     def back(keep_tape: bool) -> Iterator[PullBack]:
         left = list(found) if keep_tape else found
@@ -134,16 +134,16 @@ def stored(run: Run, x: FloatArray) -> tuple[FloatArray, WayBack]:
     return output, back
 
 
-def checkpointed(run: Run, x: FloatArray) -> tuple[FloatArray, WayBack]:
+def checkpointed(call: Call, x: FloatArray) -> tuple[FloatArray, WayBack]:
     """Keep the state every ceil(sqrt(N)) layers; RuntimeError if running on from one does not lead to the next."""
-    interval = math.ceil(math.sqrt(run.depth))
-    state = run.start(x, invertible=False)
-    x_0: Any = None if run.initial_velocity is None else state.input(keep=True)
+    interval = math.ceil(math.sqrt(call.depth))
+    state = call.start(x, invertible=False)
+    x_0: Any = None if call.initial_velocity is None else state.input(lasting=True)
     checkpoints: list[State] = []
-    for layer in range(run.depth):
+    for layer in range(call.depth):
         if layer % interval == 0:
             checkpoints.append(_counted(state.copy(), "checkpoints"))
-        run.advance(state)
+        call.advance(state)
     last = state.arrays()
 
     def back(keep_tape: bool) -> Iterator[PullBack]:
@@ -152,8 +152,8 @@ def checkpointed(run: Run, x: FloatArray) -> tuple[FloatArray, WayBack]:
         while left:
             checkpoint = left.pop()
             state = _counted(checkpoint.copy())
-            for _ in range(min(interval, run.depth - state.layer)):
-                run.advance(state, found)
+            for _ in range(min(interval, call.depth - state.layer)):
+                call.advance(state, found)
             if not state.equals(end):
                 variables = " and ".join(dict.fromkeys(state.variables.values()))
                 raise _not_repeated(f"running forward again did not lead to the same {variables}")
@@ -161,27 +161,27 @@ def checkpointed(run: Run, x: FloatArray) -> tuple[FloatArray, WayBack]:
             del state
             while found:
                 yield found.pop()
-        if run.initial_velocity is not None:
-            run.initial_velocity.value(0, x_0, found)
+        if call.initial_velocity is not None:
+            call.initial_velocity.value(0, x_0, found)
             yield from found
 
     return state.output(), back
 
 
-def reversible(run: Run, x: FloatArray) -> tuple[FloatArray, WayBack]:
+def reversible(call: Call, x: FloatArray) -> tuple[FloatArray, WayBack]:
     """Keep the final state, in exact arithmetic with its remainders, and run it back.
 
     RuntimeError in exact arithmetic, if that does not end where the run can have begun.
     """
-    final = run.through(x)
+    final = call.through(x)
 
     def back(keep_tape: bool) -> Iterator[PullBack]:
         found: list[PullBack] = []
         state = _counted(final.copy()) if keep_tape else final
-        for layer in reversed(range(run.depth)):
-            run.undo(state, found, more=layer > 0)
+        for layer in reversed(range(call.depth)):
+            call.undo(state, found, continues=layer > 0)
             yield found.pop()  # another walk makes another tape, so this one is never kept
-        run.undo_start(state, found)
+        call.check_start(state, found)
         yield from found
 
     return final.output(), back
