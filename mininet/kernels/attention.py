@@ -30,12 +30,16 @@ import numpy as np
 from ..base.types import AnyArray, FloatArray
 from . import buffers
 from .jit import kernel
+from .prefetch import prefetch
 from .simd import TILE_ROWS, TILE_VECTORS, lanes, product_tile
 from .threads import for_each_share, items_worth_sharing
 from .transcendental import exponentials
 
 QUERIES, KEYS = 32, 48
 """How many queries and keys make a block, at most: multiples of a tile's columns and rows on every processor."""
+
+AHEAD = 8
+"""A row is asked for from memory so many rows before its turn."""
 
 
 def plain_attention(q: FloatArray, k: FloatArray, v: FloatArray) -> FloatArray:
@@ -111,10 +115,17 @@ def _product(a, a_start, a_row, a_inner, b, b_row, inner, out, rows, columns, ad
 
 
 @kernel
+def _part(array, i, column, d):
+    """array[i, column : column + d]; the same part of a row further on is asked for from memory."""
+    prefetch(array, (i + AHEAD) * array.shape[1] + column, d)
+    return array[i, column : column + d]
+
+
+@kernel
 def _copy_rows(source, column, d, count, target):
     """target[i, c] = source[i, column + c] for c < d."""
     for i in range(count):
-        line, result = source[i, column : column + d], target[i]
+        line, result = _part(source, i, column, d), target[i]
         for c in range(d):
             result[c] = line[c]
 
@@ -122,11 +133,11 @@ def _copy_rows(source, column, d, count, target):
 @kernel
 def _copy_columns(source, first, column, d, count, factor, target):
     """target[c, i] = factor source[first + i, column + c] for c < d, and 0 from `count` on."""
-    for c in range(d):
-        for i in range(count):
-            target[c, i] = factor * source[first + i, column + c]
-        for i in range(count, target.shape[1]):
-            target[c, i] = 0
+    for i in range(count):
+        line = _part(source, first + i, column, d)
+        for c in range(d):
+            target[c, i] = factor * line[c]
+    target[:, count:] = 0
 
 
 @kernel
@@ -166,7 +177,7 @@ def _forward(
     m, total, shrink = statistics[0], statistics[1], statistics[2]
     threshold, factor = np.uint64(dropout * 2.0**64), p.dtype.type(1 / (1 - dropout))
     for place in range(first, last):
-        x, head = qkv[place // heads], place % heads
+        x, result, head = qkv[place // heads], out[place // heads], place % heads
         _copy_rows(x, width + head * d, d, time, k)
         _copy_rows(x, 2 * width + head * d, d, time, v)
         for start in range(0, time, QUERIES):
@@ -179,32 +190,37 @@ def _forward(
                 _product(k_, other * k.shape[1], k.shape[1], 1, q_, QUERIES, d, block, keys, QUERIES, False)
                 if other + keys > start:
                     _mask(block, start, other)
-                for i in range(QUERIES):
+                for i in range(len(m)):
                     shrink[i] = m[i]
                 for j in range(keys):
-                    for i in range(QUERIES):
-                        m[i] = p[j, i] if p[j, i] > m[i] else m[i]
+                    row = p[j]
+                    for i in range(len(m)):
+                        m[i] = max(m[i], row[i])
                 for j in range(keys):
-                    for i in range(QUERIES):
-                        p[j, i] -= m[i]
-                for i in range(QUERIES):
+                    row = p[j]
+                    for i in range(len(m)):
+                        row[i] -= m[i]
+                for i in range(len(m)):
                     shrink[i] -= m[i]
                 exponentials(p_[: keys * QUERIES])
                 exponentials(shrink)
-                for i in range(QUERIES):
+                for i in range(len(m)):
                     total[i] *= shrink[i]
                 for j in range(keys):
-                    for i in range(QUERIES):
-                        total[i] += p[j, i]
+                    row = p[j]
+                    for i in range(len(m)):
+                        total[i] += row[i]
                 if dropout > 0:
                     _drop(block, key, place, time, start, other, threshold, factor)
                 for c in range(len(o)):
-                    for i in range(QUERIES):
-                        o[c, i] *= shrink[i]
+                    row = o[c]
+                    for i in range(len(m)):
+                        row[i] *= shrink[i]
                 _product(v_, other * v.shape[1], 1, v.shape[1], p_, QUERIES, keys, o, len(o), QUERIES, True)
             for i in range(count):
+                line = _part(result, start + i, head * d, d)
                 for c in range(d):
-                    out[place // heads, start + i, head * d + c] = o[c, i] / total[i]
+                    line[c] = o[c, i] / total[i]
                 log_sums[place // heads, head, start + i] = m[i] + np.log(total[i])
 
 
@@ -231,15 +247,18 @@ def _backward(
             count = min(QUERIES, time - start)
             _copy_columns(qkv[n], start, column, d, count, scale, q)
             _copy_columns(gradient[n], start, column, d, count, p.dtype.type(1), g)
-            q_rows[:], g_rows[:], along[:], log_sum[:], by_q[:] = 0, 0, 0, 0, 0
+            _copy_columns(out[n], start, column, d, count, p.dtype.type(1), by_q)
+            along[:] = 0
+            for c in range(d):
+                g_line, line = g[c], by_q[c]
+                for i in range(len(along)):
+                    along[i] += g_line[i] * line[i]
+            q_rows[:], g_rows[:], log_sum[:], by_q[:] = 0, 0, 0, 0
             for i in range(count):
                 for c in range(d):
-                    q_rows[i, c] = scale * qkv[n, start + i, column + c]
-                    g_rows[i, c] = gradient[n, start + i, column + c]
+                    q_rows[i, c] = q[c, i]
+                    g_rows[i, c] = g[c, i]
                 log_sum[i] = log_sums[n, place % heads, start + i]
-            for c in range(d):
-                for i in range(count):
-                    along[i] += g[c, i] * out[n, start + i, column + c]
             for other in range(0, start + count, KEYS):
                 keys = _keys_from(other, start + count)
                 block, by_block = p[:keys], by_p[:keys]
@@ -248,23 +267,25 @@ def _backward(
                 if other + keys > start:
                     _mask(block, start, other)
                 for j in range(keys):
-                    for i in range(QUERIES):
-                        p[j, i] -= log_sum[i]
+                    row = p[j]
+                    for i in range(len(row)):
+                        row[i] -= log_sum[i]
                 exponentials(p_[: keys * QUERIES])
                 if dropout > 0:
                     _drop(by_block, key, place, time, start, other, threshold, factor)
                 for j in range(keys):
-                    for i in range(QUERIES):
-                        by_p[j, i] = p[j, i] * (by_p[j, i] - along[i])
+                    row, by_row = p[j], by_p[j]
+                    for i in range(len(row)):
+                        by_row[i] = row[i] * (by_row[i] - along[i])
                 if dropout > 0:
                     _drop(block, key, place, time, start, other, threshold, factor)
                 _product(p_, 0, QUERIES, 1, g_rows_, wide, QUERIES, by_v[other : other + keys], keys, columns, True)
                 _product(by_p_, 0, QUERIES, 1, q_rows_, wide, QUERIES, by_k[other : other + keys], keys, columns, True)
                 _product(k_, other * wide, 1, wide, by_p_, QUERIES, keys, by_q, len(by_q), QUERIES, True)
             for i in range(count):
+                line = _part(by_qkv[n], start + i, column, d)
                 for c in range(d):
-                    by_qkv[n, start + i, column + c] = scale * by_q[c, i]
+                    line[c] = scale * by_q[c, i]
         for i in range(time):
-            for c in range(d):
-                by_qkv[n, i, width + column + c] = by_k[i, c]
-                by_qkv[n, i, 2 * width + column + c] = by_v[i, c]
+            _part(by_qkv[n], i, width + column, d)[:] = by_k[i, :d]
+            _part(by_qkv[n], i, 2 * width + column, d)[:] = by_v[i, :d]
