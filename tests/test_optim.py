@@ -57,6 +57,16 @@ def test_adamw_is_adam_after_a_decay_of_its_own():
     assert parameter.data == other.data
 
 
+def test_adam_does_not_care_how_arrays_lie_in_memory():
+    plain, turned = Parameter(np.ones((2, 3))), Parameter(np.ones((3, 2)).T)
+    for optimizer in optim.Adam([plain]), optim.Adam([turned]):
+        for gradient in GRADIENTS:
+            optimizer.parameters[0].grad = gradient * np.arange(6.0).reshape(2, 3)
+            optimizer.step()
+    assert np.array_equal(plain.data, turned.data)
+    assert (turned.data[:, 1:] != 1).all()
+
+
 def test_groups_have_settings_of_their_own():
     """Two groups are two optimisers, also under a schedule and after a state was taken over."""
 

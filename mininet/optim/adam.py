@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import numpy as np
-
 from ..base.checks import number, shown
 from ..base.types import FloatArray
+from ..kernels import adam
 from .optimizer import Memories, Optimizer
 from .parameters import Parameters
 
@@ -51,20 +50,24 @@ class Adam(Optimizer):
         }
 
     def _update(
-        self, value: FloatArray, gradient: FloatArray, memories: Memories, *,
-        lr: float, betas: tuple[float, float], eps: float, weight_decay: float,
-    ) -> None:  # fmt: skip
+        self, value: FloatArray, gradient: FloatArray, memories: Memories, *, weight_decay: float, **settings: Any
+    ) -> None:
         if weight_decay:
             gradient = gradient + weight_decay * value
+        self._move(value, gradient, memories, **settings)
+
+    def _move(
+        self, value: FloatArray, gradient: FloatArray, memories: Memories, *,
+        lr: float, betas: tuple[float, float], eps: float, shrink: float = 1.0,
+    ) -> None:  # fmt: skip
+        """Multiply the parameter by `shrink`, and then change it by Adam's rule."""
         mean, square = (self._remembered(memories, name, value) for name in ("mean", "square"))
         memories["steps"] = steps = memories.get("steps", 0) + 1
         mean_beta, square_beta = betas
-        mean *= mean_beta
-        mean += (1 - mean_beta) * gradient
-        square *= square_beta
-        square += (1 - square_beta) * np.square(gradient)
-        deviation = np.sqrt(square / (1 - square_beta**steps)) + eps
-        value -= (lr / (1 - mean_beta**steps)) * mean / deviation
+        adam.step(
+            value, gradient, mean, square, mean_beta, 1 - mean_beta, square_beta, 1 - square_beta,
+            1 - square_beta**steps, eps, lr / (1 - mean_beta**steps), shrink,
+        )  # fmt: skip
 
 
 class AdamW(Adam):
@@ -90,6 +93,7 @@ class AdamW(Adam):
     ) -> None:  # fmt: skip
         super().__init__(parameters, lr, betas, eps, weight_decay)
 
-    def _update(self, value: FloatArray, *arguments: Any, weight_decay: float, **settings: Any) -> None:
-        value *= 1 - settings["lr"] * weight_decay
-        super()._update(value, *arguments, weight_decay=0.0, **settings)
+    def _update(
+        self, value: FloatArray, gradient: FloatArray, memories: Memories, *, weight_decay: float, **settings: Any
+    ) -> None:
+        self._move(value, gradient, memories, shrink=1 - settings["lr"] * weight_decay, **settings)
