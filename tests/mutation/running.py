@@ -128,7 +128,7 @@ class Chosen:
         items[:] = sorted((item for item in items if item.nodeid in self.rank), key=lambda item: self.rank[item.nodeid])
 
     def pytest_runtest_logstart(self, nodeid):
-        signal.setitimer(signal.ITIMER_REAL, max(SECONDS_PER_TEST, TIMES_SLOWER * self.seconds[nodeid]))
+        signal.setitimer(signal.ITIMER_PROF, max(SECONDS_PER_TEST, TIMES_SLOWER * self.seconds[nodeid]))
 
 
 def judge(mutants, watched, cases, processes=2):
@@ -140,12 +140,12 @@ def judge(mutants, watched, cases, processes=2):
             running[in_child(lambda mutant=mutant: _run(mutant, chosen(mutant, watched, cases), watched[0]))] = mutant
         pid, status = os.wait()
         code = os.waitstatus_to_exitcode(status)  # 1: a test failed; 2: a module could not be imported
-        killed = code in (1, 2, -signal.SIGALRM, -signal.SIGSEGV, -signal.SIGABRT)
+        killed = code in (1, 2, -signal.SIGPROF, -signal.SIGALRM, -signal.SIGSEGV, -signal.SIGABRT)
         yield running.pop(pid), "killed" if killed else "survived" if code == 0 else f"not judged: exit code {code}"
 
 
 def _run(mutant, tests, seconds):
-    signal.setitimer(signal.ITIMER_REAL, 120)  # for importing it
+    signal.setitimer(signal.ITIMER_PROF, 240)  # for importing it
     give(str(pathlib.Path(mutant.file).resolve()), mutant.make())
     return run_pytest(["-x", *dict.fromkeys(test.partition("::")[0] for test in tests)], Chosen(tests, seconds))
 
