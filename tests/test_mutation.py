@@ -91,13 +91,7 @@ def test_what_tests_notice_and_what_not(tmp_path):
     command = [sys.executable, "-m", "tests.mutation", "mininet/steps.py", "--tests", "tests/test_steps.py"]
     process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert process.returncode == 0, process.stderr
-    survivors = {
-        "if a >= 0",
-        "if a > 1",
-        "return None",
-        "return 1",
-        "return -2",
-    }
+    survivors = {"if a >= 0", "if a > 1", "return None", "return 1", "return -2"}
     lines = process.stdout.splitlines()
     assert {line.removeprefix("  + ") for line in lines if line.startswith("  + ")} == survivors
     assert lines[-1].endswith("5 survived")

@@ -6,11 +6,7 @@ import pytest
 from mininet.grader import diagnosis, load, mistakes, reference
 from mininet.grader.cases import ExactCase
 
-RIGHT = {
-    "forward": reference.run,
-    "invert": reference.run_back,
-    "backward": reference.backpropagate,
-}
+RIGHT = {"forward": reference.run, "invert": reference.run_back, "backward": reference.backpropagate}
 BACKWARD = dict(mistakes.backward_mistakes())
 PAIRS = [cause for cause in BACKWARD if "; and " in cause]
 

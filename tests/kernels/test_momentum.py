@@ -5,14 +5,7 @@ import pytest
 from support import DTYPES, assert_unchanged, assert_within, normal, strided
 
 from mininet.kernels import threads
-from mininet.kernels.momentum import (
-    add,
-    adjoint_step,
-    coefficients,
-    step,
-    undo_position,
-    undo_velocity,
-)
+from mininet.kernels.momentum import add, adjoint_step, coefficients, step, undo_position, undo_velocity
 
 GAMMAS = [0.0, 0.1, 0.9, 1 - 1 / 50000]
 by_dtype = pytest.mark.parametrize("dtype", [np.dtype(dtype) for dtype in DTYPES], ids=str)

@@ -5,12 +5,7 @@ import pytest
 from references import pool_reference
 from support import DTYPES, assert_unchanged, assert_within, normal, strided
 
-from mininet.kernels.pooling import (
-    average_pool,
-    average_pool_gradient,
-    max_pool,
-    max_pool_gradient,
-)
+from mininet.kernels.pooling import average_pool, average_pool_gradient, max_pool, max_pool_gradient
 
 # (images, size, stride, padding)
 CASES = {

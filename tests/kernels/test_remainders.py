@@ -10,15 +10,7 @@ from support import assert_unchanged
 from mininet import track_memory
 from mininet.kernels import threads
 from mininet.kernels.exact import as_fraction
-from mininet.kernels.remainders import (
-    SPILL_BITS,
-    WORD_BITS,
-    Remainders,
-    SpillSchedule,
-    spill,
-    spill_schedule,
-    unspill,
-)
+from mininet.kernels.remainders import SPILL_BITS, WORD_BITS, Remainders, SpillSchedule, spill, spill_schedule, unspill
 
 # Words and the stack
 

@@ -256,10 +256,7 @@ def convolutions():
     images, window = (11, 11, 13, LANES), (3, 3, LANES, 2 * LANES)
     x, w = normal(images, np.float32, 1), normal(window, np.float32, 2)
     gradient = normal((*images[:3], 2 * LANES), np.float32, 3)
-    results = [
-        winograd.convolve(x, w, (1, 1), gradient.shape),
-        winograd.weight_gradient(x, gradient, w.shape, (1, 1)),
-    ]
+    results = [winograd.convolve(x, w, (1, 1), gradient.shape), winograd.weight_gradient(x, gradient, w.shape, (1, 1))]
     for module in (direct, patches):
         results += [
             module.convolve(x, w, (1, 1), (1, 1), gradient.shape),

@@ -5,11 +5,7 @@ import pytest
 
 from mininet.kernels import transcendental
 
-EXACT = {
-    "tanh": np.tanh,
-    "exp": np.exp,
-    "sigmoid": lambda x: np.exp(-np.logaddexp(0, -x)),
-}
+EXACT = {"tanh": np.tanh, "exp": np.exp, "sigmoid": lambda x: np.exp(-np.logaddexp(0, -x))}
 
 
 @pytest.fixture(scope="module")

@@ -2,16 +2,7 @@
 
 import numpy as np
 import pytest
-from reversible_support import (
-    GAMMAS,
-    WAYS,
-    TwoInputs,
-    assert_same_bits,
-    batch,
-    conv_block,
-    momentum_net,
-    train_step,
-)
+from reversible_support import GAMMAS, WAYS, TwoInputs, assert_same_bits, batch, conv_block, momentum_net, train_step
 
 from mininet import nn
 

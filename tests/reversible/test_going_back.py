@@ -52,11 +52,7 @@ STARTS = {
     "near 1": lambda: state_at_start(1 - 1 / 50_000),
     "RevNet": lambda: ExactCoupledState(batch(*SHAPE)),
 }
-PATTERNS = {
-    "never": lambda layer: False,
-    "always": lambda layer: True,
-    "three, then two": lambda layer: layer % 5 < 3,
-}
+PATTERNS = {"never": lambda layer: False, "always": lambda layer: True, "three, then two": lambda layer: layer % 5 < 3}
 
 
 @pytest.mark.parametrize("start", STARTS)

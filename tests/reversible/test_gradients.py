@@ -2,14 +2,7 @@
 
 import numpy as np
 import pytest
-from reversible_support import (
-    assert_agrees,
-    assert_close,
-    batch,
-    every_mode,
-    momentum_net,
-    train_step,
-)
+from reversible_support import assert_agrees, assert_close, batch, every_mode, momentum_net, train_step
 
 from mininet import MomentumNet, Tensor
 

@@ -4,14 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from reversible_support import (
-    assert_same_bits,
-    batch,
-    conv_block,
-    engine_modes,
-    every_arithmetic,
-    momentum_net,
-)
+from reversible_support import assert_same_bits, batch, conv_block, engine_modes, every_arithmetic, momentum_net
 
 from mininet import MomentumNet, RevNet, Tensor, manual_seed, nn, track_memory
 from mininet.reversible import InversionReport

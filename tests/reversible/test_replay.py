@@ -46,10 +46,7 @@ def swap_modes(net):
     net.functions[2][0].train()
 
 
-BEFORE = {
-    "a frozen norm, then another": lambda net: net.functions[2][0].eval(),
-    "training": lambda net: net.eval(),
-}
+BEFORE = {"a frozen norm, then another": lambda net: net.functions[2][0].eval(), "training": lambda net: net.eval()}
 BETWEEN = {
     "evaluation": lambda net: net.eval(),
     "training": lambda net: net.train(),

@@ -2,15 +2,7 @@
 
 import numpy as np
 import pytest
-from reversible_support import (
-    INVERTIBLE,
-    assert_same_bits,
-    batch,
-    conv_block,
-    momentum_net,
-    network,
-    train_step,
-)
+from reversible_support import INVERTIBLE, assert_same_bits, batch, conv_block, momentum_net, network, train_step
 
 from mininet import Tensor, nn
 from mininet.kernels import buffers, convolution, threads

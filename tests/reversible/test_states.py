@@ -2,13 +2,7 @@
 
 import numpy as np
 import pytest
-from reversible_support import (
-    TwoInputs,
-    batch,
-    dense_block,
-    every_arithmetic,
-    momentum_net,
-)
+from reversible_support import TwoInputs, batch, dense_block, every_arithmetic, momentum_net
 
 from mininet import MomentumNet, Tensor
 from mininet.kernels.exact import as_fraction

@@ -479,13 +479,7 @@ CASES = [
     Case("mse_loss", ((2, 3), (2, 3)), F.mse_loss, lambda a, b: np.mean((a - b) ** 2), terms=6),
 ]
 
-BROADCAST_SHAPES = [
-    ((2, 1), (1, 3)),
-    ((2, 3, 2), (3, 1)),
-    ((), (2, 3)),
-    ((1, 1), ()),
-    ((0, 3), (1,)),
-]
+BROADCAST_SHAPES = [((2, 1), (1, 3)), ((2, 3, 2), (3, 1)), ((), (2, 3)), ((1, 1), ()), ((0, 3), (1,))]
 
 
 def each(condition=lambda case: True):

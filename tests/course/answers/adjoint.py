@@ -66,8 +66,4 @@ WRONG = {
     ],
 }
 
-RIGHT = [
-    (1, adjoint_of_variant),
-    (2, RIGHT_BITS),
-    (3, by_gamma),
-]
+RIGHT = [(1, adjoint_of_variant), (2, RIGHT_BITS), (3, by_gamma)]

@@ -95,9 +95,7 @@ WRONG = {
         (without_the_gradient, "two rows at"),
         (lambda saved, gradient: (gradient[:, None] * np.exp(saved[0] - saved[1]),), "two rows at"),
     ],
-    3: [
-        (lambda a, b: a + b, RightTape, WrongTape, "both tapes give the same"),
-    ],
+    3: [(lambda a, b: a + b, RightTape, WrongTape, "both tapes give the same")],
     2: [
         (wrong_ones(INPUTS, is_relative=False), "large square is right: is the difference relative"),
         (wrong_ones(INPUTS, tolerance=1e-3), "wrong by 0.05 %"),
@@ -110,7 +108,4 @@ WRONG = {
     ],
 }
 
-RIGHT = [
-    (2, wrong_ones(INPUTS)),
-    (3, lambda a, b: (a + b) + a, RightTape, WrongTape),
-]
+RIGHT = [(2, wrong_ones(INPUTS)), (3, lambda a, b: (a + b) + a, RightTape, WrongTape)]

@@ -70,13 +70,7 @@ WRONG = {
         (lambda x, w, padding: depthwise(x, w, 0), "has shape"),
         (lambda x, w, padding: depthwise(x, w.mean(axis=2, keepdims=True) + 0 * w, padding), "should be"),
     ],
-    3: [
-        (without_turning, "stride 1, padding 1 at"),
-        (as_if_stride_1, "how many outputs would there be with stride 1"),
-    ],
+    3: [(without_turning, "stride 1, padding 1 at"), (as_if_stride_1, "how many outputs would there be with stride 1")],
 }
 
-RIGHT = [
-    (2, depthwise),
-    (3, by_kernel),
-]
+RIGHT = [(2, depthwise), (3, by_kernel)]

@@ -48,6 +48,4 @@ def undo(x, v, b, f, n, d):
     return x, v, b
 
 
-RIGHT = [
-    (3, undo),
-]
+RIGHT = [(3, undo)]

@@ -73,12 +73,7 @@ WRONG = {
         (by_the_first_layer, "the mean weight is .* only, below 0.8"),
         (lambda gamma, share: layers_needed(gamma, share) + 1, "layers would do"),
     ],
-    3: [
-        (in_proportion, "a constant .* plus so many bytes an image"),
-        (one_by_one, "more than three times"),
-    ],
+    3: [(in_proportion, "a constant .* plus so many bytes an image"), (one_by_one, "more than three times")],
 }
 
-RIGHT = [
-    (2, layers_needed),
-]
+RIGHT = [(2, layers_needed)]

@@ -39,6 +39,4 @@ WRONG = {
     ],
 }
 
-RIGHT = [
-    (4, lambda gamma: (1 + gamma - 2 * np.sqrt(gamma)) / (1 - gamma)),
-]
+RIGHT = [(4, lambda gamma: (1 + gamma - 2 * np.sqrt(gamma)) / (1 - gamma))]

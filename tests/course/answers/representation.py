@@ -40,10 +40,7 @@ WRONG = {
         (lambda values: np.mean(np.abs(values - values.mean())), r"h\(x\) = -x\^3: got"),
         (lambda values: np.mean((values - np.median(values)) ** 2), r"h\(x\) = exp"),
     ],
-    2: [
-        (each_twice, "each pair counts once"),
-        (between_layers_only, "the outer two meet exactly at a layer"),
-    ],
+    2: [(each_twice, "each pair counts once"), (between_layers_only, "the outer two meet exactly at a layer")],
     3: [
         (lambda angle, epsilon: of_number(1j * angle), "this is the ResNet's theta"),
         (lambda angle, epsilon: of_number(number_of(angle, epsilon)).T, "rotates clockwise"),

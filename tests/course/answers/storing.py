@@ -58,8 +58,4 @@ WRONG = {
     ],
 }
 
-RIGHT = [
-    (1, ARRAYS),
-    (2, deepest),
-    (3, halving),
-]
+RIGHT = [(1, ARRAYS), (2, deepest), (3, halving)]

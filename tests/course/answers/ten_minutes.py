@@ -35,8 +35,4 @@ WRONG = {
     ],
 }
 
-RIGHT = [
-    (1, multiply),
-    (1, lambda *state: list(multiply(*state))),
-    (2, positions),
-]
+RIGHT = [(1, multiply), (1, lambda *state: list(multiply(*state))), (2, positions)]
