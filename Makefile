@@ -47,7 +47,7 @@ mutants: $(READY)  ## change the code in small ways and see whether a test fails
 	NUMBA_DISABLE_JIT=1 $(RUN) -m tests.mutation mininet/kernels/momentum.py mininet/kernels/exact.py \
 		--tests tests/kernels -k "(test_tiny or gamma or fraction) and (exact or momentum or prefetch)"
 	$(RUN) -m tests.mutation mininet/reversible mininet/autodiff \
-		--tests tests/reversible tests/autodiff tests/misuse tests/test_memory.py
+		--tests tests/reversible tests/autodiff tests/generated/test_operations.py tests/misuse tests/test_memory.py
 
 course: $(LAB_READY)  ## open the course in JupyterLab, at its first page
 	$(RUN) -m jupyter trust tutorials/*.ipynb

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from mininet import datasets, grader, nn, optim, plotting
+from mininet import datasets, grader, models, nn, optim, plotting
 from mininet.__main__ import main
 from mininet.base.files import written_atomically
 from mininet.training import Training
@@ -84,6 +84,8 @@ def saved_training():
     lambda: written_atomically("~/new").__enter__(),
     lambda: plotting.save(plotting.plt.figure(), "~/new.png"),
     lambda: datasets.ImageFolder("~/images", 8),
+    lambda: models.save_pytorch_state_dict(nn.Linear(1, 1), "~/net.npz"),
+    lambda: models.load_pytorch_state_dict(nn.Linear(1, 1), "~/weights.npz"),
     lambda: grader.load("~/mine.py"),
     lambda: grader.write_template("~/template.py"),
     saved_training,
@@ -97,6 +99,7 @@ def test_a_tilde_is_the_home_folder_everywhere(use, tmp_path, monkeypatch):
     (tmp_path / "images/a").mkdir(parents=True)
     (tmp_path / "images/a/b.png").touch()
     (tmp_path / "mine.py").write_text("\ufeffforward = None\n", encoding="utf-8")  # a mark as Notepad puts in front
+    np.savez(tmp_path / "weights.npz", weight=np.zeros((1, 1)), bias=np.zeros(1))
     use()
     assert not (tmp_path / "~").exists()
 

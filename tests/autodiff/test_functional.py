@@ -1,4 +1,4 @@
-"""What the table of operations cannot say about them; what they refuse is in `tests/misuse`."""
+"""What `tests/generated/test_operations.py` cannot say about them; what they refuse is in `tests/misuse`."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What the table of operations cannot say about dropout; what it refuses is in `tests/misuse`."""
+"""What `tests/generated/test_operations.py` cannot say about dropout; what it refuses is in `tests/misuse`."""
 
 import numpy as np
 from support import DTYPES

@@ -95,16 +95,6 @@ def test_a_long_and_narrow_image_needs_little_memory(tmp_path):
     assert (ImageFolder(tmp_path, 100)[0] == 7).all()  # resized as a whole it would have 3 GB
 
 
-def test_broken_images_are_named(folder):
-    path = folder / "b" / "broken.png"
-    save(path, pixels(64, 64))
-    path.write_bytes(path.read_bytes()[:-4000])
-    data = ImageFolder(folder, 4)
-    with pytest.raises(ValueError, match=r"broken\.png"):
-        data[np.array([0, 5])]
-    assert data[:5].shape == (5, 4, 4, 3)
-
-
 # 108 pixels: more than the limit, of which Pillow only warns, and more than twice as many
 @pytest.mark.parametrize("limit", [100, 50])
 def test_more_pixels_than_the_limit_are_an_error(folder, limit, monkeypatch):

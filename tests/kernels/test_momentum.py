@@ -130,16 +130,6 @@ def test_tiny_f_need_not_be_contiguous_but_like_x(dtype):
         undo_velocity(v, f, *coefficients(0, dtype))
 
 
-def test_tiny_no_elements():
-    x, v, f = make(np.float32, (0, 4))
-    factors = coefficients(0.9, x.dtype)
-    step(x, v, f, *factors)
-    undo_position(x, v)
-    undo_velocity(v, f, *factors)
-    add(x, v)
-    assert adjoint_step(x, v, *factors).shape == (0, 4)
-
-
 @by_dtype
 def test_tiny_add_in_place(dtype):
     x, v, _ = make(dtype)

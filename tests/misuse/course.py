@@ -8,7 +8,7 @@ from mininet import course, grader
 ONES = np.ones(3)
 
 CASES = [
-    *each(course.check, "number", lambda f, v: f(v), values=("99.1", "", None)),
+    *each(course.check, "number", lambda f, v: f(v), values=("99.1", "01.9", "00.1", "1.1", "01", 1.1, "01.1 ", "", None)),
     case(course.require, "a condition that does not hold", lambda f: f(False, "the reason"), course.NotYet, "the reason"),
     *each(course.expect, "y", lambda f, v: f("y", v, ONES), other=(course.NotYet, (None, "text", [[1.0], [1.0, 2.0]], 1.0, ONES * np.nan))),
     works(course.expect, "no elements", lambda f: f("y", [], []), lambda: None),

@@ -94,19 +94,6 @@ def test_learned_initial_velocity():
     assert np.abs(converted.layer1[1].init_velocity.weight.grad).max() > 0
 
 
-def test_your_own_network():
-    manual_seed(0)
-    own = nn.Module()
-    own.body = nn.Sequential(*[nn.Sequential(nn.Linear(4, 4), nn.Tanh()) for _ in range(3)])
-    converted = to_momentum(own, 0.5, layers=["body"], keep_first_block=False)
-    x = normal((2, 4), np.float32)
-    expected, v = x, np.zeros_like(x)
-    for function in own.body:
-        v = 0.5 * v + 0.5 * (function(Tensor(expected)).data - expected)
-        expected = expected + v
-    np.testing.assert_allclose(converted.body(Tensor(x)).data, expected, rtol=0, atol=1e-6)
-
-
 class Listed(nn.Module):
     """A module that is a sequence of modules, without a forward of its own."""
 

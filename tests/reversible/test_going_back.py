@@ -94,16 +94,6 @@ def test_where_a_run_can_have_begun():
     assert ExactState(velocity, 0.9).can_be_start(None)
 
 
-def test_undoing_more_makes_no_difference_in_floats():
-    one, other = (state_at_start(0.9, kind=FloatState) for _ in range(2))
-    step(one, 20)
-    step(other, 20)
-    for layer in reversed(range(20)):
-        undo(one, layer > 0)
-        undo(other)
-        assert_same_bits(contents(one), contents(other))
-
-
 # What is given out
 
 

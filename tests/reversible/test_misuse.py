@@ -59,12 +59,6 @@ def test_gamma_too_near_to_0_or_1_for_exact_arithmetic(gamma):
     MomentumNet([nn.Tanh()], gamma, arithmetic="float")
 
 
-@every_arithmetic
-def test_gamma_that_vanishes_in_the_dtype_is_refused(arithmetic):
-    with pytest.raises(ValueError, match="gamma"):
-        momentum_net(3, gamma=1e-46, arithmetic=arithmetic)(X)
-
-
 @pytest.mark.parametrize("gamma", [np.float64(0.5), np.float32(0.5), fractions.Fraction(1, 2)])
 @every_arithmetic
 def test_gamma_of_any_real_type(gamma, arithmetic):
@@ -189,12 +183,6 @@ def test_a_function_in_the_middle_returns(bad, kind):
     for use in (net, net.run):
         with pytest.raises(FloatingPointError if np.isnan(bad) else error, match="layer 3"):
             use(Tensor(X.astype(np.float64), requires_grad=True))
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_floats_pass_through_in_float_arithmetic(bad):
-    net = MomentumNet([value(np.full(3, bad))], 0.5, arithmetic="float")
-    assert np.array_equal(net(np.zeros(3)).data, np.full(3, bad), equal_nan=True)
 
 
 @pytest.mark.parametrize("sign", [1, -1])

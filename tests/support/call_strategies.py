@@ -1,9 +1,10 @@
 """Calls of every operation, drawn with what they must give: the same in plain NumPy, and error bounds.
 
-`OPERATIONS` has one strategy for each public name except batch_norm, whose bounds are those of its kernels' tests.
+`OPERATIONS` has one strategy for each public name.
 """
 
 import dataclasses
+import functools
 import itertools
 import math
 from collections.abc import Callable
@@ -11,23 +12,15 @@ from collections.abc import Callable
 import hypothesis.extra.numpy as hnp
 import hypothesis.strategies as st
 import numpy as np
-from operation_table import (
-    CASES,
-    anything,
-    apart,
-    attention_truth,
-    convolution_truth,
-    cross_entropy_truth,
-    layer_norm_truth,
-    positive,
-    softmax_truth,
-    swapped_parts,
-)
+from hypothesis import assume
 from references import pool_reference
 from strategies import different_axes, seeds, shapes
+from support import normal
 
 from mininet import Tensor, manual_seed, seeding
 from mininet import functional as F
+from mininet.kernels.attention import plain_attention
+from mininet.kernels.convolution import convolve_reference
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,13 +87,11 @@ def by_slopes(call, seed):
     return [_summands(seed) * _summed_to(size, a.shape) for size, a in zip(sizes, call.arrays, strict=True)]
 
 
-def by_probabilities(call, seed):
-    """g - p sum g along each row: p is off by the units of log softmax, see `_log_softmax_units`, and a few."""
+def by_probabilities(axis, call, seed):
+    """g - p sum g along an axis: p is off by the units of log softmax, see `_log_softmax_units`, and a few."""
     (x,) = call.arrays
-    units = _log_softmax_units(None, x) + 8
-    if np.shape(seed) == ():  # the mean of a batch: g = 1/n at one place in each row
-        return [2 * np.abs(seed) / len(x) * (units + 4) * np.ones(x.shape)]
-    return [2 * (units + x.shape[-1]) * np.abs(seed).sum(axis=-1, keepdims=True) * np.ones(x.shape)]
+    units = _log_softmax_units(x, axis) + 8
+    return [2 * (units + x.shape[axis]) * np.abs(seed).sum(axis=axis, keepdims=True) * np.ones(x.shape)]
 
 
 def _summands(seed):
@@ -113,31 +104,82 @@ def _summed_to(array, shape):
     return array.sum(axis=tuple(i for i, size in enumerate(shape) if size == 1), keepdims=True).reshape(shape)
 
 
-# Elementwise operations: those of the table, with its domains and truths
+# Numbers
 
+
+def positive(shape, number, seed=0):
+    """Between 0.5 and 2; for input number so and so, as in the others."""
+    return np.random.default_rng(seed + number).uniform(0.5, 2, shape)
+
+
+def apart(shape, number, seed=0):
+    """No two values, of this or of another input, and no value and 0, are closer than 0.02: away from all kinks."""
+    size = int(np.prod(shape))
+    values = 0.1 * (np.random.default_rng(seed + number).permutation(size) - size // 2) + 0.05
+    return values.reshape(shape) + 0.02 * number
+
+
+def anything(shape, number, seed=0):
+    """Normally distributed."""
+    return normal(shape, seed=seed + number)
+
+
+# Elementwise operations
+
+
+def gelu(a):
+    return a * np.vectorize(math.erfc, otypes=[float])(-a / math.sqrt(2)) / 2
+
+
+def gelu_by_tanh(a):
+    return a / (1 + np.exp(-2 * math.sqrt(2 / math.pi) * (a + 0.044715 * a**3)))  # (1 + tanh) / 2 would lose digits
+
+
+ELEMENTWISE = {  # what NumPy gives, numbers where it is smooth, and settings
+    "add": [(np.add, anything, {})],
+    "subtract": [(np.subtract, anything, {})],
+    "multiply": [(np.multiply, anything, {})],
+    "divide": [(np.divide, positive, {})],
+    "maximum": [(np.maximum, apart, {})],
+    "power": [(np.power, positive, {})],
+    "negative": [(np.negative, anything, {})],
+    "exp": [(np.exp, anything, {})],
+    "log": [(np.log, positive, {})],
+    "sqrt": [(np.sqrt, positive, {})],
+    "absolute": [(np.abs, apart, {})],
+    "relu": [(lambda a: np.where(a > 0, a, 0), apart, {})],
+    "tanh": [(np.tanh, anything, {})],
+    "sigmoid": [(lambda a: 1 / (1 + np.exp(-a)), anything, {})],
+    "silu": [(lambda a: a / (1 + np.exp(-a)), anything, {})],
+    "softplus": [(lambda a: np.log(1 + np.exp(a)), anything, {})],
+    "logsigmoid": [(lambda a: -np.log(1 + np.exp(-a)), anything, {})],
+    "leaky_relu": [
+        (lambda a: np.where(a > 0, a, 0.01 * a), apart, {}),
+        (lambda a: np.where(a > 0, a, -0.5 * a), apart, {"slope": -0.5}),
+    ],
+    "gelu": [(gelu, anything, {}), (gelu_by_tanh, anything, {"approximate": "tanh"})],
+}
+OF_TWO = ("add", "subtract", "multiply", "divide", "maximum", "power")
 EXACT = {"add", "subtract", "multiply", "divide", "maximum", "negative", "absolute", "relu", "sqrt"}
 """Rounded correctly, by IEEE 754."""
 
 
-def _elementwise_units(name):
-    return lambda out, *arrays: (1 if name in EXACT else 8) * np.abs(out)
-
-
 @st.composite
 def elementwise(draw, name):
-    case = draw(st.sampled_from([case for case in CASES if case.name == name and case.elementwise]))
-    seed, gradient_units = draw(seeds), by_products if name in ("add", "subtract", "multiply") else by_slopes
+    (truth, domain, settings), seed = draw(st.sampled_from(ELEMENTWISE[name])), draw(seeds)
     found = [draw(shapes())]
-    if case.broadcasts:
+    if name in OF_TWO:
         found = draw(hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=4, min_side=0, max_side=4)).input_shapes
-    arrays = tuple(np.asarray(case.domain(shape, i, seed)) for i, shape in enumerate(found))
-    return Call(f"{case}, seed {seed},", arrays, case.function, case.truth, _elementwise_units(name), gradient_units)
+    arrays = tuple(np.asarray(domain(shape, i, seed)) for i, shape in enumerate(found))
+    return Call(f"{name} {settings}, seed {seed},", arrays, functools.partial(getattr(F, name), **settings), truth,
+                lambda out, *arrays: (1 if name in EXACT else 8) * np.abs(out),
+                by_products if name in ("add", "subtract", "multiply") else by_slopes)  # fmt: skip
 
 
 @st.composite
 def power(draw):
     if draw(st.booleans()):
-        return draw(elementwise("power").filter(lambda call: len(call.arrays) == 2))
+        return draw(elementwise("power"))
     exponent = draw(st.integers(-3, 5) | st.sampled_from([0.5, 1.5, -0.25, 2.0, 0.0]))
     is_positive = not isinstance(exponent, int) or exponent < 0
     array = np.asarray((positive if is_positive else apart)(draw(shapes()), 0, draw(seeds)))
@@ -198,16 +240,18 @@ def reduction(draw, name):
         draw(st.just(size) | st.just(0)) if name == "sum" or i not in reduced else size for i, size in enumerate(shape)
     )
     settings = draw(st.fixed_dictionaries({"axis": st.just(axes)}, optional={"keepdims": st.booleans()}))
-    function, truth = getattr(F, name), getattr(np, name)
     array = np.asarray((apart if name in ("max", "min") else anything)(shape, 0, draw(seeds)))
     count = math.prod(shape[i] for i in reduced)
+    more = {"ddof": draw(st.integers(0, max(0, count - 1)))} if name == "var" else {}
+    stretch = count / max(1, count - more.get("ddof", 0))
+    function, truth = (functools.partial(getattr(module, name), **settings, **more) for module in (F, np))
     units = {
         "sum": lambda out, a: count * np.sum(np.abs(a), **settings),
         "mean": lambda out, a: (count + 2) * np.mean(np.abs(a), **settings),
         "max": lambda out, a: np.zeros(np.shape(out)),
         "min": lambda out, a: np.zeros(np.shape(out)),
         # a deviation is off by as many units of the mean of |a| as there are terms, and its square twice that
-        "var": lambda out, a: (3 * count + 8) * 2 * np.mean(np.abs(a), **settings) ** 2 + (count + 8) * out,
+        "var": lambda out, a: (3 * count + 8) * 2 * stretch * np.mean(np.abs(a), **settings) ** 2 + (count + 8) * out,
     }[name]
     gradient_units = by_selection
     if name == "var":
@@ -215,10 +259,9 @@ def reduction(draw, name):
         def gradient_units(call, seed):
             (a,) = call.arrays
             sizes = vjp(lambda a: F.mean(a, **settings), [a], np.abs(seed))[0]
-            return [_summands(seed) * (count + 8) * 4 * sizes * np.abs(a).max(initial=0)]
+            return [_summands(seed) * (count + 8) * 4 * stretch * sizes * np.abs(a).max(initial=0)]
 
-    return Call(f"{name} {settings}", (array,), lambda a: function(a, **settings), lambda a: truth(a, **settings),
-                units, gradient_units)  # fmt: skip
+    return Call(f"{name} {settings} {more}", (array,), function, truth, units, gradient_units)
 
 
 def _moving(text, arrays, function, truth):
@@ -310,6 +353,11 @@ def pad(draw):
                    lambda a: np.pad(a, width, constant_values=value))  # fmt: skip
 
 
+def swapped_parts(split, concatenate, cuts, axis):
+    """Cut in parts, and joined again in the reverse order."""
+    return lambda a: concatenate(split(a, cuts, axis)[::-1], axis)
+
+
 @st.composite
 def split(draw):
     shape = draw(shapes(1))
@@ -375,8 +423,12 @@ def conv2d(draw):
         arrays.append(anything((outputs,), 2, draw(seeds)))
     settings = {"stride": given_stride, "padding": given_padding, "dilation": given_dilation, "groups": groups}
 
-    def truth(*arrays):
-        return convolution_truth(*arrays, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    def truth(x, weight, bias=0):
+        """Group by group; a dilated window has zeros in its gaps."""
+        spread = np.zeros((*extent, c, outputs))
+        spread[:: dilation[0], :: dilation[1]] = weight
+        parts = zip(np.split(x, groups, 3), np.split(spread, groups, 3), strict=True)
+        return np.concatenate([convolve_reference(*part, stride, padding) for part in parts], 3) + bias
 
     return Call(
         f"conv2d {settings}", tuple(arrays), lambda *arrays: F.conv2d(*arrays, **settings), truth,
@@ -425,6 +477,32 @@ def _normalization(text, arrays, function, truth, variance, count):
 
 
 @st.composite
+def batch_norm(draw):
+    """In training or not, and with the ReLU behind it or without, whose kink no value comes near."""
+    channels, training, relu = draw(st.integers(1, 3)), draw(st.booleans()), draw(st.booleans())
+    x = apart((*draw(shapes(1, 3, 2 * training, 3)), channels), 0, draw(seeds))
+    arrays = x, anything((channels,), 1), anything((channels,), 2)
+    running = np.resize([0.25, -0.5], channels), np.resize([0.5, 2], channels)
+
+    def moments(x):
+        rows = x.reshape(-1, channels)
+        return (rows.mean(0), rows.var(0)) if training else running
+
+    def plain(x, weight, bias):
+        mean, variance = moments(x)
+        return (x - mean) / np.sqrt(variance + 1e-5) * weight + bias
+
+    def function(x, *others):
+        copies = (array.astype(x.dtype) for array in running)
+        return F.batch_norm(x, *others, *copies, training=training, relu=relu)
+
+    assume(not relu or np.abs(plain(*arrays)).min(initial=1) > 0.01)
+    return _normalization(f"batch_norm training={training} relu={relu}", arrays, function,
+                          lambda *arrays: np.maximum(plain(*arrays), 0) if relu else plain(*arrays),
+                          moments(x)[1], x.size // channels if training else 1)  # fmt: skip
+
+
+@st.composite
 def group_norm(draw):
     groups, each = draw(st.integers(1, 3)), draw(st.sampled_from([2, 4]))
     n, *size = draw(st.integers(0, 2)), *draw(shapes(0, 2, 1))
@@ -445,23 +523,55 @@ def layer_norm(draw):
     channels, seed = draw(st.sampled_from([2, 5, 40])), draw(seeds)
     x = apart((*draw(shapes(0, 2)), channels), 0, seed)
     arrays = x, anything((channels,), 1), anything((channels,), 2)
-    return _normalization("layer_norm", arrays, F.layer_norm, layer_norm_truth, x.var(axis=-1), channels)
+
+    def truth(x, weight, bias):
+        variance = x.var(axis=-1, keepdims=True)
+        return (x - x.mean(axis=-1, keepdims=True)) / np.sqrt(variance + 1e-5) * weight + bias
+
+    return _normalization("layer_norm", arrays, F.layer_norm, truth, x.var(axis=-1), channels)
+
+
+DROPPED = 0.4
+
+
+def dropped_attention(x):
+    manual_seed(3)
+    return F.causal_attention(x, 1, dropout=DROPPED)
+
+
+def dropped_attention_truth(x):
+    """Every weight is either 0 or divided by 1 - p: which of both, values that are unit vectors tell."""
+    d = x.shape[-1] // 3
+    probe = np.concatenate([np.zeros((1, d, 2 * d)), np.eye(d)[None]], axis=2)[:, : x.shape[1]]
+    kept = dropped_attention(Tensor(probe)).data > 0
+    q, k, v = np.split(x, 3, axis=2)
+    scores = q @ k.swapaxes(1, 2) / math.sqrt(d) + np.triu(np.full(2 * [x.shape[1]], -np.inf), 1)
+    weights = np.exp(scores) / np.exp(scores).sum(axis=2, keepdims=True)
+    return kept[:, :, : x.shape[1]] * weights / (1 - DROPPED) @ v
 
 
 @st.composite
 def causal_attention(draw):
     """Scores are off by d products, weights by that and their sum, all relatively; outputs are means of values."""
-    heads, d, time = draw(st.integers(1, 3)), draw(st.integers(1, 9)), draw(st.sampled_from([1, 3, 48, 65]))
-    x = anything((draw(st.integers(0, 2)), time, 3 * heads * d), 0, draw(seeds))
-    largest = np.abs(x).max(initial=1)
+    heads, d, time = draw(st.integers(1, 3)), draw(st.integers(1, 9)), draw(st.sampled_from([1, 3, 48, 65, 70]))
+    n, is_dropped = draw(st.integers(0, 2)), draw(st.booleans())
+    if is_dropped:
+        n, heads, d, time = 1, 1, 8, min(time, 7)
+    x = anything((n, time, 3 * heads * d), 0, draw(seeds))
+    largest = np.abs(x).max(initial=1) / (1 - DROPPED * is_dropped)
     off = 4 * (d + 8) * math.sqrt(d) * largest**2 + time + 16
+
+    def truth(x):
+        q, k, v = x.reshape(n, time, 3, heads, d).transpose(2, 0, 3, 1, 4)
+        return plain_attention(q, k, v).swapaxes(1, 2).reshape(n, time, heads * d)
 
     def gradient_units(call, seed):
         steepest = np.abs(seed).max(initial=0) * d * largest**2
         return [8 * (time + d) * off * steepest * np.ones(x.shape)]
 
-    return Call(f"causal_attention {heads}", (x,), lambda x: F.causal_attention(x, heads),
-                lambda x: attention_truth(x, heads), lambda out, x: off * largest * np.ones(out.shape),
+    return Call(f"causal_attention {heads}{' with dropout' * is_dropped}", (x,),
+                dropped_attention if is_dropped else lambda x: F.causal_attention(x, heads),
+                dropped_attention_truth if is_dropped else truth, lambda out, x: off * largest * np.ones(out.shape),
                 gradient_units)  # fmt: skip
 
 
@@ -485,29 +595,36 @@ def global_avg_pool2d(draw):
 # Losses
 
 
-def _log_softmax_units(out, x):
-    """Along a row of K: a difference and its exp are off by R, the largest difference; a sum by K; a logarithm."""
-    count = x.shape[-1]
-    range_ = (x.max(axis=-1, keepdims=True) - x.min(axis=-1, keepdims=True)).max(initial=0)
+def _log_softmax_units(x, axis=-1):
+    """Along an axis of K: a difference and its exp are off by R, the largest difference; a sum by K; a logarithm."""
+    count = x.shape[axis]
+    range_ = (x.max(axis=axis, keepdims=True) - x.min(axis=axis, keepdims=True)).max(initial=0)
     return (count + 8) * (1 + range_ + math.log(count))
+
+
+def log_softmax_truth(x, axis=-1):
+    rows = x - x.max(axis=axis, keepdims=True)
+    return rows - np.log(np.exp(rows).sum(axis=axis, keepdims=True))
 
 
 @st.composite
 def softmax(draw, name):
-    x = anything((*draw(shapes(0, 3)), draw(st.integers(1, 6))), 0, draw(seeds)) * draw(st.sampled_from([1, 0, 30]))
+    before, after = draw(shapes(0, 2)), draw(shapes(0, 1))
+    x = anything((*before, draw(st.integers(1, 6)), *after), 0, draw(seeds)) * draw(st.sampled_from([1, 0, 30]))
+    axis = draw(st.sampled_from([len(before), -1 - len(after)]))
+    arguments = () if not after and draw(st.booleans()) else (axis,)
     shift = draw(st.sampled_from([0, 1000]))
 
-    def log_truth(x):
-        rows = x - x.max(axis=-1, keepdims=True)
-        return rows - np.log(np.exp(rows).sum(axis=-1, keepdims=True))
+    def truth(x):
+        return log_softmax_truth(x, axis) if name == "log_softmax" else np.exp(log_softmax_truth(x, axis))
 
-    units = {
-        "log_softmax": lambda out, x: _log_softmax_units(out, x) * np.ones(x.shape),
-        "softmax": lambda out, x: (_log_softmax_units(out, x) + 8) * softmax_truth(x - x.max(axis=-1, keepdims=True)),
-    }[name]
-    truth = {"log_softmax": log_truth, "softmax": lambda x: np.exp(log_truth(x))}[name]
+    def units(out, x):
+        of_logarithm = _log_softmax_units(x, axis)
+        return of_logarithm * np.ones(x.shape) if name == "log_softmax" else (of_logarithm + 8) * out
+
     x = np.round((x + shift) * 64) / 64  # float32 has these numbers, so that shifting them costs nothing
-    return Call(f"{name} shifted by {shift}", (x,), getattr(F, name), truth, units, by_probabilities)
+    return Call(f"{name} {arguments} shifted by {shift}", (x,), lambda x: getattr(F, name)(x, *arguments), truth, units,
+                functools.partial(by_probabilities, axis))  # fmt: skip
 
 
 @st.composite
@@ -516,14 +633,30 @@ def cross_entropy(draw):
     x = anything((rows, classes), 0, draw(seeds)) * draw(st.sampled_from([1, 0, 30]))
     kind = draw(st.sampled_from([np.int64, np.uint8, np.int32, list]))
     labels = draw(st.lists(st.integers(0, classes - 1), min_size=rows, max_size=rows))
-    given = labels if kind is list else np.array(labels, kind)
+    smoothing, reduction = draw(st.sampled_from([0, 0.25])), draw(st.sampled_from(["mean", "sum", "none"]))
+    ignored = draw(st.none() | st.just(200))  # in any row but the first
+    if ignored:
+        labels[1:] = [draw(st.sampled_from([label, ignored])) for label in labels[1:]]
+    given, is_kept = labels if kind is list else np.array(labels, kind), np.array(labels) != 200
+    settings = {"label_smoothing": smoothing, "ignore_index": ignored, "reduction": reduction}
+    count = np.count_nonzero(is_kept) if reduction == "mean" else 1
 
-    return Call(
-        f"cross_entropy {labels} {kind.__name__}", (x,), lambda x: F.cross_entropy(x, given),
-        lambda x: cross_entropy_truth(x, labels),
-        lambda out, x: _log_softmax_units(out, x) + rows * np.abs(x).max() * 2 + rows * math.log(classes),
-        by_probabilities,
-    )  # fmt: skip
+    def truth(x):
+        targets = (1 - smoothing) * np.eye(classes)[np.where(is_kept, labels, 0)] + smoothing / classes
+        losses = is_kept * -(targets * log_softmax_truth(x)).sum(axis=1)
+        return losses if reduction == "none" else losses.sum() / count
+
+    def units(out, x):
+        size = np.abs(x).max() * 2 + math.log(classes)
+        each = _log_softmax_units(x) + bool(smoothing) * (classes + 4) * size
+        return each if reduction == "none" else (each + rows * size) * (rows if reduction == "sum" else 1)
+
+    def gradient_units(call, seed):
+        by_row = np.broadcast_to(np.abs(seed).reshape(-1, 1) / count, x.shape)
+        return [2 * by_row * (_log_softmax_units(call.arrays[0]) + 12 + 4 * bool(smoothing))]
+
+    return Call(f"cross_entropy {labels} {kind.__name__} {settings}", (x,),
+                lambda x: F.cross_entropy(x, given, **settings), truth, units, gradient_units)  # fmt: skip
 
 
 @st.composite
@@ -539,36 +672,15 @@ def mse_loss(draw):
                 lambda out, a, b: (a.size + 6) * out, gradient_units)  # fmt: skip
 
 
-UNARY = "negative exp log sqrt absolute relu tanh sigmoid silu softplus logsigmoid leaky_relu gelu"
-
 OPERATIONS = (
-    {name: elementwise(name) for name in UNARY.split()}
-    | {name: elementwise(name) for name in ("add", "subtract", "multiply", "divide", "maximum")}
+    {name: elementwise(name) for name in ELEMENTWISE}
     | {name: reduction(name) for name in ("sum", "mean", "max", "min", "var")}
     | {name: pool(name) for name in ("max_pool2d", "avg_pool2d")}
     | {name: softmax(name) for name in ("softmax", "log_softmax")}
     | {
-        "power": power(),
-        "clip": clip(),
-        "where": where(),
-        "stack": stack(),
-        "split": split(),
-        "pad": pad(),
-        "group_norm": group_norm(),
-        "layer_norm": layer_norm(),
-        "causal_attention": causal_attention(),
-        "embedding": embedding(),
-        "dropout": dropout(),
-        "reshape": reshape(),
-        "transpose": transpose(),
-        "flatten": flatten(),
-        "getitem": getitem(),
-        "concatenate": concatenate(),
-        "matmul": matmul(),
-        "linear": linear(),
-        "conv2d": conv2d(),
-        "global_avg_pool2d": global_avg_pool2d(),
-        "cross_entropy": cross_entropy(),
-        "mse_loss": mse_loss(),
+        make.__name__: make()
+        for make in (power, clip, where, stack, split, pad, batch_norm, group_norm, layer_norm, causal_attention,
+                     embedding, dropout, reshape, transpose, flatten, getitem, concatenate, matmul, linear, conv2d,
+                     global_avg_pool2d, cross_entropy, mse_loss)
     }
-)
+)  # fmt: skip

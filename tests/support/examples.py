@@ -34,14 +34,14 @@ def register_profiles():
     settings.load_profile("suite")
 
 
-def generated(share=1, **strategies):
-    """`given`, with `share` times the profile's number of examples, each of which is counted.
+def generated(share=1, at_least=1, **strategies):
+    """`given`, with `share` times the profile's number of examples, or `at_least` so many, each of which is counted.
 
     The test may have other arguments, from fixtures that last longer than one example or from parametrisation.
     """
 
     def decorate(test):
-        @settings(max_examples=_share(share))
+        @settings(max_examples=max(at_least, _share(share)))
         @given(**strategies)
         @functools.wraps(test)
         def counted(*arguments, **keywords):
