@@ -13,8 +13,8 @@ from reversible_support import (
     WAYS,
     assert_close,
     assert_same_bits,
-    network_recurrence,
-    network_rounding,
+    recurrence,
+    rounding,
     train_step,
 )
 from strategies import ROWS, layouts, network_settings
@@ -78,10 +78,10 @@ def test_gradients_are_those_of_ordinary_autodiff(kind, arithmetic, setting):
     assume(kind != "IResNet" or setting.block != "shift")  # whose slope the bound does not know
     setting = dataclasses.replace(setting, dtype=np.float64, learned_velocity=False)
     nets = [setting.net(arithmetic, way, kind) for way in NETWORKS[kind].BACKPROPS]
-    expected = train_step(nets[0], setting.x, forward=network_recurrence(nets[0]))
+    expected = train_step(nets[0], setting.x, forward=recurrence(nets[0]))
     for net in nets:
         # without layers there is nothing but x_0, rounded to units in exact arithmetic
-        tolerance = network_rounding(net, features=5) if setting.depth else 2.0**-40
+        tolerance = rounding(net, features=5) if setting.depth else 2.0**-40
         assume(tolerance < 1)
         assert_close(train_step(net, setting.x), expected, tolerance)
 

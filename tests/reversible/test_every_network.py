@@ -20,9 +20,9 @@ from reversible_support import (
     every_invertible,
     every_network,
     network,
-    network_recurrence,
-    network_rounding,
     outcome,
+    recurrence,
+    rounding,
     train_step,
 )
 
@@ -70,7 +70,7 @@ def test_agrees_with_stored_backprop_and_with_ordinary_autodiff(variant, kind, a
         return
     assert_agrees(ours, train_step(stored, X), net)
     if variant != "deep":
-        assert_close(ours, train_step(net, X, forward=network_recurrence(net)), network_rounding(net))
+        assert_close(ours, train_step(net, X, forward=recurrence(net)), rounding(net))
     gradients = [array for name, array in ours.items() if name.startswith("grad.")]
     assert all(np.isfinite(array).all() and array.any() for array in gradients), "a comparison of zeros proves nothing"
 
@@ -82,7 +82,7 @@ def test_extra_inputs_get_their_gradients(kind, arithmetic, backprop):
     ours = train_step(net, X, memory)
     assert ours["grad.input0"].any()
     assert_agrees(ours, train_step(stored, X, memory), net)
-    assert_close(ours, train_step(net, X, memory, forward=network_recurrence(net)), network_rounding(net))
+    assert_close(ours, train_step(net, X, memory, forward=recurrence(net)), rounding(net))
     by_name = train_step(net, X, memory=memory)
     by_name["grad.input0"] = by_name.pop("grad.memory")
     assert_same_bits(by_name, ours)
@@ -137,7 +137,7 @@ def test_functions_that_hand_gradients_on_untouched(kind, arithmetic, backprop):
                                dtype=np.float64) for way in (backprop, "stored"))  # fmt: skip
         x, memory = batch(5, width, dtype=np.float64), batch(5, 2, dtype=np.float64)
         ours = train_step(net, x, memory)
-        assert_close(ours, train_step(stored, x, memory, forward=network_recurrence(stored)), 1e-9)
+        assert_close(ours, train_step(stored, x, memory, forward=recurrence(stored)), 1e-9)
         leaves = Tensor(x, requires_grad=True), Tensor(memory, requires_grad=True)
         gradient = np.ones_like(x)
         net(*leaves).backward(gradient)
@@ -154,7 +154,7 @@ def test_a_function_of_the_identity_and_one_that_is_constant(kind, arithmetic, b
     for function in (half, lambda x: constant):
         net, stored = (NETWORKS[kind]([function] * 3, backprop=way) for way in (backprop, "stored"))
         net.arithmetic = stored.arithmetic = arithmetic
-        ours, theirs = train_step(net, x), train_step(stored, x, forward=network_recurrence(stored))
+        ours, theirs = train_step(net, x), train_step(stored, x, forward=recurrence(stored))
         assert_close(ours, theirs, 1e-10)
         assert ours["grad.x"].any()
 
@@ -246,7 +246,7 @@ def test_the_start_comes_back(depth, kind, arithmetic):
         assert net.check_inversion(X).is_exact
     else:
         # as gradients, but of functions that are used once
-        bound = network_rounding(net) * np.abs(output).max() if depth else 0
+        bound = rounding(net) * np.abs(output).max() if depth else 0
         np.testing.assert_allclose(x0, X, rtol=0, atol=bound)
         assert net.check_inversion(X).largest_error <= bound
 
@@ -274,7 +274,7 @@ def test_the_inverse_trajectory_passes_where_the_trajectory_did(depth, kind, ari
     assert back.shape == forward.shape
     assert np.array_equal(back[0], positions(net.invert(other)))
     assert np.array_equal(back[-1], forward[-1])
-    bound = 0 if arithmetic == "exact" or depth == 0 else network_rounding(net) * np.abs(forward).max()
+    bound = 0 if arithmetic == "exact" or depth == 0 else rounding(net) * np.abs(forward).max()
     np.testing.assert_allclose(back, forward, rtol=0, atol=bound)
     if depth:
         assert np.abs(np.diff(forward, axis=0)).max(axis=(1, 2)).min() > 1e-3, "or layers could be confused"
@@ -295,7 +295,7 @@ def test_the_inverse_trajectory_is_undone_and_not_remembered(kind, arithmetic):
             net.inverse_trajectory(state)
         return
     back = net.inverse_trajectory(state)
-    np.testing.assert_allclose(back[4:], forward[4:], rtol=0, atol=network_rounding(net) * np.abs(forward).max())
+    np.testing.assert_allclose(back[4:], forward[4:], rtol=0, atol=rounding(net) * np.abs(forward).max())
     assert np.abs(back[:3] - forward[:3]).max(axis=(1, 2)).min() > 1e-3
 
 
@@ -336,7 +336,7 @@ def test_a_state_can_be_run_forward_again_from_where_it_came_back_to(kind, arith
     net.invert(state)
     for function in net.functions:
         state.step(function(Tensor(state.input())).data)
-    bound = 0 if arithmetic == "exact" else network_rounding(net)
+    bound = 0 if arithmetic == "exact" else rounding(net)
     np.testing.assert_allclose(positions(state.values()), expected, rtol=0, atol=bound)
 
 

@@ -139,39 +139,28 @@ def train_step(net, x, *inputs, forward=None, seed=2, **keywords):
 
 
 def recurrence(net):
-    """The forward pass of `net`, equation 2 written in tensor operations, for ordinary autodiff to differentiate."""
-
-    def forward(x, *inputs, **keywords):
-        v = net.init_velocity(x) if net.init_velocity else Tensor(np.zeros_like(x.data))
-        for function in net.functions:
-            value = function(x, *inputs, **keywords)
-            residual = value if net.is_residual else value - x
-            v = net.gamma * v + (1 - net.gamma) * residual
-            x = x + v
-        return x
-
-    return forward
-
-
-def network_recurrence(net):
     """The forward pass of any network, written in tensor operations, for ordinary autodiff to differentiate."""
-    if isinstance(net, MomentumNet):
-        return recurrence(net)
 
     def forward(x, *inputs, **keywords):
         def residual(function, x):
             value = function(x, *inputs, **keywords)
             return value if net.is_residual else value - x
 
-        if not isinstance(net, RevNet):
+        if isinstance(net, MomentumNet):  # equation 2
+            v = net.init_velocity(x) if net.init_velocity else Tensor(np.zeros_like(x.data))
             for function in net.functions:
-                x = x + residual(function, x)
+                v = net.gamma * v + (1 - net.gamma) * residual(function, x)
+                x = x + v
             return x
-        half = x.shape[-1] // 2
-        a, b = x[..., :half], x[..., half:]
+        if isinstance(net, RevNet):
+            half = x.shape[-1] // 2
+            a, b = x[..., :half], x[..., half:]
+            for function in net.functions:
+                a, b = b, a + residual(function, b)
+            return F.concatenate([a, b], axis=-1)
         for function in net.functions:
-            a, b = b, a + residual(function, b)
-        return F.concatenate([a, b], axis=-1)
+            x = x + residual(function, x)
+        return x
 
     return forward
 
@@ -201,50 +190,35 @@ def assert_close(ours, theirs, tolerance):
 
 
 def rounding(net, features=4):
-    """How far a dense net's results in floating point may lie from the true ones, relative to their size.
+    """How far a dense net's results may lie from the true ones, relative to their size.
 
-    Let s be the largest slope of a residual function.  In the norm |dx| + |dv|, one layer forward stretches an error by
-    at most max(1 + 2 (1 - gamma) s, 2 gamma), and one layer undone by 1 + (1 + (1 - gamma) s) / gamma.  Every layer
-    adds rounding errors of about (features + a few) machine epsilons, which all layers, forward, back and in the
-    adjoint, can stretch; gradients add up over layers, and depend on the state by another slope: depth squared.
+    Let s be the largest slope of a residual function.  Every layer adds rounding errors of about (features + a few)
+    machine epsilons, which all layers, forward, back and in the adjoint, can stretch; gradients add up over layers, and
+    depend on the state by another slope: depth squared.
+
+    With momentum, in the norm |dx| + |dv|, one layer forward stretches an error by at most max(1 + 2 (1 - gamma) s,
+    2 gamma), and one layer undone by 1 + (1 + (1 - gamma) s) / gamma.  Where layers are x + f(x), or the same on two
+    streams, one stretches an error by at most 1 + s forward.  Undoing a layer of two streams does the same; of a
+    contraction it is 1 / (1 - s), and the iteration stops at 64 epsilons.  In exact arithmetic errors are units of
+    2^-40 instead of epsilons, from rounding x and f.
     """
-    slope = max(
-        (
-            float(np.prod([np.linalg.norm(p.data, 2) for p in function.parameters() if p.ndim == 2] or [1.0]))
-            for function in net.functions
-            if isinstance(function, nn.Module)
-        ),
-        default=1.0,
-    )
-    slope += 0 if net.is_residual else 1
-    gamma, depth = net.gamma, len(net.functions)
-    forward = max(1 + 2 * (1 - gamma) * slope, 2 * gamma)
-    back = 1 + (1 + (1 - gamma) * slope) / gamma if net.backprop == "reversible" else 1
-    epsilon = np.finfo(next(net.parameters()).dtype if any(True for _ in net.parameters()) else np.float64).eps
-    return (features + 6) * depth**2 * epsilon * (forward * back) ** depth
-
-
-def network_rounding(net, features=4):
-    """As `rounding`, for any network: how far results may lie from the true ones, relative to their size.
-
-    Where layers are x + f(x), or the same on two streams, one stretches an error by at most 1 + s forward.  Undoing a
-    layer of two streams does the same; of a contraction it is 1 / (1 - s), and the iteration stops at 64 epsilons.  In
-    exact arithmetic errors are units of 2^-40 instead of epsilons, from rounding x and f.
-    """
+    modules = [function for function in net.functions if isinstance(function, nn.Module)]
+    slopes = [np.prod([np.linalg.norm(p.data, 2) for p in each.parameters() if p.ndim == 2]) for each in modules]
+    slope, is_whole = float(max(slopes, default=1.0)), 0 if net.is_residual else 1
+    depth, errors, runs_back = len(net.functions), features + 6, net.backprop == "reversible"
+    epsilon = float(np.finfo(next((parameter.dtype for parameter in net.parameters()), np.float64)).eps)
+    forward, back = 1 + slope / (1 - DROPOUT) + is_whole, 1
     if isinstance(net, MomentumNet):
-        unit = 1 if net.arithmetic == "float" else 10 * 2.0**-40 / np.finfo(np.float64).eps
-        return rounding(net, features) * unit
-    slopes = [
-        np.prod([np.linalg.norm(p.data, 2) for p in function.parameters() if p.ndim == 2] or [1.0])
-        for function in net.functions
-    ]
-    slope = max(slopes, default=0.0) / (1 - DROPOUT) + (0 if net.is_residual else 1)
-    runs_back = net.backprop == "reversible" and net.arithmetic == "float"
-    back, errors = (1 + slope if runs_back else 1), features + 6
-    if isinstance(net, IResNet) and runs_back:
-        back, errors = 1 / (1 - slope), errors + 64
-    epsilon = np.finfo(next(net.parameters()).dtype).eps if net.arithmetic == "float" else 2.0**-40
-    return errors * max(1, len(slopes)) ** 2 * epsilon * ((1 + slope) * back) ** len(slopes)
+        push = (1 - net.gamma) * (slope + is_whole)
+        forward, back = max(1 + 2 * push, 2 * net.gamma), 1 + (1 + push) / net.gamma if runs_back else 1
+        epsilon *= 10 * 2.0**-40 / np.finfo(np.float64).eps if net.arithmetic == "exact" else 1
+    elif net.arithmetic == "exact":
+        epsilon = 2.0**-40
+    elif isinstance(net, IResNet) and runs_back:
+        back, errors = 1 / (2 - forward), errors + 64
+    elif runs_back:
+        back = forward
+    return errors * max(1, depth) ** 2 * epsilon * (forward * back) ** depth
 
 
 def assert_agrees(ours, theirs, net):
@@ -252,7 +226,7 @@ def assert_agrees(ours, theirs, net):
     if net.arithmetic == "exact" or net.backprop != "reversible":
         assert_same_bits(ours, theirs)
     else:
-        assert_close(ours, theirs, network_rounding(net))
+        assert_close(ours, theirs, rounding(net))
 
 
 def assert_a_kept_tape_gives_the_same_bits(net, shape=(5, 4)):
