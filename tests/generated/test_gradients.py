@@ -8,15 +8,7 @@ import pytest
 from examples import generated
 from hypothesis import assume, event
 from hypothesis import strategies as st
-from reversible_support import (
-    NETWORKS,
-    WAYS,
-    assert_close,
-    assert_same_bits,
-    recurrence,
-    rounding,
-    train_step,
-)
+from reversible_support import NETWORKS, WAYS, assert_close, assert_same_bits, recurrence, rounding, train_step
 from strategies import ROWS, layouts, network_settings
 
 DENSE = ("linear", "tanh MLP", "shift")

@@ -4,18 +4,20 @@ import itertools
 
 import numpy as np
 import pytest
-from support import DTYPES, assert_unchanged, assert_within, convolution_arrays, in_float64, product_bounds, strided
+from support import (
+    DTYPES,
+    assert_unchanged,
+    assert_within,
+    by_definition,
+    check_convolution,
+    convolution_arrays,
+    in_float64,
+    product_bounds,
+    strided,
+)
 
 from mininet.kernels import convolution, direct, patches, simd, winograd
-from mininet.kernels.convolution import (
-    convolve,
-    convolve_gradients_reference,
-    convolve_input_gradient,
-    convolve_reference,
-    convolve_weight_gradient,
-    method,
-    output_size,
-)
+from mininet.kernels.convolution import convolve, convolve_input_gradient, convolve_weight_gradient, method, output_size
 
 L = simd.lanes(np.float32)
 L64 = simd.lanes(np.float64)
@@ -44,22 +46,11 @@ def compute(x, w, gradient, stride, padding):
     )
 
 
-def check(x, w, gradient, stride, padding):
-    """Forward and both gradients against the definition in float64."""
-    exact = [array.astype(np.float64) for array in (x, w, gradient)]
-    expected = convolve_reference(*exact[:2], stride, padding), *convolve_gradients_reference(*exact, stride, padding)
-    bounds = product_bounds(x, w, gradient, stride, padding)
-    for one, other, bound in zip(compute(x, w, gradient, stride, padding), expected, bounds, strict=True):
-        assert one.dtype == x.dtype
-        assert_within(one, other, bound)
-
-
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_definition_tap_by_tap(case):
     # the loops of the definition are slow; what other tests take in their place for larger arrays must agree
     x, w, gradient = convolution_arrays(*case, np.float64)
-    expected = convolve_reference(x, w, *case[2:]), *convolve_gradients_reference(x, w, gradient, *case[2:])
-    bounds = product_bounds(x, w, gradient, *case[2:])
+    expected, bounds = by_definition(x, w, gradient, *case[2:]), product_bounds(x, w, gradient, *case[2:])
     for one, other, bound in zip(in_float64(x, w, gradient, *case[2:]), expected, bounds, strict=True):
         assert_within(one, other, bound)
 
@@ -67,7 +58,7 @@ def test_definition_tap_by_tap(case):
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_tiny_images_by_definition(case):
     for dtype in DTYPES:
-        check(*convolution_arrays(*case, dtype), *case[2:])
+        check_convolution(compute, case, dtype, by_definition)
 
 
 BY_METHOD = {

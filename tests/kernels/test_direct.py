@@ -5,20 +5,18 @@ import itertools
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from fences import fenced
 from hypothesis import given, settings
 from support import (
     assert_unchanged,
     assert_within,
-    convolution_arrays,
-    guarded_buffers,
+    by_definition,
+    check_convolution,
     in_float64,
     normal,
     product_bounds,
 )
 
 from mininet.kernels import direct, simd
-from mininet.kernels.convolution import convolve_gradients_reference, convolve_reference
 from mininet.kernels.direct import copy_padded
 
 
@@ -37,23 +35,9 @@ FEW_ROWS = 2
 
 
 def check(case, dtype, expect=in_float64, tile_rows=FEW_ROWS):
-    stride, padding = case[2:]
-    arrays = [fenced(array) for array in convolution_arrays(*case, dtype)]
-    copies = [array.copy() for array in arrays]
-    with guarded_buffers(), pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(direct, "TILE_ROWS", tile_rows)
-        found = compute(*arrays, stride, padding)
-    assert_unchanged(arrays, copies)
-    expected = expect(*(array.astype(np.float64) for array in arrays), stride, padding)
-    for one, other, bound in zip(found, expected, product_bounds(*arrays, stride, padding), strict=True):
-        if one is not None:
-            assert one.dtype == dtype
-            assert_within(one, other, bound)
-            assert not any(np.shares_memory(one, array) for array in arrays)
-
-
-def by_definition(x, w, gradient, stride, padding):
-    return convolve_reference(x, w, stride, padding), *convolve_gradients_reference(x, w, gradient, stride, padding)
+        check_convolution(compute, case, dtype, expect)
 
 
 # (height, width), (kh, kw), stride, padding; channels are given in vectors, or as they are if below 1

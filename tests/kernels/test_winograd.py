@@ -5,18 +5,12 @@ import fractions
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from fences import fenced
 from hypothesis import given, settings
-from support import assert_unchanged, assert_within, convolution_arrays, guarded_buffers, in_float64, normal
+from support import assert_within, by_definition, check_convolution, convolution_arrays, in_float64, normal
 from winograd_support import bounds
 
 from mininet.kernels import simd, winograd
-from mininet.kernels.convolution import (
-    convolve_gradients_reference,
-    convolve_input_gradient,
-    convolve_reference,
-    method,
-)
+from mininet.kernels.convolution import convolve_input_gradient, method
 from mininet.kernels.winograd import INPUT, OUTPUT, WEIGHT
 
 # The matrices
@@ -41,25 +35,19 @@ def test_tiny_the_matrices_compute_a_convolution_exactly():
 # The method, within the errors of its stages
 
 
+def compute(x, w, gradient, stride, padding):
+    out = winograd.convolve(x, w, padding, gradient.shape)
+    return out, None, winograd.weight_gradient(x, gradient, w.shape, padding)
+
+
+def bounds_of(x, w, gradient, stride, padding):
+    out, dw = bounds(x, w, gradient, padding)
+    return out, None, dw
+
+
 def check(x_shape, k, padding, dtype, expect=in_float64):
     case = x_shape, (3, 3, x_shape[3], k), (1, 1), padding
-    x, w, gradient = arrays = [fenced(array) for array in convolution_arrays(*case, dtype)]
-    copies = [array.copy() for array in arrays]
-    with guarded_buffers():
-        found = (
-            winograd.convolve(x, w, padding, gradient.shape),
-            winograd.weight_gradient(x, gradient, w.shape, padding),
-        )
-    assert_unchanged(arrays, copies)
-    expected = expect(*(array.astype(np.float64) for array in arrays), (1, 1), padding)[::2]
-    for one, other, bound in zip(found, expected, bounds(x, w, gradient, padding), strict=True):
-        assert one.dtype == dtype
-        assert_within(one, other, bound)
-        assert not any(np.shares_memory(one, array) for array in arrays)
-
-
-def by_definition(x, w, gradient, stride, padding):
-    return convolve_reference(x, w, stride, padding), *convolve_gradients_reference(x, w, gradient, stride, padding)
+    check_convolution(compute, case, dtype, expect, bounds_of)
 
 
 def test_tiny_images_by_definition():

@@ -9,8 +9,10 @@ import sys
 import unittest.mock
 
 import numpy as np
+from fences import fenced
 
 from mininet.kernels import buffers
+from mininet.kernels.convolution import convolve_gradients_reference, convolve_reference
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DTYPES = (np.float32, np.float64)
@@ -84,6 +86,28 @@ def product_bounds(x, w, gradient, stride, padding):
     sizes = in_float64(*(np.abs(array) for array in (x, w, gradient)), stride, padding)
     terms = np.prod(w.shape[:3]), np.prod(w.shape[:2]) * w.shape[3], np.prod(gradient.shape[:3])
     return [int(count) * np.finfo(x.dtype).eps * size for count, size in zip(terms, sizes, strict=True)]
+
+
+def by_definition(x, w, gradient, stride, padding):
+    """(out, dL/dx, dL/dw) of a convolution by the loops of the definition."""
+    return convolve_reference(x, w, stride, padding), *convolve_gradients_reference(x, w, gradient, stride, padding)
+
+
+def check_convolution(compute, case, dtype, expect=in_float64, bounds=product_bounds):
+    """What ``compute(x, w, gradient, stride, padding)`` gives, None for what it cannot do, of a case: shapes, stride,
+    padding.  It stays inside its arrays, which it leaves as they were.
+    """
+    arrays = [fenced(array) for array in convolution_arrays(*case, dtype)]
+    copies = [array.copy() for array in arrays]
+    with guarded_buffers():
+        found = compute(*arrays, *case[2:])
+    assert_unchanged(arrays, copies)
+    expected = expect(*(array.astype(np.float64) for array in arrays), *case[2:])
+    for one, other, bound in zip(found, expected, bounds(*arrays, *case[2:]), strict=True):
+        if one is not None:
+            assert one.dtype == dtype
+            assert_within(one, other, bound)
+            assert not any(np.shares_memory(one, array) for array in arrays)
 
 
 @contextlib.contextmanager
