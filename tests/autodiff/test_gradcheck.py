@@ -104,13 +104,9 @@ def test_operations_of_the_library_made_wrong_by_a_thousandth_fail(name, check, 
 
 
 @by_checker
-def test_a_missing_gradient_fails(check):
-    with pytest.raises(GradientError):
+def test_missing_gradients_and_nan_fail(check):
+    with pytest.raises(GradientError, match=r"backward gives .*, finite differences "):
         check(lambda a, b: a.detach() * b, normal(3, seed=1), normal(3, seed=2))
-
-
-@by_checker
-def test_nan_fails(check):
     forward, vjp, inputs = OPERATIONS["square"]
     with pytest.raises(GradientError):
         check(distorted(forward, vjp, scaled(0, np.nan)), *inputs)
@@ -125,9 +121,10 @@ def test_nan_is_the_worst_error():
 
 
 @by_checker
-def test_an_input_that_does_not_matter_passes(check):
+def test_an_input_that_does_not_matter_and_an_empty_output_pass(check):
     check(lambda a, b: a * 2, normal(3, seed=1), normal(3, seed=2))
     check(lambda a: Tensor(np.ones(2)), normal(3))
+    check(lambda a: functional.tanh(a), np.zeros((0, 3)))
 
 
 @by_checker
@@ -137,12 +134,6 @@ def test_the_tolerance_counts(check):
     check(wrong, *inputs, tolerance=0.01)
     with pytest.raises(GradientError):
         check(wrong, *inputs, tolerance=1e-5)
-
-
-@by_checker
-def test_the_error_shows_both_derivatives(check):
-    with pytest.raises(GradientError, match=r"backward gives .*, finite differences "):
-        check(lambda a: a.detach() + a * 2, np.array([1.0]))
 
 
 @by_checker
@@ -187,11 +178,6 @@ def test_a_slightly_wrong_vjp_is_rejected_at_any_scale(scale):
         check(small(1.0), x)
         with pytest.raises(GradientError):
             check(small(1.001), x)
-
-
-@by_checker
-def test_an_empty_output_has_right_gradients(check):
-    check(lambda x: functional.tanh(x), np.zeros((0, 3)))
 
 
 def test_differences_are_taken_without_a_tape():
