@@ -53,14 +53,6 @@ def test_values_and_slopes_are_right_to_a_few_units(name, dtype):
             assert (same | (np.abs(found - truth) <= bound)).all(), x[~same][:5]
 
 
-def test_sigmoid_far_from_0():
-    x = Tensor(np.float32([-100, -20, -15, 20]), requires_grad=True)
-    y = F.sigmoid(x)
-    y.sum().backward()
-    np.testing.assert_allclose(y.data, [3.783506e-44, 2.0611537e-09, 3.0590223e-07, 1], rtol=1e-6)
-    np.testing.assert_allclose(x.grad, [3.783506e-44, 2.0611537e-09, 3.0590214e-07, 2.0611537e-09], rtol=1e-6)
-
-
 def test_what_an_operation_leaves_out_passes_nothing_on_of_an_infinite_gradient():
     rows = np.array([[0.0, 1.0], [-1.0, 4.0]])
     a, b = (Tensor(row, requires_grad=True) for row in rows)

@@ -8,7 +8,7 @@ from support import normal
 
 from mininet import Tensor, manual_seed, models, nn, seeding
 from mininet import functional as F
-from mininet.models.resnet import BasicBlock, Bottleneck, ChannelPadding
+from mininet.models.resnet import BasicBlock, Bottleneck
 
 IMAGENET = {  # torchvision's numbers of parameters
     "resnet18": 11_689_512, "resnet34": 21_797_672, "resnet50": 25_557_032, "resnet101": 44_549_160,
@@ -51,15 +51,6 @@ def test_names_are_those_of_torchvision(zeros):
     assert {"layer2.0.shortcut.0.weight", "layer3.0.shortcut.1.running_var", "linear.weight"} <= names.keys()
 
 
-def test_channel_padding_takes_every_other_pixel_and_adds_zeros_on_both_sides():
-    x = normal((2, 5, 6, 4), np.float32)
-    out = ChannelPadding(4, 10, 2)(Tensor(x)).data
-    assert out.shape == (2, 3, 3, 10)
-    assert np.array_equal(out[..., 3:7], x[:, ::2, ::2])
-    assert not out[..., :3].any()
-    assert not out[..., 7:].any()
-
-
 @pytest.mark.parametrize("block", [BasicBlock, Bottleneck])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_a_block_is_what_its_layers_say(block, stride):
@@ -77,22 +68,3 @@ def test_a_block_is_what_its_layers_say(block, stride):
     assert np.array_equal(net(x).data, expected)
     assert net.changes_shape == (stride == 2)
     assert net.out_channels == expected.shape[3]
-
-
-def test_stages_halve_the_size_and_double_the_channels():
-    net = models.CifarResNet(1, width=4)
-    assert net.stages == ("layer1", "layer2", "layer3")
-    x = net.stem(Tensor(normal((1, 16, 16, 3), np.float32)))
-    shapes = []
-    for name in net.stages:
-        x = getattr(net, name)(x)
-        shapes.append(x.shape[1:])
-    assert shapes == [(16, 16, 4), (8, 8, 8), (4, 4, 16)]
-
-
-def test_imagenet_sizes():
-    net = models.resnet18(classes=7)
-    x = Tensor(normal((2, 64, 64, 3), np.float32))
-    assert net.stem(x).shape == (2, 16, 16, 64)
-    assert net.features(x).shape == (2, 2, 2, 512)
-    assert net(x).shape == (2, 7)

@@ -151,17 +151,6 @@ def test_same_values_that_are_not_finite(bad):
     assert np.isnan(ours[1, 2, 3]).all() == np.isnan(bad)
 
 
-@pytest.mark.parametrize("sign", [1, -1])
-def test_slope_at_the_kink_is_zero(sign):
-    """As that of `F.relu`; x is the running mean, so the output is 0, whatever the sign of that 0."""
-    x, weight, bias = (Tensor(np.full(shape, value), requires_grad=True)
-                       for shape, value in (((4, 2), sign * 0.0), (2, 1.0), (2, 0.0)))  # fmt: skip
-    y = F.batch_norm(x, weight, bias, np.zeros(2), np.ones(2), training=False, relu=True)
-    y.backward(np.ones((4, 2)))
-    assert not y.data.any()
-    assert not any(leaf.grad.any() for leaf in (x, weight, bias))
-
-
 @pytest.mark.parametrize("part", [slice(2), slice(2, None), slice(1, 3), slice(None, None, -1)], ids=str)
 def test_slices(part):
     """A slice between the two takes one of them along, and only that."""

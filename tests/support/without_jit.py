@@ -26,7 +26,6 @@ TESTS = {
     "test_every_rival_and_seed_is_trained_once",
     "test_gamma_0_is_the_residual_network_to_the_bit",
     "test_generated_shapes_and_pieces",
-    "test_imagenet_sizes",
     "test_large_images",
     "test_losses_are_those_of_networks_trained_one_by_one",
     "test_norms_are_brought_down_to_the_limit",

@@ -72,5 +72,3 @@ WRONG = {
         (without_damping, r"rows of push that give the new v .* gamma v \+ \(1 - gamma\) J x"),
     ],
 }
-
-RIGHT: list = []

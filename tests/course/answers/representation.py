@@ -47,5 +47,3 @@ WRONG = {
         (lambda angle, epsilon: np.diag([number_of(angle, epsilon)] * 2), "theta is complex"),
     ],
 }
-
-RIGHT: list = []

@@ -59,5 +59,3 @@ WRONG = {
         (lambda a, epsilon: 1 / epsilon / np.log(10), "a = 2: 1 / epsilon is right without force only"),
     ],
 }
-
-RIGHT: list = []
