@@ -77,6 +77,7 @@ CASES = [
         *each(kind, "is_residual", lambda f, v: f([nn.Tanh()], is_residual=v), types=NO_FLAGS if kind is not IResNet else ()),
         works(kind, "no layers", lambda f: f([])(X), lambda: X),
         works(kind, "a strided batch", lambda f: f([dense(2 if f is RevNet else 4)])(strided(X)), lambda k=kind: k([dense(2 if k is RevNet else 4)])(X)),
+        works(kind, "lists", lambda f: f([dense(2 if f is RevNet else 4)])(X.tolist()), lambda k=kind: k([dense(2 if k is RevNet else 4)])(X)),
         works(kind, "an empty batch", lambda f: f([dense(2 if f is RevNet else 4)])(X[:0]), lambda: X[:0]),
     )),
     *each(MomentumNet, "gamma", lambda f, v: f([nn.Tanh()], v), values=(*NO_NUMBERS, -0.1, 1, 1.5, 1e-7, 1 - 1e-7, 5e-324, 0, 0.0, -0.0)),

@@ -32,15 +32,6 @@ def test_layouts():
     assert pytorch_state_dict(nn.Linear(2, 3))["weight"].shape == (3, 2)
 
 
-@pytest.mark.parametrize("name", ["net.npz", "net.safetensors"])
-def test_files(name, tmp_path):
-    net, other = resnet(0), resnet(1)
-    save_pytorch_state_dict(net, tmp_path / name)
-    load_pytorch_state_dict(other, str(tmp_path / name))
-    assert_same_state(net, other)
-    assert [path.name for path in tmp_path.iterdir()] == [name]
-
-
 def test_counters_of_pytorch_are_left_out_and_half_precision_is_read():
     net, other = resnet(0), resnet(1)
     state = pytorch_state_dict(net)

@@ -134,14 +134,6 @@ def test_wrong_shapes(shape, kind, arithmetic, backprop):
 
 
 @every_network
-def test_types_of_x(kind, arithmetic, backprop):
-    net = network(kind, 3, arithmetic=arithmetic, backprop=backprop)
-    with pytest.raises(TypeError, match="float64 and float32"):
-        net(X.astype(np.float64))
-    assert np.array_equal(net(X.tolist()).data, net(X).data)
-
-
-@every_network
 def test_no_layers_and_no_examples(kind, arithmetic, backprop):
     step = train_step(network(kind, 0, arithmetic=arithmetic, backprop=backprop), X)
     np.testing.assert_allclose(step["y"], X, rtol=0, atol=2.0**-41 if arithmetic == "exact" else 0)

@@ -269,16 +269,6 @@ def test_a_captured_tensor_that_requires_a_gradient_is_refused(where, is_leaf, a
 
 
 @every_mode
-def test_a_captured_layer_is_refused(arithmetic, backprop):
-    """A module that only a closure knows: its parameters are not those of the net."""
-    layer = nn.Linear(4, 4).to(np.float64)
-    net = MomentumNet([lambda x: layer(x)], arithmetic=arithmetic, backprop=backprop)
-    y = net(Tensor(X, requires_grad=True))
-    with pytest.raises(RuntimeError, match="neither a parameter of the net nor an input"):
-        y.sum().backward()
-
-
-@every_mode
 @pytest.mark.parametrize("beside_frozen_parameters", [False, True])
 def test_a_captured_tensor_is_noticed_if_nothing_else_needs_a_gradient(beside_frozen_parameters, arithmetic, backprop):
     """Otherwise its gradient would be missing from a sum with other losses, silently."""

@@ -1,27 +1,11 @@
-"""RevNet's own: the block of the publication, its integers, and what its states hold."""
+"""RevNet's own: its integers, and what its states hold."""
 
 import numpy as np
-from reversible_support import batch, dense_block, every_arithmetic, network
+from reversible_support import batch, network
 
 from mininet import RevNet, Tensor, nn, track_memory
 from mininet.kernels import buffers
 from mininet.reversible.revnet import ExactCoupledState
-
-
-@every_arithmetic
-def test_two_layers_are_a_block_of_the_publication(arithmetic):
-    f, g = dense_block(2), dense_block(2)
-    net, x = RevNet([f, g], arithmetic=arithmetic), batch(5, 4)
-    x1, x2 = x[:, :2], x[:, 2:]
-    y1 = x1 + f(Tensor(x2)).data
-    y2 = x2 + g(Tensor(y1)).data
-    np.testing.assert_allclose(net(x).data, np.concatenate([y1, y2], axis=1), rtol=0, atol=1e-6)  # of float32
-
-
-def test_the_halves_are_those_of_the_last_axis():
-    net = RevNet([lambda b: 0 * b])
-    x = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
-    assert np.array_equal(net(x).data, x[..., [2, 3, 0, 1]])
 
 
 def test_a_run_follows_the_definition_in_integers():

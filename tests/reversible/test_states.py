@@ -55,14 +55,6 @@ def test_extra_inputs_are_given_to_run_and_invert(arithmetic):
     np.testing.assert_allclose(net.invert(by_name, memory=memory)[0], x, rtol=0, atol=NEARLY)
 
 
-@every_arithmetic
-def test_settings_changed_after_run_do_not_matter(arithmetic):
-    net, x = momentum_net(6, gamma=0.8, dtype=np.float64, arithmetic=arithmetic), batch(5, 4, dtype=np.float64)
-    state = net.run(x)
-    net.gamma = 0.3
-    np.testing.assert_allclose(net.invert(state)[0], x, rtol=0, atol=NEARLY)
-
-
 @pytest.mark.parametrize("gamma", [0.9, 0.123456789, 2.0**-20])
 def test_the_state_has_the_fraction_that_stands_for_gamma(gamma):
     net = momentum_net(1, gamma=gamma)

@@ -110,6 +110,11 @@ def check_convolution(compute, case, dtype, expect=in_float64, bounds=product_bo
             assert not any(np.shares_memory(one, array) for array in arrays)
 
 
+def verdicts(claims):
+    """Which of an experiment's claims hold."""
+    return [claim.holds for claim in claims]
+
+
 @contextlib.contextmanager
 def guarded_buffers():
     """Buffers begin as NaN, so that what is read without having been written shows, and nobody writes beside them."""

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from support import verdicts
 
 from mininet import MomentumNet, ResidualNet, RevNet, Tensor
 from mininet.experiments.learning_to_optimize import fixed_points
@@ -83,21 +84,18 @@ def rest():
     return Rest(layer_jacobians(slope, GAMMA), distances)
 
 
-def verdicts(rest):
-    return [claim.holds for claim in fixed_points.claims(rest, GAMMA)]
-
-
 def test_claims(rest, monkeypatch):
-    assert verdicts(rest) == [True] * 4
+    def holds(**changes):
+        return verdicts(fixed_points.claims(dataclasses.replace(rest, **changes), GAMMA))
+
+    assert holds() == [True] * 4
     unstable = rest.jacobians | {"Momentum ResNet": 1.2 * rest.jacobians["Momentum ResNet"]}
-    assert verdicts(dataclasses.replace(rest, jacobians=unstable)) == [False, True, True, True]
+    assert holds(jacobians=unstable) == [False, True, True, True]
     shrinking = rest.jacobians | {"RevNet": 0.3 * rest.jacobians["RevNet"]}
     assert fixed_points.spectral_radius(shrinking["RevNet"]) < 1
-    assert verdicts(dataclasses.replace(rest, jacobians=shrinking)) == [True, False, True, True]
+    assert holds(jacobians=shrinking) == [True, False, True, True]
     for kind, last in (("ResNet", 0.1), ("Momentum ResNet", np.nan), ("RevNet", 1e-4)):
-        distances = rest.distances | {kind: np.array([1, last])}
-        assert verdicts(dataclasses.replace(rest, distances=distances)) == [True, True, False, True]
-    lost = dataclasses.replace(rest, distances=rest.distances | {"RevNet": np.array([1, np.nan])})
-    assert verdicts(lost) == [True] * 4
+        assert holds(distances=rest.distances | {kind: np.array([1, last])}) == [True, True, False, True]
+    assert holds(distances=rest.distances | {"RevNet": np.array([1, np.nan])}) == [True] * 4
     monkeypatch.setattr(fixed_points, "stability_limit", lambda gamma: 2.0)  # that of a ResNet
-    assert verdicts(rest) == [True, True, True, False]
+    assert holds() == [True, True, True, False]
