@@ -1,7 +1,8 @@
 """Mutants of a module: copies of its syntax tree with one thing changed.
 
 Left out: docstrings, annotations, imports, decorators; texts for people (in a `raise`, an f-string, `__repr__`); the
-names that profiles list; names and texts given to checks of arguments; abstract methods; ``strict=True``, an assertion.
+names that profiles list; names and texts given to checks of arguments; abstract methods; ``strict=True``, an assertion;
+defaults of parameters that a function does not read.
 """
 
 import ast
@@ -93,14 +94,23 @@ def _places(node, around):
         return
     if around:
         yield node, around
+    unread = _defaults_of_unread(node, around) if isinstance(node, ast.arguments) else []
     for field, value in ast.iter_fields(node):
         if field in FIELDS_LEFT_OUT or isinstance(node, ast.Raise):
             continue
         for child in value if isinstance(value, list) else [value]:
             is_text = isinstance(child, ast.Constant) and isinstance(child.value, str) and _called(node) in CHECKS
             is_minus_1 = isinstance(child, ast.UnaryOp) and _called(node) == "reshape"  # any negative number would do
-            if isinstance(child, ast.AST) and not is_text and not is_minus_1:
+            if isinstance(child, ast.AST) and not is_text and not is_minus_1 and child not in unread:
                 yield from _places(child, (*around, node))
+
+
+def _defaults_of_unread(arguments, around):
+    """The defaults of parameters that the function has only because the method that it overrides reads them."""
+    read = {each.id for each in ast.walk(around[-1]) if isinstance(each, ast.Name)}
+    last = zip([*arguments.posonlyargs, *arguments.args][::-1], arguments.defaults[::-1], strict=False)
+    pairs = [*last, *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
+    return [default for parameter, default in pairs if parameter.arg not in read]
 
 
 def _is_left_out(node):

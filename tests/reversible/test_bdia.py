@@ -63,6 +63,18 @@ def test_every_layer_comes_back_to_the_bit():
     assert_a_kept_tape_gives_the_same_bits(bdia_net(dtype=np.float32))
 
 
+def test_signs_are_drawn_for_every_layer_but_the_first():
+    net = bdia_net()
+    assert repr(net).startswith("BDIANet(depth=12, is_residual=True, backprop='reversible'")
+    state = net.start(X)  # one that can be run back
+    assert not state._signs[0].any()
+    assert [set(layer) for layer in state._signs.T[:, 1:]] == [{-1, 1}] * len(X)
+    state.step(np.sin(X))
+    state.undo(np.sin)
+    assert np.array_equal(state.output(), net.start(X).output())
+    assert BDIANet([lambda x: x])([0.5]).data == BDIANet([lambda x: x])(0.5).data == 1
+
+
 def test_one_bit_per_element_and_layer():
     x, found = batch(8, 64), {}
     for depth in (10, 20):
