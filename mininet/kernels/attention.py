@@ -36,7 +36,10 @@ from .threads import for_each_share, items_worth_sharing
 from .transcendental import exponentials
 
 QUERIES, KEYS = 32, 48
-"""How many queries and keys make a block, at most: multiples of a tile's columns and rows on every processor."""
+"""How many queries and keys make a block, at most: multiples of a tile's columns and rows on every processor.
+
+Loops count to the length of a row: one of constant length is unrolled before the compiler looks for vectors.
+"""
 
 AHEAD = 8
 """A row is asked for from memory so many rows before its turn."""
