@@ -127,16 +127,21 @@ def test_accumulated_gradients_stay_where_they_are():
     assert kept.tolist() == [5, 5, 5]
 
 
-def test_first_gradient_is_kept_and_never_written_to():
+def test_sums_write_into_nobodys_array_and_have_their_own_from_the_second_gradient_on():
     sums, slot = GradientSums(), Slot(np.zeros(2))
     first = np.array([1.0, 2.0])
-    assert sums.add(slot, first)
-    assert not sums.add(slot, np.array([10.0, 10.0]))
-    assert not sums.add(slot, np.array([100.0, 100.0]))
+    assert [sums.add(slot, array) for array in (first, np.full(2, 10.0))] == [True, False]
+    own = sums._sums[slot]
+    assert sums.add(slot, np.full(2, 100.0)) is False
     assert first.tolist() == [1, 2]
-    assert sums.pop(slot).tolist() == [111, 112]
+    assert sums.pop(slot) is own
+    assert own.tolist() == [111, 112]
     assert sums.pop(slot) is None
     assert not list(sums)
+    for array in (first, np.ones(2)):  # the next sum begins with an array of somebody else again
+        sums.add(slot, array)
+    assert first.tolist() == [1, 2]
+    assert sums.pop(slot).tolist() == [2, 3]
 
 
 # Twice
@@ -384,26 +389,6 @@ def test_backpropagate_returns_and_leaves_leaves_alone():
     assert list(sums) == [x.slot]
     assert sums.pop(x.slot).tolist() == [3, 3]
     assert x.grad is None
-
-
-def test_after_the_second_gradient_the_sum_has_an_array_of_its_own():
-    slot, sums = Slot(np.zeros(3)), GradientSums()
-    assert [sums.add(slot, np.ones(3)) for _ in range(2)] == [True, False]
-    own = sums._sums[slot]
-    assert sums.add(slot, np.ones(3)) is False
-    assert sums.pop(slot) is own
-    assert own.tolist() == [3, 3, 3]
-
-
-def test_after_a_sum_was_taken_the_next_begins_with_an_array_of_somebody_else():
-    slot, sums, theirs = Slot(np.zeros(3)), GradientSums(), np.ones(3)
-    for array in (np.ones(3), np.ones(3)):
-        sums.add(slot, array)
-    sums.pop(slot)
-    sums.add(slot, theirs)
-    sums.add(slot, np.ones(3))
-    assert theirs.tolist() == [1, 1, 1]
-    assert sums.pop(slot).tolist() == [2, 2, 2]
 
 
 def test_a_sum_is_counted_as_a_gradient():

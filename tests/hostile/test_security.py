@@ -56,11 +56,8 @@ def test_what_is_no_file_is_refused_by_name(tmp_path, reader, place):
     assert os.listdir(tmp_path) == [path.name]
 
 
-def code(tmp_path):
-    return f"import pathlib\npathlib.Path({str(tmp_path / 'was_run')!r}).touch()\n\ndef forward(x): pass\n"
-
-
 def test_an_implementation_is_code(tmp_path):
-    (tmp_path / "mine.py").write_text(code(tmp_path))
+    code = f"import pathlib\npathlib.Path({str(tmp_path / 'was_run')!r}).touch()\n\ndef forward(x): pass\n"
+    (tmp_path / "mine.py").write_text(code)
     grader.load(tmp_path / "mine.py")
     assert (tmp_path / "was_run").exists()

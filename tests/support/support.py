@@ -137,13 +137,13 @@ def guarded_buffers():
         assert (whole[-guard:] == 12345).all()
 
 
-def run_python(*arguments, timeout=120, **environment):
+def run_python(*arguments, timeout=120, folder=ROOT, **environment):
     """Python with this source tree on its path, in a process of its own; returns the completed process."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": path, **environment},
+        [sys.executable, *map(str, arguments)],
+        cwd=folder,
+        env={name: str(value) for name, value in {**os.environ, "PYTHONPATH": path, **environment}.items()},
         capture_output=True,
         text=True,
         timeout=timeout,

@@ -10,7 +10,8 @@ import signal
 import numpy as np
 import pytest
 from reversible_support import assert_same_bits
-from trust_support import TRUST, files_below, run_script, started_script
+from support import run_python
+from trust_support import HANG, TRUST, files_below, run_script
 
 SCRIPT = TRUST / "few_steps.py"
 pytestmark = pytest.mark.slow
@@ -46,8 +47,7 @@ def test_another_run_with_more_threads_and_another_hash_seed(expected, tmp_path)
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kills itself")
 def test_killed_and_resumed(expected, tmp_path):
     folder = tmp_path / "training"
-    with started_script(SCRIPT, tmp_path / "killed.npz", folder, 6) as process:
-        process.wait()
+    process = run_python(SCRIPT, tmp_path / "killed.npz", folder, 6, timeout=HANG)
     assert process.returncode == -signal.SIGKILL
     assert not (tmp_path / "killed.npz").exists()
     run_script(SCRIPT, tmp_path / "resumed.npz", folder)
