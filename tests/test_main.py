@@ -110,16 +110,6 @@ def test_progress_is_shown_on_a_terminal_alone(terminal, quiet, tmp_path, monkey
     assert seen == [terminal and not quiet]
 
 
-def test_interruption_says_so_and_writes_nothing(tmp_path, monkeypatch, capsys):
-    def interrupted(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(comparison, "compare", interrupted)
-    assert command_line.main([*SMALL, "--output", str(tmp_path)]) == 130
-    assert "interrupted" in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
-
-
 class Experiment:
     """About γ."""
 

@@ -193,14 +193,3 @@ def test_cosine_decay_rises_then_falls_to_zero():
     np.testing.assert_allclose(rates[8], 0.25, rtol=1e-14)
     assert np.all(np.diff(rates[4:13]) < 0)
     np.testing.assert_allclose(rates[12:], 0, atol=1e-16)
-
-
-def test_schedule_state():
-    optimizer = optim.SGD([Parameter(np.ones(1))], 0.5)
-    schedule = optim.CosineDecay(optimizer, 10)
-    for _ in range(3):
-        schedule.step()
-    other = optim.SGD([Parameter(np.ones(1))], 0.1)
-    resumed = optim.CosineDecay(other, 10)
-    resumed.load_state_dict(schedule.state_dict())
-    assert other.lr == optimizer.lr

@@ -31,21 +31,3 @@ def test_figure_leaves_settings_alone_and_saves(tmp_path):
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
     assert made.number not in plt.get_fignums()
     assert [path.name for path in tmp_path.iterdir()] == ["figure.png"]
-
-
-def test_interrupted_saving_leaves_the_old_figure(tmp_path, monkeypatch):
-    path = tmp_path / "figure.png"
-    path.write_bytes(b"old")
-    with plotting.figure() as (made, _):
-        pass
-
-    def interrupted(temporary):
-        with open(temporary, "wb") as file:
-            file.write(b"half")
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(made, "savefig", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        plotting.save(made, path)
-    assert path.read_bytes() == b"old"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["figure.png"]

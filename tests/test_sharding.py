@@ -82,10 +82,9 @@ def test_statistics_and_random_numbers_belong_to_shards(tmp_path):
             small_training(tmp_path / "half", shards=shards).resume()
 
 
-@pytest.mark.parametrize(("shards", "says"), [(0, "shards must be"), (33, "at most the number of images")])
-def test_impossible_shards(shards, says):
-    with pytest.raises(ValueError, match=says):
-        small_training(shards=shards).run()
+def test_more_shards_than_images():
+    with pytest.raises(ValueError, match="at most the number of images"):
+        small_training(shards=33).run()
 
 
 def environment(**variables):

@@ -1,11 +1,10 @@
 """Damaged and hostile checkpoints: training goes on from all of one, or from nothing of it."""
 
-import io
 import json
 
 import numpy as np
 import pytest
-from hostile_support import Harmful, disguised, face, mutants, same, unchanged_if_refused
+from hostile_support import Harmful, disguised, face, mutants, npz, same, unchanged_if_refused
 from support import normal
 
 from mininet import manual_seed, nn, optim, seeding
@@ -76,16 +75,14 @@ def test_hostile_checkpoints(interrupted):
     descriptions = [json.dumps(value) for value in ([2, {"seed": 0}], [1, {"seed": 1}], [1], 1)]
     changes += [{"description": np.array(text)} for text in (*descriptions, "[" * 100_000)]
     changes.append({"net.0.weight": np.array([Harmful(marker)], object)})
-    cases = [(f"{change}", npz(arrays | change)) for change in changes if not may_be(change, arrays)]
+    cases = [
+        (f"{change}", npz(**{name: array for name, array in (arrays | change).items() if array is not None}))
+        for change in changes
+        if not may_be(change, arrays)
+    ]
     cases += disguised(marker)
     assert face(path, cases, read) == (0, len(cases))
     assert not marker.exists()
-
-
-def npz(arrays):
-    file = io.BytesIO()
-    np.savez(file, **{name: array for name, array in arrays.items() if array is not None})
-    return file.getvalue()
 
 
 def may_be(change, arrays):

@@ -7,7 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from hostile_support import Harmful, disguised, face, mutants, same
+from hostile_support import Harmful, disguised, face, mutants, npz, same
 from support import normal
 
 from mininet.base import npz as npz_files
@@ -18,12 +18,6 @@ ARRAYS = {
     "columns": np.asfortranarray(normal((2, 3), np.float32)), "steps": np.array(7), "empty": np.zeros((0, 3)),
     "flags": np.array([True, False]), "description": np.array('{"network": "a"}'), "big": np.arange(3, dtype=">i4"),
 }  # fmt: skip
-
-
-def npz(save=np.savez, **arrays):
-    file = io.BytesIO()
-    save(file, **arrays)
-    return file.getvalue()
 
 
 def npy(array):

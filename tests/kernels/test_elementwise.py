@@ -22,12 +22,6 @@ def test_tiny_two_arrays(size, dtype):
     assert_unchanged([found, a, b], [a - b, *kept])
 
 
-def test_tiny_more_threads(set_threads):
-    a, b = normal(LARGE), normal(LARGE, seed=1)
-    set_threads(3)
-    assert np.array_equal(in_shares(np.add, a, b), a + b)
-
-
 def test_tiny_what_does_not_fit_is_left_to_numpy():
     a = normal((600, 100))
     for b in (normal(100), normal((1, 1)), strided(a), a.T.copy().T, a.astype(np.float32)):

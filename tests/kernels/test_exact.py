@@ -3,7 +3,6 @@
 import itertools
 import math
 
-import hypothesis.strategies as st
 import numpy as np
 import pytest
 from exact_support import (
@@ -14,7 +13,6 @@ from exact_support import (
     by_dtype,
     by_gamma,
     inverse_step_reference,
-    largest_remainder,
     make,
     scale_of,
     step,
@@ -23,7 +21,6 @@ from exact_support import (
     undo_velocity_and_position,
     zeros,
 )
-from hypothesis import given, settings
 from support import assert_unchanged, normal, strided
 
 from mininet.kernels import exact, threads
@@ -70,29 +67,6 @@ def test_tiny_step_and_its_inverse(gamma, dtype):
     found, values = undo_velocity_and_position(*together, f, gamma), undo_position(x, v, f.dtype)
     assert found.dtype == dtype
     assert_unchanged((*together, found, f), (x, v, b, values, start[3]))
-
-
-@given(
-    x=st.integers(-(2**60), 2**60),
-    v=st.integers(-(2**60), 2**60),
-    share=st.floats(0, 1),
-    f=st.floats(-1e5, 1e5),
-    n=st.integers(0, MAX_DENOMINATOR),
-    d=st.integers(2, MAX_DENOMINATOR),
-)
-@settings(deadline=None, max_examples=100, derandomize=True)
-def test_any_single_element(x, v, share, f, n, d):
-    gamma = F(1 + n % (d - 1), d)
-    b = round(share * largest_remainder(gamma))
-    arrays = np.array([x]), np.array([v]), np.array([b], np.uint32)
-    values = step(*arrays, np.array([f]), gamma)
-    after = step_reference(x, v, b, f, gamma)
-    assert as_rows(*arrays) == [after]
-    assert values.item() == float(after[0]) * 2.0**-40
-    assert inverse_step_reference(*after, {x: f}.__getitem__, gamma) == (x, v, b)
-    undo_position(*arrays[:2], FLOAT64)
-    undo_velocity(*arrays[1:], np.array([f]), gamma)
-    assert as_rows(*arrays) == [(x, v, b)]
 
 
 def test_tiny_gamma_0_forgets_the_velocity_and_leaves_the_remainders():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support import DTYPES, assert_within, normal, strided
+from support import DTYPES, assert_within, normal
 
 from mininet.kernels import matrix
 from mininet.kernels.matrix import matrix_product, transposed_product
@@ -53,10 +53,3 @@ def test_tiny_pieces_depend_on_the_sizes_only(pairs):
         assert len(pieces) <= max(1, rows // matrix.FEWEST_ROWS)
         # a piece is not smaller than it is worth, except for what rounding to 16 rows takes away
         assert len(pieces) <= 1 or all(2 * (size + 16) * pairs >= matrix.OPERATIONS_PER_PIECE for size in sizes)
-
-
-def test_tiny_arrays_that_are_not_contiguous():
-    a, b = normal((5, 3), seed=1), normal((3, 4), seed=2)
-    check(a.T.copy().T, b.T.copy().T)
-    check(strided(a), strided(b))
-    check(np.broadcast_to(a[:1], (5, 3)), b)

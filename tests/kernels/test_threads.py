@@ -45,6 +45,7 @@ def test_every_item_is_covered_once_by_even_shares(count):
         ranges = shares_of(total, least)
         assert [index for first, last in ranges for index in range(first, last)] == list(range(total))
         sizes = [last - first for first, last in ranges]
+        assert all(sizes)
         assert len(sizes) <= count
         assert max(sizes, default=0) - min(sizes, default=0) <= 1
         assert len(sizes) <= 1 or min(sizes) >= max(1, least)
@@ -52,14 +53,6 @@ def test_every_item_is_covered_once_by_even_shares(count):
 
     set_num_threads(count)
     check()
-
-
-@by_count
-def test_tiny_no_share_without_items(count):
-    set_num_threads(count)
-    for least in ((), (0,), (1,), (5000,)):
-        assert shares_of(0, *least) == []
-        assert shares_of(1, *least) == [(0, 1)]
 
 
 def test_tiny_items_worth_sharing():

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 
-from mininet import Tensor, models, nn, optim
+from mininet import Tensor, nn, optim
 from mininet import functional as F
 from mininet.datasets import Batches
 from mininet.reversible import MomentumNet, limit_lipschitz, spectral_norm
@@ -79,13 +79,6 @@ def test_a_copy_registers_buffers_of_its_own():
     other.register_buffer("more", np.ones(1, np.float32))
     assert "more" not in net.state_dict()
     assert other.layer is net.layer
-
-
-def test_residual_functions_are_not_taken_for_whole_blocks():
-    net, function = models.resnet20(width=4), nn.Conv2d(4, 4, 3, padding=1)
-    net.layer1 = nn.Sequential(MomentumNet([function], 0.9))
-    x = np.random.default_rng(0).standard_normal((2, 5, 5, 4)).astype(np.float32)
-    assert np.array_equal(models.to_residual(net).layer1(x).data, x + function(Tensor(x)).data)
 
 
 def test_a_shared_weight_is_limited_once():

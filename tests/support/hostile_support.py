@@ -1,6 +1,7 @@
 """Damaged and hostile files, made from whole ones, and what every reader must do with them."""
 
 import contextlib
+import io
 import os
 import pathlib
 import pickle
@@ -123,6 +124,13 @@ def listing(folder):
     """All that is in a folder, with sizes, times and kinds."""
     paths = [os.path.join(here, name) for here, folders, files in os.walk(folder) for name in folders + files]
     return {path: (about.st_size, about.st_mtime_ns, about.st_mode) for path in paths for about in [os.lstat(path)]}
+
+
+def npz(save=np.savez, **arrays):
+    """The bytes of an .npz file."""
+    file = io.BytesIO()
+    save(file, **arrays)
+    return file.getvalue()
 
 
 class Hang(BaseException):

@@ -31,18 +31,13 @@ def test_digits_as_colour_images():
 
 def test_networks():
     assert isinstance(network(Settings(), 10), models.CifarResNet)
+    assert isinstance(network(Settings(network="revnet20"), 10), models.CifarRevNet)
     net = network(Settings(network="resnet32", gamma=0.5, arithmetic="float", learned_velocity=True), 7)
     momentum_net = net.layer2[1]
     assert isinstance(momentum_net, MomentumNet)
     assert (momentum_net.gamma, momentum_net.arithmetic, len(momentum_net.functions)) == (0.5, "float", 4)
     assert momentum_net.init_velocity[0].weight.shape == (3, 3, 32, 32)
     assert net.linear.weight.shape == (64, 7)
-
-
-def test_a_revnet_is_no_momentum_network():
-    assert isinstance(network(Settings(network="revnet20"), 10), models.CifarRevNet)
-    with pytest.raises(ValueError, match="gamma must be None for revnet20"):
-        network(Settings(network="revnet20", gamma=0.9), 10)
 
 
 def test_weights_from_a_file(tmp_path):
