@@ -4,6 +4,7 @@ import math
 
 from tqdm import tqdm
 
+from .cases import GAMMA
 from .load import OtherLoad
 from .processes import WorkerError, run_worker
 
@@ -72,12 +73,16 @@ def _run(job, bar, attempts=1):
 
 
 def _require_agreement(case, measured):
-    """Libraries that compute different things must not be compared."""
+    """Libraries that compute different things must not be compared.
+
+    In float arithmetic a memory-free step may drift: going back divides rounding errors by gamma in every layer.
+    """
     checks = {library: numbers["check"] for library, numbers in measured.items() if "check" in numbers}
     for library, check in checks.items():
         other, expected = next(iter(checks.items()))
+        drift = 2.0**-23 * GAMMA ** -case["depth"] if library == "mininet reversible float" else 0
         for name, value in check.items():
-            if not math.isclose(value, expected[name], rel_tol=TOLERANCE):
+            if not math.isclose(value, expected[name], rel_tol=max(TOLERANCE, drift)):
                 raise WorkerError(
                     f"{library} and {other} do not compute the same in {case}: {name} is {value} and {expected[name]}"
                 )
