@@ -24,7 +24,7 @@ def test_every_public_operation_is_drawn():
 
 
 @every_operation
-@generated(2, at_least=20, data=st.data(), dtype=dtypes)
+@generated(2, at_least=12, data=st.data(), dtype=dtypes)
 def test_operation(name, data, dtype):
     check(data.draw(OPERATIONS[name], label="call"), data, dtype)
 

@@ -14,7 +14,7 @@ import hypothesis.strategies as st
 import numpy as np
 from hypothesis import assume
 from references import pool_reference
-from strategies import different_axes, seeds, shapes
+from strategies import different_axes, seeds, shapes, shapes_together
 from support import normal
 
 from mininet import Tensor, manual_seed, seeding
@@ -169,7 +169,7 @@ def elementwise(draw, name):
     (truth, domain, settings), seed = draw(st.sampled_from(ELEMENTWISE[name])), draw(seeds)
     found = [draw(shapes())]
     if name in OF_TWO:
-        found = draw(hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=4, min_side=0, max_side=4)).input_shapes
+        found = draw(shapes_together(num_shapes=2, max_dims=4, max_side=4)).input_shapes
     arrays = tuple(np.asarray(domain(shape, i, seed)) for i, shape in enumerate(found))
     return Call(f"{name} {settings}, seed {seed},", arrays, functools.partial(getattr(F, name), **settings), truth,
                 lambda out, *arrays: (1 if name in EXACT else 8) * np.abs(out),
@@ -218,7 +218,7 @@ def clip(draw):  # bounds are no values of `apart`
 
 @st.composite
 def where(draw):
-    found = draw(hnp.mutually_broadcastable_shapes(num_shapes=3, max_dims=3, min_side=0, max_side=4))
+    found = draw(shapes_together(num_shapes=3, max_dims=3, max_side=4))
     *two, last = found.input_shapes
     condition = draw(hnp.arrays(bool, last))
     arrays = tuple(np.asarray(anything(shape, i, draw(seeds))) for i, shape in enumerate(two))
@@ -374,7 +374,7 @@ def split(draw):
 
 @st.composite
 def matmul(draw):
-    found = draw(hnp.mutually_broadcastable_shapes(signature=np.matmul.signature, max_dims=2, min_side=0, max_side=5))
+    found = draw(shapes_together(signature=np.matmul.signature, max_dims=2, max_side=5))
     arrays = tuple(anything(shape, i, draw(seeds)) for i, shape in enumerate(found.input_shapes))
     count = found.input_shapes[0][-1]
     return Call("matmul", arrays, F.matmul, np.matmul, lambda out, a, b: (count + 1) * (np.abs(a) @ np.abs(b)),

@@ -18,8 +18,18 @@ seeds = st.integers(0, 2**16)
 
 
 def shapes(least_axes=0, most_axes=4, least=0, most=4):
-    """Shapes, by default with axes of length 0, too."""
-    return hnp.array_shapes(min_dims=least_axes, max_dims=most_axes, min_side=least, max_side=most)
+    """Shapes, by default one in three with axes of length 0, too."""
+    limits = {"min_dims": least_axes, "max_dims": most_axes, "max_side": most}
+    return st.sampled_from([least, max(1, least), max(1, least)]).flatmap(
+        lambda least: hnp.array_shapes(min_side=least, **limits)
+    )
+
+
+def shapes_together(**settings):
+    """Shapes that broadcast, or what the signature of a function allows; one in three with axes of length 0, too."""
+    return st.sampled_from([0, 1, 1]).flatmap(
+        lambda least: hnp.mutually_broadcastable_shapes(min_side=least, **settings)
+    )
 
 
 @st.composite
