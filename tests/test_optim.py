@@ -9,14 +9,15 @@ from mininet.nn import Parameter
 GRADIENTS = [0.5, -1.25, 2.0, 0.125, -0.75]
 
 
-def _run(make, gradients=GRADIENTS, start=1.0, dtype=np.float64):
-    parameter = Parameter(np.array([start], dtype=dtype))
+def _run(make):
+    array = np.ones(1)
+    parameter, values = Parameter(array), []
     optimizer = make([parameter])
-    values = []
-    for gradient in gradients:
-        parameter.grad = np.array([gradient], dtype=dtype)
+    for gradient in GRADIENTS:
+        parameter.grad = np.array([gradient])
         optimizer.step()
         values.append(float(parameter.data[0]))
+    assert parameter.data is array, "the update is in place"
     return values
 
 
@@ -116,20 +117,6 @@ def test_gradients_are_scaled_to_a_norm():
     np.testing.assert_allclose(pair[0].grad, [1, 0], rtol=1e-6)
 
 
-@pytest.mark.parametrize("make", [lambda p: optim.SGD(p, 0.1, 0.9, True, 0.1), lambda p: optim.Adam(p, 0.1)])
-def test_minimises_a_quadratic_and_keeps_float32(make):
-    parameter = Parameter(np.array([3.0, -2.0], dtype=np.float32))
-    optimizer = make([parameter])
-    array = parameter.data
-    for _ in range(300):
-        optimizer.zero_grad()
-        ((parameter - 1.0) ** 2).sum().backward()
-        optimizer.step()
-    assert parameter.data is array, "the update is in place"
-    assert parameter.dtype == np.float32
-    assert np.abs(parameter.data - (1 / 1.05 if isinstance(optimizer, optim.SGD) else 1)).max() < 1e-2
-
-
 @pytest.mark.parametrize("make", [lambda p: optim.SGD(p, 0.1, 0.9, True, 0.1), optim.Adam, optim.AdamW])
 def test_underflow_is_no_error_whatever_users_ask_for(make):
     parameter, gradients = Parameter(np.float32([1e-40, 1])), np.float32([[1e-40], [1e-30], [0]]).repeat(2, axis=1)
@@ -169,6 +156,7 @@ def test_saved_state_goes_on_with_the_same_bits(make, shape):
                 optimizer = fresh
             parameter.grad = np.full(shape, gradient, np.float32)
             optimizer.step()
+        assert parameter.dtype == np.float32
         values.append(parameter.data.item())
     assert values[0] == values[1]
 

@@ -41,22 +41,6 @@ def test_enable_grad_records_within_no_grad():
     assert x.grad.tolist() == [2, 2]
 
 
-def test_as_decorators_call_after_call():
-    @no_grad()
-    def without(x):
-        return x * 2
-
-    @enable_grad()
-    def with_tape(x):
-        return x * 2
-
-    for _ in range(2):
-        assert not without(leaf()).requires_grad
-        assert is_recording()
-        with no_grad():
-            assert with_tape(leaf()).requires_grad
-
-
 def test_modes_belong_to_their_thread():
     with no_grad(), replaying(seeding.position()):
         assert in_another_thread(is_recording)

@@ -17,14 +17,6 @@ def leaf(*shape, seed=0):
     return Tensor(normal(shape, seed=seed), requires_grad=True)
 
 
-def grad_of(function, *tensors):
-    """Gradients of the sum of function(*tensors), after clearing old ones."""
-    for tensor in tensors:
-        tensor.grad = None
-    function(*tensors).sum().backward()
-    return [tensor.grad for tensor in tensors]
-
-
 class Counted:
     """2 a, counting how often its vjp is called."""
 

@@ -28,10 +28,6 @@ def tiny():
     return models.CifarResNet(2, classes=3, width=4)
 
 
-def tiny_state(**changes):
-    return models.pytorch_state_dict(tiny()) | changes
-
-
 def loaded(f, *arguments):
     net = tiny()
     before = net.state_dict()

@@ -71,12 +71,6 @@ def leaf(*shape):
     return Tensor(random(*shape), requires_grad=True)
 
 
-def read_only(array):
-    array = array.copy()
-    array.flags.writeable = False
-    return array
-
-
 def dense(features=4):
     """A small layer, the same each time."""
     layer = nn.Linear(features, features)

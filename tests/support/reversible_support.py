@@ -37,7 +37,6 @@ NETWORK_STATE_BYTES = {
 }
 """For each element of x; floats are single."""
 
-every_way = pytest.mark.parametrize("backprop", WAYS)
 every_arithmetic = pytest.mark.parametrize("arithmetic", ARITHMETICS)
 every_mode = pytest.mark.parametrize(("arithmetic", "backprop"), MODES)
 every_network = pytest.mark.parametrize(("kind", "arithmetic", "backprop"), NETWORK_MODES)

@@ -5,37 +5,6 @@ import numpy as np
 from mininet.kernels.convolution import convolve_input_gradient, convolve_reference
 
 
-def intensity(pixels, kernel, c, k, flop=2, itemsize=4, with_weights=True, sides=2):
-    weights = kernel**sides * c * k
-    return flop * pixels * weights / (itemsize * (pixels * (c + k) + with_weights * weights))
-
-
-def as_answer(**mistake):
-    def answer(pixels, kernel, c, k, peak, bandwidth):
-        value = intensity(pixels, kernel, c, k, **mistake)
-        return value, min(peak, bandwidth * value)
-
-    return answer
-
-
-def intensity_only(pixels, kernel, c, k, peak, bandwidth):
-    return intensity(pixels, kernel, c, k)
-
-
-def winograd_matrices(points, outputs, taps):
-    """(A^T, G, B^T), by solving for the coefficients instead of Lagrange's formula."""
-    count = outputs + taps - 1
-
-    def evaluation(length):
-        return np.vstack([np.vander(np.array(points, float), length, increasing=True), np.eye(length)[-1]])
-
-    return evaluation(outputs).T, evaluation(taps), np.linalg.inv(evaluation(count)).T
-
-
-def values_not_interpolated(a, g, matrices):
-    return (matrices[1] @ g) * (matrices[0].T @ a)
-
-
 def depthwise(x, w, padding, turned=False):
     w = w[::-1, ::-1] if turned else w
     return convolve_reference(x, w[..., None] * np.eye(w.shape[2]), (1, 1), (padding, padding))

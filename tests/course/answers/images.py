@@ -3,38 +3,8 @@
 import numpy as np
 
 
-def parameter_count(blocks, width, norms=2, bias=10, first=0.5):
-    count = 9 * 3 * width + norms * width
-    for c in (width, 2 * width, 4 * width):
-        before = c if c == width else first * c
-        count += 9 * before * c + (2 * blocks - 1) * 9 * c * c + norms * 2 * blocks * c
-    return int(count + 10 * 4 * width + bias)
-
-
 def kept(numbers, size=4):
     return lambda images, height, width, w: images * height * width * numbers * w * size
-
-
-def undone(blocks, gamma, x, v, residual=lambda block, x: block(x) - x):
-    passed = [x]
-    for block in reversed(blocks):
-        x = x - v
-        v = (v - (1 - gamma) * residual(block, x)) / gamma
-        passed.append(x)
-    return passed[::-1]
-
-
-def without_subtracting_x(blocks, gamma, x, v):
-    return undone(blocks, gamma, x, v, residual=lambda block, x: block(x))
-
-
-def in_place(blocks, gamma, x, v):
-    passed = [x.copy()]
-    for block in reversed(blocks):
-        x -= v
-        v[...] = (v - (1 - gamma) * (block(x) - x)) / gamma
-        passed.append(x.copy())
-    return passed[::-1]
 
 
 def layers_needed(gamma, share, weights=lambda depth, gamma: 1 - gamma ** np.arange(depth, 0, -1)):
@@ -58,8 +28,6 @@ def one_by_one(peak_bytes, budget):
         images += 1
     return images - 1
 
-
-COUNTED = r"3 blocks a stage, width 16: got \d+, should be 269722"
 
 WRONG = {
     1: [

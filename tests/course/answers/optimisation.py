@@ -7,20 +7,6 @@ def soft_threshold(w, t):
     return np.sign(w) * np.maximum(np.abs(w) - t, 0)
 
 
-def slope(z, y, D):
-    return (z @ D.T - y) @ D
-
-
-def with_the_sign_of_zero(z, y, D, penalty):
-    return np.abs(slope(z, y, D) + penalty * np.sign(z))
-
-
-def by_a_wrong_sign(z, y, D, penalty):
-    return np.where(
-        z != 0, np.abs(slope(z, y, D) - penalty * np.sign(z)), np.maximum(np.abs(slope(z, y, D)) - penalty, 0)
-    )
-
-
 def without_revnets(kind, a, gamma):
     return 0 < a < 2 * (1 + gamma) / (1 - gamma)
 
@@ -33,26 +19,14 @@ def for_any_sign(kind, a, gamma):
     return kind != "revnet" and a < 2 * (1 + gamma) / (1 - gamma)
 
 
-def maps(J, gamma, push=None, move=None):
+def maps(J, gamma):
     one, zero = np.eye(len(J)), np.zeros_like(J)
-    right = np.block([[one, zero], [(1 - gamma) * J, gamma * one]]), np.block([[one, one], [zero, one]])
-    return push or right[0], move or right[1]
+    return np.block([[one, zero], [(1 - gamma) * J, gamma * one]]), np.block([[one, one], [zero, one]])
 
 
 def without_damping(J, gamma):
     one, zero = np.eye(len(J)), np.zeros_like(J)
     return np.block([[one, zero], [J, gamma * one]]), maps(J, gamma)[1]
-
-
-def rotating(period, factor=1, sign=-1):
-    size = np.sqrt(2 * (1 - np.cos(factor * 2 * np.pi / period)))
-    return sign * size, size
-
-
-def heavy_ball(slowest, fastest):
-    ratio = np.sqrt(fastest / slowest)
-    q = (ratio - 1) / (ratio + 1)
-    return q**2, (1 + q) ** 2 / ((1 - q**2) * fastest)
 
 
 WRONG = {

@@ -17,20 +17,12 @@ def between_layers_only(path):
     return int((difference[1:] * difference[:-1] < 0).any(axis=0).sum())
 
 
-MOMENTUM, RESNET = [True, False, True, False, False, True, True], [False, False, True, False, False, True, False]
-
-
 def number_of(angle, epsilon):
     return complex(preimage(np.exp(1j * angle), epsilon))
 
 
 def of_number(m):
     return np.array([[m.real, -m.imag], [m.imag, m.real]])
-
-
-def blocks(slopes, gamma, x_by_x, x_by_v):
-    one = np.eye(len(slopes))
-    return np.block([[x_by_x, x_by_v], [(1 - gamma) * slopes, gamma * one]])
 
 
 WRONG = {

@@ -17,28 +17,9 @@ def quarter_of_a_period(a, epsilon):
     return np.inf if 4 * a * epsilon <= 1 else np.pi / 2 / frequency(a, epsilon)
 
 
-def explicit_matrix(a, h, epsilon):
-    return np.array([[1, h], [-h * a / epsilon, 1 - h / epsilon]])
-
-
-def semi_implicit_matrix(a, h, epsilon):
-    return np.array([[1 - h / epsilon * h * a, h * (1 - h / epsilon)], [-h / epsilon * a, 1 - h / epsilon]])
-
-
 def rates(a, epsilon):
     root = np.sqrt(1 - 4 * a * epsilon + 0j)
     return (1 - root) / (2 * epsilon), (1 + root) / (2 * epsilon)
-
-
-def as_in_the_notebook(x, u, f, h, epsilon):
-    u = u + h / epsilon * (f(x) - u)
-    return x + h * u, u
-
-
-def not_exact(x, u, f, h, epsilon):
-    x = x + h / 2 * u
-    u = u + h / epsilon * (f(x) - u)
-    return x + h / 2 * u, u
 
 
 WRONG = {
