@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from .. import nn, seeding
 from ..autodiff import Tensor, no_grad
 from ..autodiff import functional as F
+from ..base.changes import changed
 from ..base.checks import array, integer, number, one_of
 from ..base.types import Arithmetic, Backprop, FloatArray, IntegerArray
 from ..nn.attention import Cache
@@ -240,22 +241,17 @@ class Transformer(nn.Module):
             raise ValueError(f"tokens must be (batch, time) with at least 1 position, got shape {found.shape}")
         temperature, count = number("temperature", temperature, 0), integer("count", count, 0)
         top_k = self.vocabulary if top_k is None else integer("top_k", top_k, 1)
-        modes = [(module, module.training) for module in self.modules()]
-        self.eval()
-        try:
-            with no_grad():
-                cache: Cache = {}
-                given = found[:, -self.context :]
-                random = seeding.generator_for(*seeding.next_draw())
-                for _ in range(count):
-                    if cache and cache[self].shape[1] == self.context:
-                        cache, given = {}, found[:, -max(1, self.context // 2) :]
-                    logits = self(given, cache).data[:, -1]
-                    given = _drawn(logits, temperature, top_k, random)
-                    found = np.concatenate([found, given], axis=1)
-        finally:
-            for module, mode in modes:
-                module.training = mode
+        with changed([(module, "training", module.training) for module in self.modules()]), no_grad():
+            self.eval()
+            cache: Cache = {}
+            given = found[:, -self.context :]
+            random = seeding.generator_for(*seeding.next_draw())
+            for _ in range(count):
+                if cache and cache[self].shape[1] == self.context:
+                    cache, given = {}, found[:, -max(1, self.context // 2) :]
+                logits = self(given, cache).data[:, -1]
+                given = _drawn(logits, temperature, top_k, random)
+                found = np.concatenate([found, given], axis=1)
         return found
 
 

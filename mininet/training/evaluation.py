@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..autodiff import Tensor, no_grad
+from ..base.changes import changed
 from ..base.checks import instance, integer
 from ..base.types import AnyArray
 from ..datasets import Batches
@@ -56,11 +57,7 @@ def confusion(net: Module, batches: Batches, classes: int) -> NDArray[np.int64]:
 def _predictions(net: Module, batches: Batches) -> list[tuple[AnyArray, AnyArray]]:
     """Get the predicted and the true classes of every batch."""
     instance("batches", batches, Batches)
-    modes = [(module, module.training) for module in instance("net", net, Module).modules()]
-    net.eval()
-    try:
-        with no_grad():
-            return [(net(Tensor(images)).data.argmax(axis=1), labels) for images, labels in batches.of_epoch(0)]
-    finally:
-        for module, mode in modes:
-            module.training = mode
+    modes = [(module, "training", module.training) for module in instance("net", net, Module).modules()]
+    with changed(modes), no_grad():
+        net.eval()
+        return [(net(Tensor(images)).data.argmax(axis=1), labels) for images, labels in batches.of_epoch(0)]

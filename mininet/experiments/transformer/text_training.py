@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from ... import datasets, models, optim, plotting, seeding
 from ...autodiff import Tensor, no_grad
 from ...autodiff import functional as F
+from ...base.changes import changed
 from ...base.checks import instance, integer, one_of
 from ...base.types import AnyArray, Arithmetic, Backprop
 from ...datasets.text import TextBatches
@@ -97,17 +98,12 @@ def _loss_of(net: Module, tokens: AnyArray, following: AnyArray) -> tuple[Tensor
 
 def validation_loss(net: Module, batches: datasets.Batches) -> float:
     """Mean cross-entropy of all windows in nats per character, in evaluation mode; modes stay as they are."""
-    modes = [(module, module.training) for module in net.modules()]
-    net.eval()
     total = count = 0.0
-    try:
-        with no_grad():
-            for tokens, following in batches.of_epoch(0):
-                total += _loss_of(net, tokens, following)[0].item() * following.size
-                count += following.size
-    finally:
-        for module, mode in modes:
-            module.training = mode
+    with changed([(module, "training", module.training) for module in net.modules()]), no_grad():
+        net.eval()
+        for tokens, following in batches.of_epoch(0):
+            total += _loss_of(net, tokens, following)[0].item() * following.size
+            count += following.size
     return total / count
 
 
