@@ -1,20 +1,16 @@
 """Trained networks that ship with the package, so that you need neither a download nor hours of time."""
 
 import importlib.resources
-import math
-import pathlib
 from typing import Any, Literal, TypedDict, overload
 
 from ..base.checks import one_of
 from ..base.files import read_json
 from ..base.types import Arithmetic
-from ..kernels.exact import as_fraction
 from .convert import to_momentum
 from .resnet import CifarResNet, resnet20
 from .transformer import Transformer
 from .weights import load_pytorch_state_dict
 
-_FOLDER = "data/weights"
 _NAMES = ("momentum_resnet20", "moby_dick")
 
 
@@ -77,7 +73,7 @@ def pretrained(name: str = "momentum_resnet20", arithmetic: Arithmetic = "exact"
     Raises
     ------
     ValueError
-        For another name, or if a file of the package is damaged.
+        For another name, or if a file of the package cannot be read.
 
     Examples
     --------
@@ -87,73 +83,20 @@ def pretrained(name: str = "momentum_resnet20", arithmetic: Arithmetic = "exact"
     """
     one_of("name", name, _NAMES)
     one_of("arithmetic", arithmetic, ("exact", "float"))
-    folder = importlib.resources.files("mininet") / _FOLDER
+    folder = importlib.resources.files("mininet") / "data/weights"
+
+    def read(file: str) -> Any:
+        with importlib.resources.as_file(folder / file) as path:
+            return read_json(path)
+
+    facts = read(f"{name}.json")
+    net: CifarResNet | Transformer
     if name == "moby_dick":
-        with importlib.resources.as_file(folder / f"{name}.json") as path:
-            text_facts = _text_facts(path)
-        sizes = (text_facts[size] for size in ("context", "width", "heads", "blocks"))
-        writer = Transformer(len(text_facts["characters"]), *sizes)
-        with importlib.resources.as_file(folder / f"{name}.npz") as path:
-            load_pytorch_state_dict(writer, path)
-        return to_momentum(writer, text_facts["gamma"], arithmetic=arithmetic).eval(), text_facts
-    with importlib.resources.as_file(folder / f"{name}.json") as path:
-        facts = _facts(path)
-    with importlib.resources.as_file(folder / f"{name}_confusion.json") as path:
-        facts["confusion"] = _confusion(path, len(facts["classes"]))
-    net = resnet20(len(facts["classes"]))
+        sizes = (facts[size] for size in ("context", "width", "heads", "blocks"))
+        net = Transformer(len(facts["characters"]), *sizes)
+    else:
+        facts["confusion"] = read(f"{name}_confusion.json")["confusion"]
+        net = resnet20(len(facts["classes"]))
     with importlib.resources.as_file(folder / f"{name}.npz") as path:
         load_pytorch_state_dict(net, path)
     return to_momentum(net, facts["gamma"], arithmetic=arithmetic).eval(), facts
-
-
-def _text_facts(path: pathlib.Path) -> Any:
-    """Read the facts about a transformer."""
-    facts = _read(path, {
-        "gamma": float, "characters": str, "context": int, "width": int, "heads": int, "blocks": int,
-        "validation_loss": float, "test_loss": float, "command": str,
-    })  # fmt: skip
-    if not all(0 < facts[size] < 2**16 for size in ("context", "width", "heads", "blocks")) or not facts["characters"]:
-        raise ValueError(f"{path} must have positive sizes, and characters")
-    return facts
-
-
-def _read(path: pathlib.Path, kinds: dict[str, type]) -> Any:
-    """Read facts, which must be complete and of the right kinds."""
-    facts = read_json(path)
-    found = {name: type(facts.get(name)) for name in kinds} if isinstance(facts, dict) else {}
-    if found != kinds:
-        raise ValueError(f"{path} must have {', '.join(kinds)}, of the kinds that go with them")
-    try:
-        as_fraction(facts["gamma"])
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    return facts
-
-
-def _facts(path: pathlib.Path) -> Any:
-    """Read the facts about a classifier."""
-    kinds = {"gamma": float, "test_accuracy": float, "mean": list, "deviation": list, "classes": list, "command": str}
-    facts = _read(path, kinds)
-    if not 0 <= facts["test_accuracy"] <= 1:
-        raise ValueError(f"{path} must have a share as test_accuracy, got {facts['test_accuracy']}")
-    colours = [*facts["mean"], *facts["deviation"]]
-    if len(facts["mean"]) != 3 or len(facts["deviation"]) != 3 or not all(map(_is_number, colours)):
-        raise ValueError(f"{path} must have three numbers as mean and as deviation")
-    if not facts["classes"] or not all(isinstance(name, str) for name in facts["classes"]):
-        raise ValueError(f"{path} must have names as classes")
-    return facts
-
-
-def _confusion(path: pathlib.Path, classes: int) -> list[list[int]]:
-    found = read_json(path)
-    counts = found.get("confusion") if isinstance(found, dict) else None
-    rows: list[Any] = counts if isinstance(counts, list) and len(counts) == classes else [None]
-    if not all(isinstance(row, list) and len(row) == classes for row in rows):
-        raise ValueError(f"{path} must have {classes} lists of {classes} counts as confusion")
-    if not all(type(count) is int and 0 <= count < 2**63 for row in rows for count in row):
-        raise ValueError(f"{path} must have counts as confusion")
-    return rows
-
-
-def _is_number(value: object) -> bool:
-    return type(value) is float and math.isfinite(value)

@@ -153,24 +153,7 @@ def authors():
     """Read what momentumnet did on the networks of the default `Settings`, see `benchmarks/drift_momentumnet.py`."""
     with importlib.resources.as_file(importlib.resources.files("mininet") / "data/drift_momentumnet.json") as path:
         found = read_json(path)
-        try:
-            found["drift"] = {float(gamma): _columns(each) for gamma, each in found["drift"].items()}
-            if not isinstance(found["made_by"]["momentumnet"], str) or not isinstance(found["settings"], dict):
-                raise ValueError("made_by and settings are of another kind")
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ValueError(f"{path} does not say what it should: {error!r}") from None
-    return found
-
-
-def _columns(drift):
-    """Depths and what was measured there, if these are numbers and as many."""
-    depths = drift["depths"]
-    if not all(type(depth) is int and 0 < depth < 2**31 for depth in depths):
-        raise ValueError("depths must be positive integers")
-    for name in ("position", "gradient"):
-        if len(drift[name]) != len(depths) or not all(isinstance(value, (int, float)) for value in drift[name]):
-            raise ValueError(f"{name} must be {len(depths)} numbers")
-    return drift
+    return found | {"drift": {float(gamma): each for gamma, each in found["drift"].items()}}
 
 
 def reproduce(options: Options) -> Report:
@@ -192,10 +175,11 @@ def reproduce(options: Options) -> Report:
     return Report("\n".join(lines), checked, {"drift": draw(drifts, rivals)}, title=title, found=found)
 
 
-def rates_by_lipschitz(gamma=0.9, relative=(0.1, 1, 5, 20), progress=False):
+def rates_by_lipschitz(progress=False):
     """Fit the rate of float64's errors for functions with other Lipschitz constants; returns text."""
+    gamma = 0.9
     lines = [f"γ = {gamma:g}, float64: rate of the errors over log(1/γ), by Lipschitz constant of f"]
-    for each in relative:
+    for each in (0.1, 1, 5, 20):
         found = measure(gamma, "float64", depths_for(gamma)[1::2], Settings(relative_lipschitz=each), progress)
         lines.append(f"{each * (1 - gamma):8.3g}{rate(found, gamma):8.3f}")
     return "\n".join(lines)
@@ -239,10 +223,10 @@ def claims(drifts, rivals):
     ]
 
 
-def first_wrong(drift, error=0.1):
-    """The smallest depth with more than this relative error of the gradients; None if there is none."""
+def first_wrong(drift):
+    """The smallest depth where the gradients are off by more than 10 %; None if there is none."""
     instance("drift", drift, Drift)
-    return next((depth for depth, each in zip(drift.depths, drift.gradient, strict=True) if each > error), None)
+    return next((depth for depth, each in zip(drift.depths, drift.gradient, strict=True) if each > 0.1), None)
 
 
 def ratios_to_float32(float32, rival, gamma):
