@@ -54,10 +54,10 @@ def returned(answer: Any, name: str, count: int | None = None, what: str = "") -
     return answer
 
 
-def is_near(value: Any, mistake: Any, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
+def is_near(value: Any, mistake: Any, atol: float = 1e-8) -> bool:
     """Whether `value` is what a likely mistake gives."""
     is_alike = value is not None and np.shape(value) == np.shape(mistake)
-    return is_alike and np.allclose(value, mistake, rtol=rtol, atol=atol)
+    return is_alike and np.allclose(value, mistake, atol=atol)
 
 
 def check(number: str, *answers: Any) -> None:

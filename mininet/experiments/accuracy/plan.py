@@ -27,14 +27,14 @@ def rivals(depth: int) -> list[Settings]:
     ]
 
 
-def helped(depth: int, gamma: float = 0.9) -> list[Settings]:
+def helped(depth: int) -> list[Settings]:
     """What may make up for a velocity that is slow after so few layers: larger functions, or a smaller gamma.
 
     After k layers under a constant f, the velocity is (1 - gamma^k) f, and x has moved by the mean of these factors
     times k f.
     """
-    speeds = [1 - gamma**layer for layer in range(1, depth + 1)]
-    larger = [Settings("momentum", depth, gamma, scale=1 / each) for each in (speeds[-1], statistics.fmean(speeds))]
+    speeds = [1 - 0.9**layer for layer in range(1, depth + 1)]
+    larger = [Settings("momentum", depth, 0.9, scale=1 / each) for each in (speeds[-1], statistics.fmean(speeds))]
     by_depth = Settings("momentum", depth, 1 - 1 / depth)
     return [*larger, by_depth]
 

@@ -83,11 +83,11 @@ class Rest:
     distances: dict  # by kind of network, |z_n - z*| / |z*| from z_0 = 0; NaN or infinite beyond floats
 
 
-def come_to_rest(task, gamma, depth=1000, seed=0):
-    """Repeat a step of ISTA `depth` times in each kind of network, for one sample drawn from `seed`."""
+def come_to_rest(task, gamma, depth=1000):
+    """Repeat a step of ISTA `depth` times in each kind of network, for one sample."""
     instance("task", task, SparseCoding)
-    depth, seed = integer("depth", depth, 1), integer("seed", seed, 0)
-    y = task.samples(1, np.random.default_rng(seed))
+    depth = integer("depth", depth, 1)
+    y = task.samples(1, np.random.default_rng(0))
     solution = task.solve(y, iterations=10_000)
     function = IstaFunction(task.dictionary, task.penalty).to(np.float64)
     networks = {

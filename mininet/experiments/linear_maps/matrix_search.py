@@ -62,21 +62,20 @@ def draw(random, size, epsilon, paired=False):
     raise ValueError(f"size must be so small that random matrices have eigenvalues apart, got {size}")
 
 
-def draw_all(count, sizes=(2, 3), epsilons=EPSILONS, seed=0):
+def draw_all(count, sizes=(2, 3)):
     """`count` pairs of a matrix and its eps: all eps in turn, then all sizes, each PAIRED_EVERY-th with a pair."""
-    count, random = integer("count", count, 0), np.random.default_rng(integer("seed", seed, 0))
-    for name, values in (("sizes", sizes), ("epsilons", epsilons)):
-        if not isinstance(values, (tuple, list)) or not values:
-            raise ValueError(f"{name} must be a sequence of at least one, got {shown(values)}")
-    chosen = [(epsilons[k % len(epsilons)], sizes[k // len(epsilons) % len(sizes)]) for k in range(count)]
+    count, random = integer("count", count, 0), np.random.default_rng(0)
+    if not isinstance(sizes, (tuple, list)) or not sizes:
+        raise ValueError(f"sizes must be a sequence of at least one, got {shown(sizes)}")
+    chosen = [(EPSILONS[k % len(EPSILONS)], sizes[k // len(EPSILONS) % len(sizes)]) for k in range(count)]
     return [
         (draw(random, size, epsilon, paired=k % PAIRED_EVERY == 0), epsilon) for k, (epsilon, size) in enumerate(chosen)
     ]
 
 
-def search(matrices, epsilons, starts=20, iterations=50, seed=0, progress=False):
+def search(matrices, epsilons, starts=20, iterations=50, progress=False):
     """An `Attempt` for each of `matrices` (count, n, n) and its eps, from starts of deviation 1 to 1 + 10 eps."""
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     shape = (len(matrices), starts, *matrices.shape[1:])
     targets, epsilon = matrices[:, None], np.asarray(epsilons)[:, None, None, None]
     theta = (1 + 10 * epsilon * random.random((*shape[:2], 1, 1))) * random.standard_normal(shape)

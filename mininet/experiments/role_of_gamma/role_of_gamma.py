@@ -36,11 +36,11 @@ def paths(gammas, layers=60):
         return {gamma: net.trajectory(start)[:, 0] for gamma, net in nets.items()}
 
 
-def kept_bits(gammas, total=60):
-    """Bits of side information per element and layer: the growth of the buffer integers up to `total` bits."""
+def kept_bits(gammas):
+    """Bits of side information per element and layer: the growth of the buffer integers up to 60 bits."""
     (function,) = gamma_limits.dense_functions(1, 8)
     x = np.random.default_rng(0).standard_normal((64, 8))
-    depths = [math.ceil(total / math.log2(1 / gamma)) for gamma in gammas]
+    depths = [math.ceil(60 / math.log2(1 / gamma)) for gamma in gammas]
     measured = (side_information.measure(function, x, *each) for each in zip(gammas, depths, strict=True))
     return np.array([each.largest_slope for each in measured])
 
@@ -51,24 +51,23 @@ class Theory:
 
     bits_at_zero: dict  # from `gamma_limits.bits_at_zero`
     gammas: tuple  # above 0, for the next two
-    determinants: np.ndarray  # of a layer in (x, v), with `features` elements each
+    determinants: np.ndarray  # of a layer in (x, v), with `gamma_limits.FEATURES` elements each
     kept: np.ndarray  # side information in bits per element and layer
-    features: int
     rescaled: np.ndarray  # from `gamma_limits.limits_near_one`, for `NEAR_ONE`
     as_written: np.ndarray
 
 
-def theory(gammas=(0.1, 0.2, 0.5, 0.8, 0.9, 0.99), features=6):
+def theory(gammas=(0.1, 0.2, 0.5, 0.8, 0.9, 0.99)):
     """Measure `Theory`."""
-    determinants = np.array([gamma_limits.layer_determinant(gamma, features) for gamma in gammas])
+    determinants = np.array([gamma_limits.layer_determinant(gamma) for gamma in gammas])
     limits = gamma_limits.limits_near_one(NEAR_ONE)
-    return Theory(gamma_limits.bits_at_zero(), gammas, determinants, kept_bits(gammas), features, *limits)
+    return Theory(gamma_limits.bits_at_zero(), gammas, determinants, kept_bits(gammas), *limits)
 
 
 def theory_claims(found):
     """Of a `Theory`, as `Claim`s."""
     gammas = np.array(found.gammas)
-    volume = np.abs(found.determinants / gammas**found.features - 1).max()
+    volume = np.abs(found.determinants / gammas**gamma_limits.FEATURES - 1).max()
     order = Convergence(1 - NEAR_ONE, found.rescaled).orders[-1]
     memory = np.abs(found.kept / np.log2(1 / gammas) - 1).max()
     listed = ", ".join(f"{gamma:g}" for gamma in gammas)
@@ -79,7 +78,7 @@ def theory_claims(found):
             not any(found.bits_at_zero.values()),
         ),
         Claim(
-            f"a layer's Jacobian in (x, v) has determinant γ^d, d = {found.features}, for γ = {listed}",
+            f"a layer's Jacobian in (x, v) has determinant γ^d, d = {gamma_limits.FEATURES}, for γ = {listed}",
             f"off by {volume:.0e}, relatively, at most",
             bool(volume < DETERMINANT_TOLERANCE),
         ),
@@ -171,7 +170,7 @@ def _draw_limits(axes, found):
 def _draw_bits(axes, found):
     gammas = np.linspace(min(found.gammas), 0.999, 200)
     axes.plot(gammas, np.log2(1 / gammas), color=plotting.BLACK, label="log$_2(1/γ)$")
-    lost = -np.log2(found.determinants) / found.features
+    lost = -np.log2(found.determinants) / gamma_limits.FEATURES
     axes.plot(found.gammas, lost, color=plotting.GREEN, marker="o", linestyle="", markersize=9, alpha=0.5,
               label="volume lost by a layer")  # fmt: skip
     axes.plot(found.gammas, found.kept, color=plotting.BLUE, marker="x", linestyle="", label="side information kept")

@@ -102,12 +102,12 @@ def median_run(result):
     return sorted(result.runs, key=lambda run: run.accuracy)[len(result.runs) // 2]
 
 
-def draw_regions(axes, model, rings, size=300):
+def draw_regions(axes, model, rings):
     """The class of each point of the plane, and points of the rings on top."""
     reach = 3 * (0.5 * rings + 0.2) + 0.5
-    ticks = np.linspace(-reach, reach, size)
+    ticks = np.linspace(-reach, reach, 300)
     plane = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
-    regions = classify(model, plane).reshape(size, size)
+    regions = classify(model, plane).reshape(300, 300)
     axes.contourf(ticks, ticks, regions, levels=[-0.5, 0.5, 1.5], colors=_CLASSES, alpha=0.3)
     draw_points(axes, *sample(rings, 150, np.random.default_rng(UNSEEN)))
     axes.set(aspect="equal", xlabel="first coordinate", ylabel="second coordinate")

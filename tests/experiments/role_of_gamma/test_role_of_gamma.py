@@ -36,7 +36,6 @@ def theory():
         gammas=gammas,
         determinants=np.array(gammas) ** 6,
         kept=np.log2(1 / np.array(gammas)),
-        features=6,
         rescaled=3 * (1 - NEAR_ONE),
         as_written=1 - NEAR_ONE,
     )
