@@ -5,7 +5,7 @@ Every experiment is a file with functions for a notebook and one, ``reproduce(op
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,3 +47,9 @@ class Report:
 
     def __str__(self):
         return "\n".join([self.text, *map(str, self.claims)])
+
+
+def text_table(rows: Iterable[tuple[object, Iterable[object]]], left: int, right: int) -> str:
+    """Rows as text: a name, on the left of `left` characters, and cells, on the right of `right` characters each."""
+    lines = (f"{name!s:{left}}" + "".join(f"{cell!s:>{right}}" for cell in cells) for name, cells in rows)
+    return "\n".join(map(str.rstrip, lines))

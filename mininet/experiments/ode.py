@@ -15,7 +15,7 @@ from tqdm import tqdm
 from .. import plotting
 from ..autodiff import functional as F
 from ..base.checks import number, shown
-from .claim import Claim, Options, Report
+from .claim import Claim, Options, Report, text_table
 from .continuous_limit import (
     REFERENCE_STEPS,
     Convergence,
@@ -161,23 +161,20 @@ def _from(whole, largest):
 
 def table(measured):
     """Errors and observed orders as text."""
-    lines = []
+    rows = []
     for name, one in measured.items():
-        rows = {f"momentum, ε = {epsilon:g}": each for epsilon, each in one.momentum.items()}
-        rows |= {"residual": one.residual, "residual to second-order flow": one.residual_elsewhere}
-        lines.append(f"{name:32}{'h':>9}" + "".join(f"{h:10.2g}" for h in one.residual.small))
-        lines += _rows(rows)
-        lines.append(f"{'':32}{'ε':>9}" + "".join(f"{epsilon:10.2g}" for epsilon in one.limit.small))
-        lines += _rows({"second-order to first-order flow": one.limit})
-    return "\n".join(lines)
+        found = {f"momentum, ε = {epsilon:g}": each for epsilon, each in one.momentum.items()}
+        found |= {"residual": one.residual, "residual to second-order flow": one.residual_elsewhere}
+        rows += _rows(name, "h", found) + _rows("", "ε", {"second-order to first-order flow": one.limit})
+    return text_table(rows, 41, 10)
 
 
-def _rows(rows):
-    lines = []
-    for name, each in rows.items():
-        lines.append(f"  {name:32}{'error':>7}" + "".join(f"{error:10.2g}" for error in each.errors))
-        lines.append(f"  {'':32}{'order':>7}{'':10}" + "".join(f"{order:10.3f}" for order in each.orders))
-    return lines
+def _rows(title, small, found):
+    rows = [(f"{title:32}{small:>9}", [f"{each:.2g}" for each in next(iter(found.values())).small])]
+    for name, each in found.items():
+        rows.append((f"  {name:32}{'error':>7}", [f"{error:.2g}" for error in each.errors]))
+        rows.append((f"{'order':>41}", ["", *(f"{order:.3f}" for order in each.orders)]))
+    return rows
 
 
 def reproduce(options: Options) -> Report:

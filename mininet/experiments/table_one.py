@@ -32,7 +32,7 @@ from ..reversible import (
     limit_lipschitz,
     spectral_norm,
 )
-from .claim import Claim, Options, Report
+from .claim import Claim, Options, Report, text_table
 from .step_memory import held_by
 
 NETWORKS = {
@@ -148,10 +148,9 @@ def _gradients(build, functions, backprop, scale=0.1):
 
 def formatted_errors(table, depths=DEPTHS):
     """Gradient errors as text, a line for each network."""
-    lines = ["  ".join([f"{'error of gradients':20}", *(f"{depth:>6} layers" for depth in depths)])]
-    for name, errors in table.items():
-        lines.append("  ".join([f"{name:20}", *(f"{error:>13.2g}" for error in errors)]))
-    return "\n".join(lines)
+    rows = [("error of gradients", [f"{depth} layers" for depth in depths])]
+    rows += [(name, [f"{error:.2g}" for error in errors]) for name, errors in table.items()]
+    return text_table(rows, 20, 15)
 
 
 def formatted_costs(table):

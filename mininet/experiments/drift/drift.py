@@ -25,7 +25,7 @@ from ...autodiff import Tensor
 from ...base.checks import instance, integer, number, one_of
 from ...base.files import read_json
 from ...reversible import MomentumNet
-from ..claim import Claim, Options, Report
+from ..claim import Claim, Options, Report, text_table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -239,16 +239,16 @@ def ratios_to_float32(float32, rival, gamma):
 
 def table(drifts, rivals):
     """Errors of x_0 and of the gradients as text, for every fourth depth."""
-    lines = ["root mean square error of x_0, relative error of the gradients"]
+    rows = [("root mean square error of x_0, relative error of the gradients", ())]
     for gamma, found in drifts.items():
-        lines.append(f"γ = {gamma:<5g}{'layers':>7}" + "".join(f"{name:>20}" for name in (*found, made_by(rivals))))
+        rows.append((f"γ = {gamma:<5g}{'layers':>7}", (*found, made_by(rivals))))
         depths, rival = found["exact"].depths, rivals["drift"][gamma]
         theirs = dict(zip(rival["depths"], zip(rival["position"], rival["gradient"], strict=True), strict=True))
         for index in range(3, len(depths), 4):
             pairs = [(drift.position[index], drift.gradient[index]) for drift in found.values()]
-            entries = (f"{x:.1e}, {gradient:.1e}" for x, gradient in (*pairs, theirs[depths[index]]))
-            lines.append(f"{depths[index]:16}" + "".join(f"{entry:>20}" for entry in entries))
-    return "\n".join(lines)
+            errors = [f"{x:.1e}, {gradient:.1e}" for x, gradient in (*pairs, theirs[depths[index]])]
+            rows.append((f"{depths[index]:16}", errors))
+    return text_table(rows, 16, 20)
 
 
 def made_by(rivals):

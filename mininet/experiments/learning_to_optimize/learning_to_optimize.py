@@ -28,7 +28,7 @@ from ...autodiff import Tensor, no_grad
 from ...autodiff import functional as F
 from ...base.checks import instance, integer
 from ...models.unrolled import UnrolledIsta
-from ..claim import Claim, Options, Report
+from ..claim import Claim, Options, Report, text_table
 from . import fixed_points
 from .sparse_coding import SparseCoding
 
@@ -169,17 +169,15 @@ def _percent(ratio):
 
 def table(losses):
     """Test losses by depth, averaged over the seeds, and their excess over the optimum, as a text table."""
-    names = "layers" + "".join(f"{name:>26}" for name in losses.by_network)
-    lines = [f"test loss (optimum {losses.optimum.mean():.5f}, known to within {losses.gap:.1g})", names]
+    names = "layers", losses.by_network
+    rows = [(f"test loss (optimum {losses.optimum.mean():.5f}, known to within {losses.gap:.1g})", ()), names]
     for column, depth in enumerate(losses.depths):
-        cells = (f"{values[:, column].mean():.5g}" for values in losses.by_network.values())
-        lines.append(f"{depth:6}" + "".join(f"{cell:>26}" for cell in cells))
-    lines += ["excess over the optimum (smallest and largest of the seeds)", names]
+        rows.append((f"{depth:6}", [f"{values[:, column].mean():.5g}" for values in losses.by_network.values()]))
+    rows += [("excess over the optimum (smallest and largest of the seeds)", ()), names]
     for column, depth in enumerate(losses.depths):
         values = (excess[:, column] for excess in losses.excess.values())
-        cells = (f"{each.mean():.3g} ({each.min():.2g}, {each.max():.2g})" for each in values)
-        lines.append(f"{depth:6}" + "".join(f"{cell:>26}" for cell in cells))
-    return "\n".join(lines)
+        rows.append((f"{depth:6}", [f"{each.mean():.3g} ({each.min():.2g}, {each.max():.2g})" for each in values]))
+    return text_table(rows, 6, 26)
 
 
 def draw(losses, rest, gamma):

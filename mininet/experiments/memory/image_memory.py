@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from ... import models, plotting, seeding
 from ...base.checks import integer, one_of
-from ..claim import Options, Report
+from ..claim import Options, Report, text_table
 from ..step_memory import by_method, held_by_a_step
 from .memory import LOOKS
 
@@ -108,13 +108,12 @@ def sentence(steps_by_method):
 def table(steps_by_method):
     """Peak memory as a text table: a row for each depth, a column for each method."""
     readable = plotting.readable_bytes
-    lines = [f"{'layers':>8}" + "".join(f"{name:>40}" for name in METHODS.values())]
+    rows = [("  layers", METHODS.values())]
     for steps in zip(*steps_by_method.values(), strict=True):
-        lines.append(f"{steps[0].layers:8}" + "".join(f"{readable(step.peak_bytes):>40}" for step in steps))
+        rows.append((f"{steps[0].layers:8}", [readable(step.peak_bytes) for step in steps]))
     first, last = ([steps[index] for steps in steps_by_method.values()] for index in (0, -1))
     growth = [(b.peak_bytes - a.peak_bytes) / max(1, b.layers - a.layers) for a, b in zip(first, last, strict=True)]
-    lines.append(f"{'a layer':>8}" + "".join(f"{readable(value):>40}" for value in growth))
-    return "\n".join(lines)
+    return text_table([*rows, (" a layer", map(readable, growth))], 8, 40)
 
 
 def draw(steps_by_method, large_steps=None):

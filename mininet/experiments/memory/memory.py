@@ -22,7 +22,7 @@ from ... import nn, plotting, seeding
 from ...autodiff import Tensor
 from ...reversible import MomentumNet
 from .. import digits, side_information
-from ..claim import Claim, Options, Report
+from ..claim import Claim, Options, Report, text_table
 from ..step_memory import by_method, held_by
 
 GAMMA = 0.9
@@ -191,14 +191,14 @@ def tables(depths, memories, timed, seconds):
     peaks = {method: [readable(each.peak_bytes) for each in found] for method, found in memories.items()}
     kept = {method: [readable(each.kept_for_backward) for each in found] for method, found in memories.items()}
     times = {method: [f"{1000 * each:.0f} ms" for each in found] for method, found in seconds.items()}
-    lines = []
+    rows = []
     for title, columns, entries in (
         ("peak memory of a step by layers", depths, peaks),
         ("kept for the backward pass", depths, kept),
         ("median time of a step, here", timed, times),
     ):
-        lines += [(title, columns), *((LABELS[method], row) for method, row in entries.items())]
-    return "\n".join(f"{name:39}" + "".join(f"{entry:>9}" for entry in row) for name, row in lines)
+        rows += [(title, columns), *((LABELS[method], row) for method, row in entries.items())]
+    return text_table(rows, 39, 9)
 
 
 def draw(depths, memories, fits, information, timed, seconds, settings):

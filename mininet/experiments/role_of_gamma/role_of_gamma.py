@@ -14,7 +14,7 @@ from ... import plotting
 from ...autodiff import no_grad
 from ...reversible import MomentumNet
 from .. import side_information
-from ..claim import Claim, Options, Report
+from ..claim import Claim, Options, Report, text_table
 from ..continuous_limit import Convergence
 from . import gamma_limits
 from .gamma_exchange import Settings, exchange
@@ -128,13 +128,13 @@ def exchange_claims(found):
 
 def table(found):
     """Accuracies of an `Exchange` as a text table: rows are the gamma of training, columns the gamma of testing."""
-    lines = []
+    rows = []
     for title, values in (("at once", found.before), ("after an epoch of refitting", found.after)):
-        lines.append(f"test accuracy [%] {title}, by the γ of training (row) and of testing (column)")
-        lines.append(" " * 6 + "".join(f"{gamma:>8g}" for gamma in found.gammas))
+        rows.append((f"test accuracy [%] {title}, by the γ of training (row) and of testing (column)", ()))
+        rows.append(("", [f"{gamma:g}" for gamma in found.gammas]))
         for gamma, row in zip(found.gammas, values.mean(axis=0), strict=True):
-            lines.append(f"{gamma:>6g}" + "".join(f"{100 * value:8.1f}" for value in row))
-    return "\n".join(lines)
+            rows.append((f"{gamma:>6g}", [f"{100 * value:.1f}" for value in row]))
+    return text_table(rows, 6, 8)
 
 
 def draw(whirl, found, exchanged):

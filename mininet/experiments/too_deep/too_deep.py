@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from ... import plotting
 from ..accuracy.digits_training import Settings, train
 from ..accuracy.equivalence import MARGIN
-from ..claim import Claim, Options, Report
+from ..claim import Claim, Options, Report, text_table
 from .limited import BATCH, DEPTH, GAMMA, METHODS, largest, unavailable
 
 LIMITS, TRAINED_LIMIT, QUICK_LIMITS = (8, 12, 16, 24, 32), 16, (6,)
@@ -37,10 +37,8 @@ Found = dict[str, dict[str, list[dict[str, Any]]]]
 
 def table(found: Found, what: str, limits: Sequence[int]) -> str:
     """The largest "depth" or "batch" by MiB, as text."""
-    lines = [f"{f'largest {what}, in':30}" + "".join(f"{limit:>7} MiB" for limit in limits)]
-    for method, by_what in found.items():
-        lines.append(f"{method:30}" + "".join(f"{each['largest']:>11}" for each in by_what[what]))
-    return "\n".join(lines)
+    by_method = [(method, [each["largest"] for each in by_what[what]]) for method, by_what in found.items()]
+    return text_table([(f"largest {what}, in", [f"{limit} MiB" for limit in limits]), *by_method], 30, 11)
 
 
 def draw(found: Found, limits: Sequence[int]) -> Figure:

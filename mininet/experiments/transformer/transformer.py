@@ -20,7 +20,7 @@ from ... import datasets, models, plotting, seeding
 from ...autodiff import functional as F
 from ...base.files import read_json, written_atomically
 from ...models.transformer import Kind
-from ..claim import Claim, Options, Report
+from ..claim import Claim, Options, Report, text_table
 from ..step_memory import held_by
 from .text_training import Settings, training
 
@@ -170,12 +170,13 @@ def reproduce(options: Options) -> Report:
         )
     }  # fmt: skip
     found = losses(options)
-    lines = ["Peak of activations and checkpoints of a step [KiB]", f"{'residual functions':24}" + _row(functions)]
-    lines += [f"{way:24}" + _row([value[0] // 1024 for value in values]) for way, values in kept.items()]
-    side = [value[1] // 1024 for value in kept["momentum, memory-free"]]
-    lines += [f"{'  its side information':24}" + _row(side), "", "Relative error of gradients, in floats"]
-    lines += [f"{name:24}" + "".join(f"{error:9.1e}" for error in errors) for name, errors in drifts.items()]
-    lines += ["", "Validation loss after training [nats per character]", *(_line(*entry) for entry in found.items())]
+    rows = [("Peak of activations and checkpoints of a step [KiB]", ()), ("residual functions", functions)]
+    rows += [(way, [value[0] // 1024 for value in values]) for way, values in kept.items()]
+    rows += [("  its side information", [value[1] // 1024 for value in kept["momentum, memory-free"]]), ("", ())]
+    rows += [("Relative error of gradients, in floats", ())]
+    rows += [(name, [f"{error:.1e}" for error in errors]) for name, errors in drifts.items()]
+    lines = [text_table(rows, 24, 9), "", "Validation loss after training [nats per character]"]
+    lines += [_line(*entry) for entry in found.items()]
     missing = len(RIVALS) * SEEDS - sum(map(len, found.values()))
     if missing and not options.quick:
         lines.append(f"Unfinished: {missing} of {len(RIVALS) * SEEDS} trainings at tuned rates.")
@@ -213,7 +214,3 @@ def reproduce(options: Options) -> Report:
         "\n".join(lines), claims, {"transformer": draw(kept, functions, drifts)},
         title="A transformer that stores nothing", found=sentence,
     )  # fmt: skip
-
-
-def _row(values: Any) -> str:
-    return "".join(f"{value:9}" for value in values)
