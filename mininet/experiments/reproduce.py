@@ -10,10 +10,10 @@ from .. import plotting
 from ..base.files import written_atomically
 from ..base.terminal import wrapped
 from . import ode, table_one
-from .accuracy import accuracy, cifar, short_stages
+from .accuracy import accuracy, cifar, images, short_stages
 from .claim import Claim, Options
 from .drift import drift
-from .images import fine_tuning, images
+from .images import fine_tuning
 from .learning_to_optimize import learning_to_optimize
 from .linear_maps import linear_maps
 from .machine import describe, in_words

@@ -22,6 +22,7 @@ from ..images.image_training import Settings
 from ..step_memory import held_by_a_step
 from . import result
 from .equivalence import difference
+from .result import Results
 
 GAMMAS = {"ResNet-20": None, "Momentum, γ = 0.5": 0.5, "Momentum, γ = 0.9": 0.9}
 RATES, CHOOSING_EPOCHS, EPOCHS, SEEDS, VALIDATION = (0.05, 0.1, 0.2), 3, 12, range(3), 5000
@@ -29,17 +30,23 @@ RATES, CHOOSING_EPOCHS, EPOCHS, SEEDS, VALIDATION = (0.05, 0.1, 0.2), 3, 12, ran
 
 def name(settings: Settings) -> str:
     """The training in words that can be a file's name."""
-    gamma = "" if settings.gamma is None else f"-gamma{settings.gamma:g}"
-    return (
-        f"cifar10-{settings.network}{gamma}-rate{settings.learning_rate:g}-epochs{settings.epochs}-seed{settings.seed}"
-    )
+    gamma = "" if settings.gamma is None else f"-gamma{settings.gamma:g}" + "-learned" * settings.learned_velocity
+    rest = f"rate{settings.learning_rate:g}-epochs{settings.epochs}-seed{settings.seed}"
+    return f"{settings.dataset}-{settings.network}{gamma}-{rest}"
 
 
-def train(settings: Settings, split: Split, folder: pathlib.Path, scored: str, progress: bool = False) -> None:
+def train(
+    settings: Settings, split: Split, folder: pathlib.Path, scored: str = "test", progress: bool = False
+) -> dict[str, Any]:  # fmt: skip
     """Run one training, from its checkpoint in ``<name>/`` if there is one, and write what it gave to ``<name>.json``.
 
-    `scored` says what the test images of `split` are, "validation" or "test".
+    Or read it there.  `scored` says what the test images of `split` are, "validation" or "test".
     """
+    path = folder / f"{name(settings)}.json"
+    if path.exists():
+        found: dict[str, Any] = read_json(path)
+        return found
+    folder.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
     training = image_training.training(settings, split, folder / name(settings), progress=progress)
     images, labels = next(training.batches.of_epoch(0))
@@ -48,13 +55,7 @@ def train(settings: Settings, split: Split, folder: pathlib.Path, scored: str, p
     history = training.run()
     by_epoch = [epoch.test_accuracy for epoch in history]
     more: dict[str, Any] = {f"{scored}_accuracy": by_epoch, scored: {"accuracy": by_epoch[-1]}}
-    result.write(folder / f"{name(settings)}.json", settings, [epoch.loss for epoch in history], memory, start, **more)
-
-
-def results(folder: pathlib.Path) -> dict[Settings, dict[str, Any]]:
-    """What trainings wrote into `folder`."""
-    found = [read_json(path) for path in sorted(folder.glob("cifar10-*.json"))]
-    return {Settings(**each["settings"]): each for each in found}
+    return result.write(path, settings, [epoch.loss for epoch in history], memory, start, **more)
 
 
 def choosing(gamma: float | None) -> list[Settings]:
@@ -62,24 +63,22 @@ def choosing(gamma: float | None) -> list[Settings]:
     return [Settings(gamma=gamma, learning_rate=rate, epochs=CHOOSING_EPOCHS) for rate in RATES]
 
 
-def final(gamma: float | None, found: dict[Settings, dict[str, Any]]) -> list[Settings]:
+def final(gamma: float | None, found: Results) -> list[Settings]:
     """The trainings of a network with its best rate, one for each seed; none while that is unknown."""
-    if not all(each in found for each in choosing(gamma)):
-        return []
-    best = max(choosing(gamma), key=lambda each: found[each]["validation"]["accuracy"])
-    return [dataclasses.replace(best, epochs=EPOCHS, seed=seed) for seed in SEEDS]
+    best = found.best([each] for each in choosing(gamma))
+    return [dataclasses.replace(best[0], epochs=EPOCHS, seed=seed) for seed in SEEDS] if best else []
 
 
 def trainings(folder: pathlib.Path) -> Iterator[tuple[Settings, str]]:
     """All trainings in their order, and which images score each."""
     for gamma in GAMMAS.values():
         yield from ((each, "validation") for each in choosing(gamma))
-    found = results(folder)
+    found = Results(folder, "cifar10", Settings)
     for seed in SEEDS:
         yield from ((final(gamma, found)[seed], "test") for gamma in GAMMAS.values())
 
 
-def table(found: dict[Settings, dict[str, Any]]) -> str:
+def table(found: Results) -> str:
     """What is finished, as a text table."""
     scores = {
         label: {each.seed: found[each] for each in final(gamma, found) if each in found}
@@ -100,13 +99,11 @@ def reproduce(options: Options) -> Report:
     """Run the trainings that are missing if there are data, and compare."""
     folder = options.folder / "accuracy"
     if options.train and options.data is not None:
-        folder.mkdir(parents=True, exist_ok=True)
         split = image_training.load("cifar10", options.data)
         images, labels, *_ = split
         held_out = Split(images[:-VALIDATION], labels[:-VALIDATION], images[-VALIDATION:], labels[-VALIDATION:])
         for settings, scored in trainings(folder):
-            if not (folder / f"{name(settings)}.json").exists():
-                train(settings, split if scored == "test" else held_out, folder, scored, options.progress)
-    found = results(folder)
+            train(settings, split if scored == "test" else held_out, folder, scored, options.progress)
+    found = Results(folder, "cifar10", Settings)
     total = len(GAMMAS) * (len(RATES) + len(SEEDS))
     return Report(f"{table(found)}\n{len(found)} of {total} trainings are finished.")

@@ -3,11 +3,11 @@
 import itertools
 import pathlib
 import statistics
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ...base.files import read_json
+from . import result
 from .digits_training import Settings, train
 
 RATES = (0.03, 0.1, 0.3)
@@ -52,30 +52,18 @@ PLAN = dict.fromkeys(MAIN + SHORT, MANY_SEEDS) | dict.fromkeys(SLOW + DEEP, FEW_
 QUICK = [replace(network, epochs=1) for network in rivals(1)[:2]]
 
 
-class Results(dict[Settings, dict[str, Any]]):
-    """What trainings wrote into a folder."""
+class Results(result.Results):
+    """What trainings on the digits wrote into a folder."""
 
     def __init__(self, folder: pathlib.Path) -> None:
-        found = [read_json(path) for path in sorted(folder.glob("digits-*.json"))]
-        super().__init__((Settings(**each["settings"]), each) for each in found)
+        super().__init__(folder, "digits", Settings)
 
     def rate(self, network: Settings) -> float | None:
-        """The learning rate with the highest validation accuracy, or with the lower loss of several; None if unknown.
-
-        Networks of 100 functions take `RATE_OF_DEEP`.
-        """
-
-        def quality(rate: float) -> tuple[float, float]:
-            trainings = [replace(network, learning_rate=rate, seed=seed) for seed in range(FEW_SEEDS)]
-            scores = [self[training]["validation"] for training in trainings]
-            return sum(each["accuracy"] for each in scores), -sum(each["loss"] for each in scores)
-
+        """The learning rate that is `best`; None if unknown.  Networks of 100 functions take `RATE_OF_DEEP`."""
         if network.depth >= DEEP_FROM:
             return RATE_OF_DEEP
-        try:
-            return max(RATES, key=quality)
-        except KeyError:
-            return None
+        found = self.best(trials(network))
+        return found[0].learning_rate if found else None
 
     def of(self, network: Settings) -> dict[int, dict[str, Any]]:
         """The trainings of `network` with its chosen rate, by seed."""
@@ -86,12 +74,15 @@ class Results(dict[Settings, dict[str, Any]]):
         return {seed: self[training] for seed, training in trainings.items() if training in self}
 
 
+def trials(network: Settings, rates: Sequence[float] = RATES, seeds: int = FEW_SEEDS) -> list[list[Settings]]:
+    """The trainings that choose the learning rate of a network, a list for each rate."""
+    return [[replace(network, learning_rate=rate, seed=seed) for seed in range(seeds)] for rate in rates]
+
+
 def choosing(networks: Iterable[Settings]) -> Iterator[Settings]:
-    """The trainings that choose a learning rate."""
-    for seed in range(FEW_SEEDS):
-        for network in networks:
-            for rate in RATES:
-                yield replace(network, learning_rate=rate, seed=seed)
+    """The trainings that choose learning rates, seed by seed."""
+    for of_seed in zip(*(of_rate for network in networks for of_rate in trials(network)), strict=True):
+        yield from of_seed
 
 
 def with_chosen_rates(networks: Iterable[Settings], seeds: int, folder: pathlib.Path) -> Iterator[Settings]:
@@ -127,6 +118,6 @@ def run(todo: Iterable[Settings], folder: pathlib.Path, progress: bool = False) 
     folder.mkdir(parents=True, exist_ok=True)
     for settings in todo:
         if not (folder / f"{settings.name}.json").exists():
-            result = train(settings, folder)
+            found = train(settings, folder)
             if progress:
-                print(f"{settings.name}: {result['test']['accuracy']:.4f}, {result['seconds']:.0f} s", flush=True)
+                print(f"{settings.name}: {found['test']['accuracy']:.4f}, {found['seconds']:.0f} s", flush=True)

@@ -6,11 +6,11 @@ import json
 import pathlib
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ... import plotting
-from ...base.files import written_atomically
+from ...base.files import read_json, written_atomically
 from ...memory import MemoryTracker
 from ..machine import describe
 from .equivalence import Difference
@@ -38,6 +38,35 @@ def write(
     return result
 
 
+class Results(dict[Any, dict[str, Any]]):
+    """What trainings wrote into files of a folder, ``<data>-...json``, by their settings, which are of a `kind`."""
+
+    def __init__(self, folder: pathlib.Path, data: str, kind: type[Any]) -> None:
+        found = [read_json(path) for path in sorted(folder.glob(f"{data}-*.json"))]
+        super().__init__((kind(**each["settings"]), each) for each in found)
+
+    def best(self, choices: Iterable[Sequence[Any]]) -> Any:
+        """The trainings of the choice with the highest validation accuracy, or the lower loss of several.
+
+        None if a training is missing.
+        """
+
+        def quality(trainings: Sequence[Any]) -> tuple[float, float]:
+            scores = [self[training]["validation"] for training in trainings]
+            return sum(each["accuracy"] for each in scores), -sum(each.get("loss", 0.0) for each in scores)
+
+        try:
+            return max(choices, key=quality)
+        except KeyError:
+            return None
+
+
+def spread(results: Sequence[dict[str, Any]]) -> str:
+    """The mean of the test accuracies in %, with their standard deviation if there are several."""
+    values = [100 * each["test"]["accuracy"] for each in results]
+    return f"{statistics.fmean(values):.2f}" + (f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else "")
+
+
 def row(
     about: Sequence[str], results: Sequence[dict[str, Any]], planned: int, against: Difference | None
 ) -> tuple[str, ...]:  # fmt: skip
@@ -45,11 +74,9 @@ def row(
     seeds = f"{len(results)}/{planned}"
     if not results:
         return *about, seeds, "unfinished", "", "", "", ""
-    values = [100 * each["test"]["accuracy"] for each in results]
-    spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
     versus = (str(against), against.verdict) if against else ("", "")
     return (
-        *about, seeds, f"{statistics.fmean(values):.2f}{spread}", *versus,
+        *about, seeds, spread(results), *versus,
         plotting.readable_bytes(max(each["peak_bytes"] for each in results)),
         f"{sum(each['seconds'] for each in results) / 60:.0f}",
     )  # fmt: skip

@@ -1,1 +1,1 @@
-"""Training image classifiers: accuracy of the rivals, and fine-tuning."""
+"""Training image classifiers, and fine-tuning."""

@@ -12,13 +12,15 @@ validation images.  The deeper a network, the more functions move x at each step
 rate: at 0.1 the 248 layers leave the range of exact arithmetic in the second epoch.  One test image is 0.28 points.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from ... import plotting
-from ..accuracy.digits_training import Settings, train
+from ..accuracy import plan
+from ..accuracy.digits_training import Settings
 from ..accuracy.equivalence import MARGIN
 from ..claim import Claim, Options, Report, text_table
 from .limited import BATCH, DEPTH, GAMMA, METHODS, largest, unavailable
@@ -56,20 +58,16 @@ def draw(found: Found, limits: Sequence[int]) -> Figure:
 def deepest(depths: dict[str, int], options: Options) -> dict[str, dict[str, Any]]:
     """The better training of the deepest network of each method, run here or before."""
     folder = options.folder / "accuracy"
-    folder.mkdir(parents=True, exist_ok=True)
-    found = {}
+    best = {}
     for method, depth in depths.items():
         kind = METHODS[method][0]
-        gamma = GAMMA if kind == "momentum" else 0.0
-        trainings = [Settings(kind, depth, gamma, learning_rate=rate) for rate in RATES]
-        if options.train or all((folder / f"{each.name}.json").exists() for each in trainings):
-            found[method] = max((train(each, folder) for each in trainings), key=_on_validation)
-    return found
-
-
-def _on_validation(result: dict[str, Any]) -> tuple[float, float]:
-    """Accuracy, and the lower loss of several that are equal."""
-    return result["validation"]["accuracy"], -result["validation"]["loss"]
+        trials = plan.trials(Settings(kind, depth, GAMMA if kind == "momentum" else 0.0), RATES, seeds=1)
+        if options.train:
+            plan.run(itertools.chain(*trials), folder, options.progress)
+        results = plan.Results(folder)
+        if found := results.best(trials):
+            best[method] = results[found[0]]
+    return best
 
 
 def reproduce(options: Options) -> Report:

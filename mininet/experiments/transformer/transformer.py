@@ -170,7 +170,8 @@ def reproduce(options: Options) -> Report:
         )
     }  # fmt: skip
     found = losses(options)
-    rows = [("Peak of activations and checkpoints of a step [KiB]", ()), ("residual functions", functions)]
+    rows: list[tuple[str, Any]] = [("Peak of activations and checkpoints of a step [KiB]", ())]
+    rows += [("residual functions", functions)]
     rows += [(way, [value[0] // 1024 for value in values]) for way, values in kept.items()]
     rows += [("  its side information", [value[1] // 1024 for value in kept["momentum, memory-free"]]), ("", ())]
     rows += [("Relative error of gradients, in floats", ())]

@@ -26,7 +26,7 @@ def test_rates_are_chosen_then_all_seeds_trained(tmp_path, monkeypatch):
 
     def train_and_note(settings, split, *more):
         trained_on[settings.epochs] = len(split.train_images), len(split.test_images)
-        train(settings, split, *more)
+        return train(settings, split, *more)
 
     monkeypatch.setattr(cifar, "train", train_and_note)
     monkeypatch.setattr(image_training, "load", lambda name, folder: loaded.append(folder) or split)
@@ -40,7 +40,7 @@ def test_rates_are_chosen_then_all_seeds_trained(tmp_path, monkeypatch):
     assert "8 of 8 trainings" in text
     assert text.count("2/2") == 2
     assert trained_on == {1: (128, 16), 2: (144, 20)}
-    found = cifar.results(tmp_path / "accuracy")
+    found = cifar.Results(tmp_path / "accuracy", "cifar10", image_training.Settings)
     assert {"validation" in each: settings.epochs for settings, each in found.items()} == {True: 1, False: 2}
-    monkeypatch.delattr(cifar, "train")
+    monkeypatch.setattr(cifar, "held_by_a_step", None)
     assert cifar.reproduce(Options(tmp_path, data=tmp_path)).text == text
