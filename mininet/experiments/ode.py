@@ -14,7 +14,6 @@ from tqdm import tqdm
 
 from .. import plotting
 from ..autodiff import functional as F
-from ..base.checks import number, shown
 from .claim import Claim, Options, Report, text_table
 from .continuous_limit import (
     REFERENCE_STEPS,
@@ -87,9 +86,6 @@ def measure(field, epsilons=EPSILONS, depths=DEPTHS, small_epsilons=SMALL_EPSILO
 
 def first_order_limit(field, x0, epsilons=SMALL_EPSILONS):
     """`Convergence` of the second-order flow to the first-order one as eps shrinks, both solved accurately."""
-    if not epsilons:
-        raise ValueError("epsilons must be at least one, got none")
-    epsilons = [number("epsilons", epsilon, above=0) for epsilon in epsilons]
     limit = reference(field, x0)
     # x' comes to f within a few times eps, so there are at least 8 steps to each eps
     flows = [reference(field, x0, epsilon, max(REFERENCE_STEPS, round(8 / epsilon))) for epsilon in epsilons]
@@ -106,8 +102,6 @@ def paths_on_a_line(depth=CROSSING_DEPTH, epsilon=CROSSING_EPSILON, count=7):
 
 def crossings(path):
     """How many pairs of trajectories on a line change their order at some time; `path` is (times, points, 1)."""
-    if np.ndim(path) != 3 or path.shape[2] != 1 or len(path) == 0:
-        raise ValueError(f"path must be an array (times, points, 1), got {shown(path)}")
     pairs = itertools.combinations(range(path.shape[1]), 2)
     signs = (np.sign(path[:, i, 0] - path[:, j, 0]) for i, j in pairs)
     return sum(bool(sign.min() < 0 < sign.max()) for sign in signs)

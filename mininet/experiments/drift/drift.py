@@ -22,7 +22,6 @@ from tqdm import tqdm
 
 from ... import nn, plotting, seeding
 from ...autodiff import Tensor
-from ...base.checks import instance, integer, number, one_of
 from ...base.files import read_json
 from ...reversible import MomentumNet
 from ..claim import Claim, Options, Report, text_table
@@ -63,16 +62,12 @@ ZERO = 1e-19
 
 def depths_for(gamma, largest=1000, longest=32):
     """N = 1, 2, ..., `longest` times 1 / log(1 / gamma), rounded, as far as `largest`: gamma^-N is e, e^2, ..."""
-    gamma, largest = number("gamma", gamma, above=0, below=1), integer("largest", largest, 1)
-    longest = integer("longest", longest, 1)
     depths = (round(number / math.log(1 / gamma)) for number in range(1, longest + 1))
     return [depth for depth in depths if depth <= largest]
 
 
 def functions(depth, gamma, settings, dtype=np.float32):
     """Residual functions of Lipschitz constant `settings.relative_lipschitz` (1 - gamma), the same for any depth."""
-    depth, gamma = integer("depth", depth, 0), number("gamma", gamma, 0, below=1)
-    instance("settings", settings, Settings)
     made, sizes = [], (settings.features, settings.hidden)
     with seeding.rewound((settings.seed, 0)):
         for _ in range(depth):
@@ -86,7 +81,7 @@ def functions(depth, gamma, settings, dtype=np.float32):
 
 def inputs(settings, dtype=np.float32):
     """x_0, standard normal, of float32 values."""
-    random = np.random.default_rng(instance("settings", settings, Settings).seed)
+    random = np.random.default_rng(settings.seed)
     return random.standard_normal((settings.batch_size, settings.features), np.float32).astype(dtype)
 
 
@@ -103,10 +98,7 @@ class Drift:
 def measure(gamma, kind, depths, settings=None, progress=False):
     """Measure the `Drift` of networks of a kind, one of `KINDS`."""
     settings = settings or Settings()
-    dtype, arithmetic = KINDS[one_of("kind", kind, KINDS)]
-    if not depths:
-        raise ValueError("depths must be at least one, got none")
-    depths = [integer("depths", depth, 0) for depth in depths]
+    dtype, arithmetic = KINDS[kind]
     x, deepest = inputs(settings, dtype), functions(max(depths), gamma, settings, dtype)
     start = MomentumNet([], gamma, arithmetic=arithmetic).run(x).values()
     rows = []
@@ -118,7 +110,7 @@ def measure(gamma, kind, depths, settings=None, progress=False):
         stored = gradients(net, x)
         errors = [root_mean_square(came - was) for came, was in zip(end, start, strict=True)]
         rows.append([*errors, root_mean_square(memory_free - stored) / root_mean_square(stored)])
-    return Drift(list(depths), *map(list, zip(*rows, strict=True)))
+    return Drift(depths, *map(list, zip(*rows, strict=True)))
 
 
 def gradients(net, x):
@@ -225,7 +217,6 @@ def claims(drifts, rivals):
 
 def first_wrong(drift):
     """The smallest depth where the gradients are off by more than 10 %; None if there is none."""
-    instance("drift", drift, Drift)
     return next((depth for depth, each in zip(drift.depths, drift.gradient, strict=True) if each > 0.1), None)
 
 

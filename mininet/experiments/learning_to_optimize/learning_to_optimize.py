@@ -26,7 +26,6 @@ from tqdm import tqdm
 from ... import optim, plotting
 from ...autodiff import Tensor, no_grad
 from ...autodiff import functional as F
-from ...base.checks import instance, integer
 from ...models.unrolled import UnrolledIsta
 from ..claim import Claim, Options, Report, text_table
 from . import fixed_points
@@ -101,9 +100,6 @@ class Losses:
 
 def losses_by_depth(settings, progress=False):
     """Train and test all `KINDS` at each depth, for several seeds of dictionary, samples and batches."""
-    instance("settings", settings, Settings)
-    if integer("seeds", settings.seeds, 1) and not settings.depths:
-        raise ValueError("depths must be at least one, got none")
     found = {name: np.zeros((settings.seeds, len(settings.depths))) for name in KINDS}
     optimum, gaps = [], []
     count = settings.seeds * len(settings.depths) * len(KINDS)

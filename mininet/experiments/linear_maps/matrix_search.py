@@ -15,7 +15,6 @@ import dataclasses
 import numpy as np
 from tqdm import tqdm
 
-from ...base.checks import integer, shown
 from .linear_flow import lowest_value, psi_of_matrix
 
 MARGIN = 0.1
@@ -46,7 +45,7 @@ class Attempt:
 
 def draw(random, size, epsilon, paired=False):
     """Draw a matrix with eigenvalues apart and away from the bar; if `paired`, two real ones are equal and below it."""
-    bar, size = lowest_value(epsilon), integer("size", size, 2 if paired else 1)
+    bar = lowest_value(epsilon)
     for _ in range(TRIES):
         matrix = random.standard_normal((size, size))
         if paired:
@@ -64,9 +63,7 @@ def draw(random, size, epsilon, paired=False):
 
 def draw_all(count, sizes=(2, 3)):
     """`count` pairs of a matrix and its eps: all eps in turn, then all sizes, each PAIRED_EVERY-th with a pair."""
-    count, random = integer("count", count, 0), np.random.default_rng(0)
-    if not isinstance(sizes, (tuple, list)) or not sizes:
-        raise ValueError(f"sizes must be a sequence of at least one, got {shown(sizes)}")
+    random = np.random.default_rng(0)
     chosen = [(EPSILONS[k % len(EPSILONS)], sizes[k // len(EPSILONS) % len(sizes)]) for k in range(count)]
     return [
         (draw(random, size, epsilon, paired=k % PAIRED_EVERY == 0), epsilon) for k, (epsilon, size) in enumerate(chosen)
@@ -102,9 +99,6 @@ def search(matrices, epsilons, starts=20, iterations=50, progress=False):
 
 def search_all(pairs, starts=20, iterations=50, progress=False):
     """An `Attempt` for each of several pairs of a matrix, of any size, and its eps; in the order of sizes."""
-    starts, iterations = integer("starts", starts, 1), integer("iterations", iterations, 0)
-    if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
-        raise ValueError("pairs must be pairs of a matrix and its epsilon, as draw_all gives them")
     found = []
     for size in sorted({len(matrix) for matrix, _ in pairs}):
         matrices, epsilons = zip(*(pair for pair in pairs if len(pair[0]) == size), strict=True)

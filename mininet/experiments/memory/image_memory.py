@@ -12,7 +12,6 @@ from matplotlib.ticker import NullLocator
 from tqdm import tqdm
 
 from ... import models, plotting, seeding
-from ...base.checks import integer, one_of
 from ..claim import Options, Report, text_table
 from ..step_memory import by_method, held_by_a_step
 from .memory import LOOKS
@@ -53,8 +52,6 @@ def converted(net, method):
 
 def measure(make_net, method, batch_size, size):
     """Measure what a training step on random images holds, for a network of `make_net` run by one of `METHODS`."""
-    one_of("method", method, METHODS)
-    batch_size, size = integer("batch_size", batch_size, 1), integer("size", size, 1)
     random = np.random.default_rng(0)
     images = random.standard_normal((batch_size, size, size, 3), dtype=np.float32)
     labels = random.integers(0, 10, batch_size)

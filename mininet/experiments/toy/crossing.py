@@ -23,7 +23,6 @@ import numpy as np
 from ... import plotting
 from ...autodiff import Tensor
 from ...autodiff import functional as F
-from ...base.checks import instance, integer
 from ...nn import Module
 from ...reversible import ResidualNet
 from ..claim import Claim, Options, Report
@@ -71,7 +70,6 @@ def target(x):
 
 def grid(points=GRID):
     """Points (n, 1) in ascending order, the midpoints of equal parts of [-1, 1]."""
-    points = integer("points", points, 1)
     return ((2 * np.arange(points) + 1) / points - 1)[:, None]
 
 
@@ -101,7 +99,6 @@ def examine(net):
 
 def compare(seeds=SEEDS, steps=STEPS, progress=False):
     """Train every rival from several seeds; lists of `Outcome` by name."""
-    seeds, steps = integer("seeds", seeds, 1), integer("steps", steps, 1)
     return {
         name: [
             examine(train(**settings, seed=seed, steps=steps, progress=f"{name}, seed {seed}" if progress else None))
@@ -113,7 +110,6 @@ def compare(seeds=SEEDS, steps=STEPS, progress=False):
 
 def table(outcomes):
     """Losses, order and slopes as text, a line for each rival."""
-    instance("outcomes", outcomes, dict)
     lines = [f"{'':22}{'loss: median (lowest to highest)':>38}{'order kept':>14}{'least 1 + f':>16}'"]
     for name, runs in outcomes.items():
         kept = f"{sum(run.keeps_order for run in runs)} of {len(runs)}"
@@ -165,8 +161,6 @@ def reproduce(options: Options) -> Report:
 
 def draw(outcomes, points=13):
     """A figure: trajectories of each rival, of the run with the median loss, and the maps that were learned."""
-    instance("outcomes", outcomes, dict)
-    points = integer("points", points, 1)
     chosen = {name: sorted(runs, key=lambda run: run.loss)[len(runs) // 2] for name, runs in outcomes.items()}
     x = np.linspace(-1, 1, points)[:, None]
     with plotting.figure(columns=4, width=3.2, height=3.6) as (figure, axes):

@@ -7,7 +7,6 @@ import numpy as np
 
 from ...autodiff import Tensor, no_grad
 from ...autodiff import functional as F
-from ...base.checks import instance, integer, one_of
 from ...nn import Linear, Sequential
 from . import networks
 
@@ -54,7 +53,6 @@ class Result:
 
 def sample(rings, points, random):
     """Points (rings * points, 2) on rings of radius 3 (0.5 k + 0.2 u), in float32, and labels, 0 and 1 in turn."""
-    rings, points = integer("rings", rings, 1), integer("points", points, 1)
     number = np.arange(1, rings + 1)[:, None]
     radius = 3 * (0.5 * number + 0.2 * random.random((rings, points)))
     angle = 2 * np.pi * random.random((rings, points))
@@ -93,10 +91,6 @@ def examine(model, rings):
 
 def compare(rings, steps, learning_rates=None, seeds=SEEDS, progress=False):
     """Train both rivals from several seeds with each of their learning rates; the best `Result` by name."""
-    rings, steps, seeds = integer("rings", rings, 1), integer("steps", steps, 1), integer("seeds", seeds, 1)
-    if learning_rates is not None:
-        for name in instance("learning_rates", learning_rates, dict):
-            one_of("a rival in learning_rates", name, LEARNING_RATES)
     found = {}
     for name, choices in (learning_rates or LEARNING_RATES).items():
         tried = []

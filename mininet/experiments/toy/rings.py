@@ -19,7 +19,6 @@ negative.  Else it leaves a tunnel open between the rings, on whose points it er
 import numpy as np
 
 from ... import plotting
-from ...base.checks import shown
 from ..claim import Claim, Options, Report
 from . import networks
 from .nested_rings import LEARNING_RATES, SEEDS, STEPS, UNSEEN, classify, compare, sample
@@ -120,8 +119,6 @@ def draw_points(axes, x, labels, size=4):
 
 def draw_layers(results, layers=range(0, networks.DEPTH + 1, 3)):
     """A figure like the paper's: where the points of most rings are after every third layer, a row for each rival."""
-    if not isinstance(results, dict) or not results:
-        raise TypeError(f"results must be a dict by number of rings, with at least one, got {shown(results)}")
     rings = max(results)
     x, labels = sample(rings, 250, np.random.default_rng(UNSEEN))
     with plotting.figure(columns=len(layers), rows=len(results[rings]), width=2.1, height=2.3) as (figure, axes):
