@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -21,11 +20,6 @@ _PIXELS = _SIDE * _SIDE
 _AT_ONCE = 1000
 
 
-class _File(NamedTuple):
-    name: str
-    times: int  # it holds so many times RECORDS
-
-
 class _Release(NamedTuple):
     """An official binary release: records of one byte per kind of label, then the red, green and blue pixels."""
 
@@ -34,8 +28,8 @@ class _Release(NamedTuple):
     url: str
     sha256: str  # as tensorflow_datasets/url_checksums has it
     classes: dict[str, int]  # number of classes by kind of label, in the order of the bytes
-    train: tuple[_File, ...]
-    test: tuple[_File, ...]
+    train: dict[str, int]  # files, and how many times `RECORDS` each holds
+    test: dict[str, int]
 
 
 _CIFAR10 = _Release(
@@ -44,8 +38,8 @@ _CIFAR10 = _Release(
     "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
     "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
     {"label": 10},
-    tuple(_File(f"data_batch_{number}.bin", 1) for number in range(1, 6)),
-    (_File("test_batch.bin", 1),),
+    {f"data_batch_{number}.bin": 1 for number in range(1, 6)},
+    {"test_batch.bin": 1},
 )
 _CIFAR100 = _Release(
     "CIFAR-100",
@@ -53,8 +47,8 @@ _CIFAR100 = _Release(
     "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
     "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
     {"coarse": 20, "fine": 100},
-    (_File("train.bin", 5),),
-    (_File("test.bin", 1),),
+    {"train.bin": 5},
+    {"test.bin": 1},
 )
 
 
@@ -143,7 +137,7 @@ def _locate(release: _Release, folder: pathlib.Path, download: bool) -> pathlib.
     """Find the folder with all files of a release."""
     inside = folder if folder.name == release.folder else folder / release.folder
     candidates = list(dict.fromkeys([inside, folder]))
-    names = [file.name for file in release.train + release.test]
+    names = [*release.train, *release.test]
     missing = {path: [name for name in names if not (path / name).is_file()] for path in candidates}
     whole = [path for path in candidates if not missing[path]]
     if whole:
@@ -165,15 +159,15 @@ def _locate(release: _Release, folder: pathlib.Path, download: bool) -> pathlib.
 
 
 def _read_files(
-    release: _Release, path: pathlib.Path, files: Sequence[_File], kind: str
+    release: _Release, path: pathlib.Path, files: dict[str, int], kind: str
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Read images and labels of one kind from several files, one after the other."""
-    count = sum(file.times for file in files) * RECORDS
+    count = sum(files.values()) * RECORDS
     images, labels = np.empty((count, _SIDE, _SIDE, 3), np.uint8), np.empty(count, np.int64)
     start = 0
-    for file in files:
-        stop = start + file.times * RECORDS
-        _read_file(release, path / file.name, images[start:stop], labels[start:stop], kind)
+    for name, times in files.items():
+        stop = start + times * RECORDS
+        _read_file(release, path / name, images[start:stop], labels[start:stop], kind)
         start = stop
     return images, labels
 

@@ -74,7 +74,7 @@ def test_cifar100_is_read(tmp_path, labels, place):
 def test_official_sizes_and_classes(monkeypatch):
     monkeypatch.undo()
     assert cifar.RECORDS == 10_000
-    assert [sum(file.times for file in release.train) for release in (cifar._CIFAR10, cifar._CIFAR100)] == [5, 5]
+    assert [sum(release.train.values()) for release in (cifar._CIFAR10, cifar._CIFAR100)] == [5, 5]
     assert len(datasets.CIFAR10_CLASSES) == 10
     assert (datasets.CIFAR10_CLASSES[0], datasets.CIFAR10_CLASSES[-1]) == ("airplane", "truck")
 
