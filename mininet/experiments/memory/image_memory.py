@@ -31,7 +31,6 @@ class Step:
     """What one training step held, with the reuse of memory turned off."""
 
     layers: int  # convolutions and the classifier, without those of shortcuts
-    momentum_layers: int
     peak_bytes: int  # of all arrays, parameters included
     by_kind: dict  # highest points, see `MemoryTracker`
     at_peak: dict  # what `peak_bytes` is made of
@@ -60,7 +59,7 @@ def measure(make_net, method, batch_size, size):
     memory = held_by_a_step(lambda: converted(make_net(), method), images, labels)
     weights = [name for name, parameter in net.named_parameters() if parameter.ndim > 1]
     layers = sum("downsample" not in name and "shortcut" not in name for name in weights)
-    return Step(layers, momentum_layer_count(net), memory.peak_bytes, memory.by_kind, memory.at_peak)
+    return Step(layers, memory.peak_bytes, memory.by_kind, memory.at_peak)
 
 
 def by_depth(depths=DEPTHS, batch_size=32, size=32, width=16, progress=False):

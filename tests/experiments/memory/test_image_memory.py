@@ -29,7 +29,7 @@ def test_a_momentum_layer_adds_parameters_their_gradients_and_nothing_else(steps
     # one layer's gradients may be there twice while they are handed over
     layer = (many - few) // (3 * (DEPTHS[1] - DEPTHS[0])) * 4
     assert abs(deep.by_kind["gradients"] - shallow.by_kind["gradients"] - (many - few)) <= layer
-    # 4 momentum layers more of log2(10/9) bits are far from filling the buffers' words
+    # 4 momentum layers more of log2(10/9) bits are far from filling the packed words
     assert deep.by_kind["side information"] == shallow.by_kind["side information"]
 
 
@@ -52,7 +52,6 @@ def test_a_residual_network_stores_every_block(steps):
 def test_layers_are_counted(steps):
     for found in steps.values():
         assert [step.layers for step in found] == [6 * depth + 2 for depth in DEPTHS]
-        assert [step.momentum_layers for step in found] == [3 * (depth - 1) for depth in DEPTHS]
 
 
 def test_table_and_figure(steps):
