@@ -254,12 +254,14 @@ def test_the_start_comes_back(depth, kind, arithmetic):
 @every_invertible
 def test_what_a_function_breaks_off_on_the_way_back_can_be_tried_again(kind, arithmetic):
     net, memory = network(kind, 3, TwoInputs, dtype=np.float64, arithmetic=arithmetic), batch(5, 3, dtype=np.float64)
-    state = net.run(X, memory)
+    state, by_name = net.run(X, memory), net.run(X, memory=memory)
     other = state.copy()
-    for _ in range(2):
+    for each in (state, state, by_name):
         with pytest.raises(TypeError, match="memory"):
-            net.invert(state)
-    assert np.array_equal(net.invert(state, memory), net.invert(other, memory))
+            net.invert(each)
+    expected = net.invert(other, memory)
+    assert np.array_equal(net.invert(state, memory), expected)
+    assert np.array_equal(net.invert(by_name, memory=memory), expected)
 
 
 @every_invertible
