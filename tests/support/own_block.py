@@ -57,7 +57,7 @@ def _invert(net, state):
         other = net.run(np.zeros_like(state.input()))
     state.layer = other.layer
     for _ in net.functions:
-        other.run.undo(state)
+        other.call.undo(state)
     return state
 
 
