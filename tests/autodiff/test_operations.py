@@ -47,6 +47,7 @@ CALLS = [  # of normally distributed inputs of these shapes
     (lambda *parts: F.stack(parts), (2, 3), (2, 3)), (lambda *parts: F.stack(parts, axis=-1), (2, 3), (2, 3)),
     (lambda a: F.pad(a, 1), (2, 3)), (lambda a: F.pad(a, [(0, 1), (2, 0), (0, 0)], -0.5), (2, 1, 2)),
     (lambda a: F.split(a, 2)[1], (4, 3)), (lambda a: F.split(a, [1, 1], -1)[2], (4, 3)),
+    (lambda a: F.split(a, [0, 3])[1], (4, 3)), (lambda a: F.power(a, np.array([2.0, 3.0])), (3, 2)),
     *((F.matmul, *pair) for pair in (
         ((3, 4), (4, 2)), ((4,), (4,)), ((4,), (4, 3)), ((3, 4), (4,)), ((2, 3, 4), (4, 2)), ((3, 4), (2, 4, 2)),
         ((2, 1, 3, 4), (5, 4, 2)), ((1, 3, 4), (2, 4, 1)), ((2, 3, 4), (4,)), ((4,), (2, 4, 3)), ((1, 1), (1, 1)),
@@ -97,3 +98,14 @@ def test_elementwise(name, shapes):
     for _, domain, settings in ELEMENTWISE[name]:
         arrays = [np.asarray(domain(shape, i)) for i, shape in enumerate(shapes if name in OF_TWO else shapes[:1])]
         check_jacobian(lambda *inputs, s=settings: getattr(F, name)(*inputs, **s), *arrays)
+
+
+def test_defaults():
+    a = anything((2, 3, 4), 0)
+    assert np.array_equal(F.log_softmax(a).data, F.log_softmax(a, axis=-1).data)
+    assert np.array_equal(F.gelu(a).data, F.gelu(a, approximate="none").data)
+
+
+def test_the_input_to_convert_is_named():
+    with pytest.raises(TypeError, match=r"convert b with .astype\(np.float32\)"):
+        F.add(np.ones(2, np.float32), np.ones(2))

@@ -139,8 +139,8 @@ def judge(mutants, watched, cases, processes=2):
             mutant = waiting.popleft()
             running[in_child(lambda mutant=mutant: _run(mutant, chosen(mutant, watched, cases), watched[0]))] = mutant
         pid, status = os.wait()
-        code = os.waitstatus_to_exitcode(status)  # 1: a test failed; 2: a module could not be imported
-        killed = code in (1, 2, -signal.SIGPROF, -signal.SIGALRM, -signal.SIGSEGV, -signal.SIGABRT)
+        code = os.waitstatus_to_exitcode(status)  # 1: a test failed; 2, 4: an import did
+        killed = code in (1, 2, 4, -signal.SIGPROF, -signal.SIGALRM, -signal.SIGSEGV, -signal.SIGABRT)
         yield running.pop(pid), "killed" if killed else "survived" if code == 0 else f"not judged: exit code {code}"
 
 

@@ -87,7 +87,7 @@ def test_text():
     assert exact == "every x_n and v_n comes back exactly, 0 bits lost, after 7 layers"
     report = InversionReport(0.25, np.array([3.0, 1, 0]), np.array([2.0, 7, 0]))
     assert str(report) == "x_0 and v_0 come back within 0.75: 3 units of 0.25, 2 bits, after 2 layers"
-    assert np.array_equal(report.velocity_errors, [0.5, 1.75, 0])
+    assert np.array_equal([report.position_errors, report.velocity_errors], [[0.75, 0.25, 0], [0.5, 1.75, 0]])
     assert not report.is_exact
     infinite = InversionReport(1.0, np.array([np.inf, 0]), np.zeros(2))
     assert infinite.bits == math.inf
@@ -152,4 +152,6 @@ def test_nothing_is_evaluated_where_the_way_back_is_infinite():
         return x * -1.5
 
     net = MomentumNet([refuses, *[lambda x: x * -1.5] * 300], gamma=0.05, arithmetic="float")
-    assert np.isinf(net.check_inversion(np.ones((2, 2), np.float32)).position_units[0])
+    units = net.check_inversion(np.ones((2, 2), np.float32)).position_units
+    assert np.isinf(units[0])
+    assert units[-1] == 0

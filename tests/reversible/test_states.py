@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from reversible_support import batch, dense_block, momentum_net
+from reversible_support import batch, dense_block, momentum_net, network
 
 from mininet import Tensor
 from mininet.kernels.exact import as_fraction
@@ -59,3 +59,11 @@ def test_gamma_zero_runs_but_keeps_nothing():
 def test_a_velocity_unlike_the_position_is_refused(velocity, kind):
     with pytest.raises((TypeError, ValueError), match="velocity must"):
         kind(batch(5, 4), 0.9).set_velocity(velocity)
+
+
+@pytest.mark.parametrize("kind", ["MomentumNet", "RevNet"])
+def test_a_layer_undone_by_hand_ends_at_its_input(kind):
+    net, x = network(kind, 1), batch(5, 4)
+    state = net.run(x)
+    state.undo(lambda x: net.functions[0](Tensor(x)).data)
+    assert np.array_equal(state.values(), net.start(x).values())
