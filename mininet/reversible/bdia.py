@@ -97,7 +97,7 @@ class BDIAState(ExactPositionState):
     variables: ClassVar = {"previous": "x", "position": "x"}
     step_name = "BDIA step"
 
-    def __init__(self, x: FloatArray, signs: IntegerArray, invertible: bool = True) -> None:
+    def __init__(self, x: FloatArray, signs: IntegerArray, invertible: bool) -> None:
         super().__init__(x)
         self.previous = np.zeros_like(self.position)
         self._signs = signs

@@ -194,7 +194,7 @@ def test_a_share_that_came_while_the_thread_slept_is_not_left_for_the_next_call(
     monkeypatch.setattr(threads.Flag, "watch", lambda flag, **how: is_raised.append(bool(flag.state[0])))
     threads._Worker()
     assert fresh.lock.acquire(timeout=60)  # it is released when the share is done
-    while len(is_raised) < 3:
+    while len(is_raised) < 3:  # on the way to None
         time.sleep(0.001)
     assert is_raised == [False, True, True]
 

@@ -27,6 +27,7 @@ CASES = [
     *(case(f, "an array of integers", lambda f: f(zeros(2, 2, 2, 2, dtype=int)), TypeError, "float32") for f in UNARY),
     *(case(f, "lists of different lengths", lambda f: f([[1.0], [1.0, 2.0]]), ValueError, "array") for f in UNARY),
     *(case(f, "shapes that do not broadcast", lambda f: f(zeros(2, 3), zeros(2)), ValueError, "broadcast") for f in BINARY),
+    *(case(f, "mixed dtypes", lambda f: f(ONES, np.ones(3)), TypeError, "convert b") for f in BINARY),
     # Matrix products
     case(F.matmul, "inner sizes", lambda f: f(zeros(2, 3), zeros(4, 5)), ValueError, "a and"),
     case(F.matmul, "a scalar", lambda f: f(zeros(), zeros(4, 5)), ValueError, "a and"),

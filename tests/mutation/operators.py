@@ -26,8 +26,8 @@ NAMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
 LABELLED = {"measured", "measured_as", "Operation"}
 CHECKS = {
     "array", "array_of", "captured", "flag", "float_array", "instance", "integer", "not_repeated", "number", "one_of",
-    "pair", "property", "require_in_range", "require_one_dtype", "require_rank", "to_units", "_require_like_position",
-    "_require_way_back", "_require_window",
+    "pair", "property", "Replay", "require_in_range", "require_one_dtype", "require_rank", "to_units",
+    "_require_like_position", "_require_way_back", "_require_window",
 }  # fmt: skip
 FIELDS_LEFT_OUT = {"annotation", "bases", "returns", "decorator_list", "format_spec"}
 
@@ -117,7 +117,9 @@ def _is_left_out(node):
     match node:
         case ast.Import() | ast.ImportFrom() | ast.JoinedStr() | ast.Expr(value=ast.Constant()):
             return True
-        case ast.Assign(targets=[ast.Name(id="__all__" | "__slots__")]) | ast.keyword(arg="strict" | "doc"):
+        case (
+            ast.Assign(targets=[ast.Name(id="__all__" | "__slots__" | "step_name")]) | ast.keyword(arg="strict" | "doc")
+        ):
             return True
         case ast.If(test=ast.Name(id="TYPE_CHECKING")):
             return True

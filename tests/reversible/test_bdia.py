@@ -58,6 +58,7 @@ def test_every_layer_comes_back_to_the_bit():
     x, stands = batch(3, 5, 5, 3), position()
     report = net.check_inversion(x)
     assert report.is_exact
+    assert report.velocity_units is None
     assert position() == stands
     assert np.array_equal(net.inverse_trajectory(net.run(x))[0], net.trajectory(x)[0])
     assert_a_kept_tape_gives_the_same_bits(bdia_net(dtype=np.float32))
@@ -72,6 +73,7 @@ def test_signs_are_drawn_for_every_layer_but_the_first():
     state.step(np.sin(X))
     state.undo(np.sin)
     assert np.array_equal(state.output(), net.start(X).output())
+    assert train_step(BDIANet([]), X)["grad.x"].any()
     assert BDIANet([lambda x: x])([0.5]).data == BDIANet([lambda x: x])(0.5).data == 1
 
 

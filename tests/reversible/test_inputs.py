@@ -7,6 +7,7 @@ from reversible_support import (
     assert_close,
     assert_same_bits,
     batch,
+    dense_block,
     every_mode,
     momentum_net,
     rounding,
@@ -97,3 +98,9 @@ def test_x_may_be_passed_as_an_extra_input_too(arithmetic, backprop):
     # f = 0.75 x: v = 0.375, x = 1.375; f = 0.34375 + 0.5: v = 0.1875 + 0.421875 = 0.609375, x = 1.984375, times 8
     assert np.array_equal(y.data, [15.875])
     assert np.array_equal(x.grad, [1.984375])
+
+
+@every_mode
+def test_v_0_is_that_of_x_0_on_the_way_back_too(arithmetic, backprop):
+    nets = [momentum_net(6, start=dense_block, arithmetic=arithmetic, backprop=w) for w in (backprop, "stored")]
+    assert_agrees(*(train_step(net, batch(5, 4)) for net in nets), nets[0])

@@ -61,9 +61,8 @@ def test_a_velocity_unlike_the_position_is_refused(velocity, kind):
         kind(batch(5, 4), 0.9).set_velocity(velocity)
 
 
-@pytest.mark.parametrize("kind", ["MomentumNet", "RevNet"])
-def test_a_layer_undone_by_hand_ends_at_its_input(kind):
-    net, x = network(kind, 1), batch(5, 4)
+def test_a_layer_undone_by_hand_ends_at_its_input():
+    net, x = network("RevNet", 1), batch(5, 4)
     state = net.run(x)
     state.undo(lambda x: net.functions[0](Tensor(x)).data)
     assert np.array_equal(state.values(), net.start(x).values())
