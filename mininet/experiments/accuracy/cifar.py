@@ -38,9 +38,9 @@ def name(settings: Settings) -> str:
 def train(
     settings: Settings, split: Split, folder: pathlib.Path, scored: str = "test", progress: bool = False
 ) -> dict[str, Any]:  # fmt: skip
-    """Run one training, from its checkpoint in ``<name>/`` if there is one, and write what it gave to ``<name>.json``.
+    """Read what one training gave from ``<name>.json``, or run it, from a checkpoint in ``<name>/``, and write that.
 
-    Or read it there.  `scored` says what the test images of `split` are, "validation" or "test".
+    `scored` says what the test images of `split` are, "validation" or "test".
     """
     path = folder / f"{name(settings)}.json"
     if path.exists():
