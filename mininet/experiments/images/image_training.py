@@ -25,6 +25,7 @@ class Settings:
     gamma: float | None = None  # of the momentum network made of it; None for the residual network itself
     learned_velocity: bool = False  # whether v_0 is a learned function of x_0, conv3x3 - batch norm, or 0
     arithmetic: str = "exact"
+    backprop: str | None = None  # of the momentum network: "reversible" if None; all ways train the same bits
     dataset: str = "cifar10"  # one of `DATASETS`
     weights: str | None = None  # a file for `load_pytorch_state_dict` to start from; else weights are drawn
     prefix: str = ""  # of the names in that file
@@ -76,7 +77,9 @@ def network(settings, classes):
     if settings.network == "revnet20":
         raise ValueError(f"gamma must be None for revnet20, which is reversible already, got {settings.gamma!r}")
     start = velocity_function if settings.learned_velocity else None
-    return models.to_momentum(net, settings.gamma, init_velocity=start, arithmetic=settings.arithmetic)
+    return models.to_momentum(
+        net, settings.gamma, init_velocity=start, arithmetic=settings.arithmetic, backprop=settings.backprop
+    )
 
 
 def normalization(settings, split):
