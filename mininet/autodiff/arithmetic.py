@@ -83,7 +83,7 @@ def maximum(a: FloatArray, b: FloatArray) -> Computed:
 def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
     a, b = saved
     shared = np.where(a == b, gradient.dtype.type(0.5) * gradient, 0)
-    return np.where(a > b, gradient, shared), np.where((a > b) | (a == b), shared, gradient)
+    return np.where(a > b, gradient, shared), np.where(a >= b, shared, gradient)
 
 
 @operation

@@ -152,7 +152,7 @@ def softplus(a: FloatArray) -> Computed:
     >>> F.softplus([1000.0])
     Tensor([1000.], dtype=float32)
     """
-    return np.logaddexp(a, 0, dtype=a.dtype), (a,)
+    return np.logaddexp(a, 0), (a,)
 
 
 softplus.vjp = lambda saved, gradient, needs: (gradient * transcendental.sigmoid(saved[0]),)

@@ -66,7 +66,7 @@ class Operation:
         broadcasts: bool = False,
         consumes_saved: bool = False,
     ) -> None:
-        functools.update_wrapper(self, forward, updated=())
+        functools.update_wrapper(self, forward)
         self.name, self.forward = name, forward
         self.broadcasts, self.consumes_saved = broadcasts, consumes_saved
         if vjp is not None:

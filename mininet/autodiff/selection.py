@@ -29,7 +29,7 @@ def clip(a: TensorLike, min: float | None = None, max: float | None = None) -> T
     a
         Of any shape, which the result has too.
     min, max
-        The bounds; None is no bound.  The slope is 0 beyond them.
+        The bounds; None is no bound.  The slope is 0 beyond them, and 1 at them.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def clip(a: TensorLike, min: float | None = None, max: float | None = None) -> T
     Tensor([0. , 0.5, 1. ], dtype=float32)
     """
     low = -np.inf if min is None else number("min", min)
-    high = np.inf if max is None else number("max", max, low if min is not None else None)
+    high = np.inf if max is None else number("max", max, min)
     return _clip(a, low=low, high=high)
 
 

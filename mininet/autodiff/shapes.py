@@ -61,9 +61,9 @@ def _(saved: Any, gradient: FloatArray, needs: Needs) -> Gradients:
 
 
 @operation
-def _concatenate(*arrays: FloatArray, axis: int) -> Computed:
-    ends = np.cumsum([array.shape[axis] for array in arrays])
-    return np.concatenate(arrays, axis=axis), (tuple(int(end) for end in ends[:-1]), axis)
+def _concatenate(*tensors: FloatArray, axis: int) -> Computed:
+    ends = np.cumsum([each.shape[axis] for each in tensors])
+    return np.concatenate(tensors, axis=axis), (tuple(int(end) for end in ends[:-1]), axis)
 
 
 @_concatenate.defines_vjp
@@ -132,8 +132,8 @@ def getitem(a: TensorLike, index: Index) -> Tensor:
 
 
 @operation
-def _stack(*arrays: FloatArray, axis: int) -> Computed:
-    return np.stack(arrays, axis=axis), (axis,)
+def _stack(*tensors: FloatArray, axis: int) -> Computed:
+    return np.stack(tensors, axis=axis), (axis,)
 
 
 _stack.vjp = lambda saved, gradient, needs: list(np.moveaxis(gradient, saved[0], 0))
@@ -190,15 +190,17 @@ def split(a: TensorLike, indices_or_sections: int | Sequence[int], axis: int = 0
     >>> F.split([1.0, 2.0, 3.0], [1])
     [Tensor([1.], dtype=float32), Tensor([2., 3.], dtype=float32)]
     """
-    a, name = as_tensor(a), "indices_or_sections"
+    a = as_tensor(a)
     axis = np.lib.array_utils.normalize_axis_index(integer("axis", axis), a.ndim)
     length = a.shape[axis]
     if isinstance(indices_or_sections, (tuple, list)):
-        cuts = [integer(name, index, 0, length + 1) for index in indices_or_sections]
+        cuts = [integer("indices_or_sections", index, 0, length + 1) for index in indices_or_sections]
     else:
-        sections = integer(name, indices_or_sections, 1)
+        sections = integer("indices_or_sections", indices_or_sections, 1)
         if length % sections:
-            raise ValueError(f"{name} must divide the {length} elements of axis {axis} evenly, got {sections}")
+            raise ValueError(
+                f"indices_or_sections must divide the {length} elements of axis {axis} evenly, got {sections}"
+            )
         cuts = [length // sections * i for i in range(1, sections)]
     before = (slice(None),) * axis
     return [getitem(a, (*before, slice(*ends))) for ends in itertools.pairwise([0, *cuts, length])]
@@ -261,7 +263,7 @@ def pad(a: TensorLike, pad_width: int | Sequence[Any] | IntegerArray, constant_v
         pairs = np.broadcast_to(widths, (a.ndim, 2))
     except ValueError:
         pairs = None
-    if pairs is None or widths.dtype.kind not in "iu" or widths.min(initial=0) < 0:
+    if pairs is None or widths.dtype.kind not in "iu" or (widths < 0).any():
         raise ValueError(
             f"pad_width must be an integer, a pair or {a.ndim} pairs, none negative, got {shown(pad_width)}"
         )

@@ -51,7 +51,7 @@ class AdjointResNet(LayeredNet["NeighbourState", FloatArray]):
     ) -> None:  # fmt: skip
         super().__init__(functions, is_residual, "float", backprop)
 
-    def start(self, x: FloatArray, invertible: bool = True) -> "NeighbourState":
+    def start(self, x: FloatArray, invertible: bool) -> "NeighbourState":
         """x_0 = x."""
         return NeighbourState(x)
 

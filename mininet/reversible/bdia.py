@@ -65,7 +65,7 @@ class BDIANet(LayeredNet["BDIAState", FloatArray]):
     ) -> None:  # fmt: skip
         super().__init__(functions, is_residual, "exact", backprop)
 
-    def start(self, x: FloatArray, invertible: bool = True) -> "BDIAState":
+    def start(self, x: FloatArray, invertible: bool) -> "BDIAState":
         """x_0, and the signs of gamma, which this run's `adjoint` needs again."""
         if invertible and not self.training:
             raise ValueError(

@@ -88,7 +88,7 @@ class IResNet(LayeredNet["IteratedState", FloatArray]):
         if self.tolerance is not None:
             number("tolerance", self.tolerance, above=0, below=1)
 
-    def start(self, x: FloatArray, invertible: bool = True) -> "IteratedState":
+    def start(self, x: FloatArray, invertible: bool) -> "IteratedState":
         """x_0 = x."""
         tolerance = SMALLEST_MOVE * float(np.finfo(x.dtype).eps) if self.tolerance is None else self.tolerance
         return IteratedState(x, self.iterations, tolerance)

@@ -81,7 +81,7 @@ class MomentumNet(LayeredNet["ExactState | FloatState", tuple[FloatArray, FloatA
     ) -> None:
         super().__init__(functions, is_residual, arithmetic, backprop, gamma=gamma, init_velocity=init_velocity)
 
-    def start(self, x: FloatArray, invertible: bool = True) -> "ExactState | FloatState":
+    def start(self, x: FloatArray, invertible: bool) -> "ExactState | FloatState":
         """x_0 = x and v_0 = 0."""
         if self.arithmetic == "exact":
             return ExactState(x, exact.as_fraction(self.gamma), invertible)

@@ -66,7 +66,6 @@ class LayeredNet(Module, Generic[AnyState, Values]):
         backprop: Backprop,
         **settings: Any,
     ) -> None:
-        super().__init__()
         if not isinstance(functions, Iterable) or (callable(functions) and not isinstance(functions, ModuleList)):
             raise ValueError(f"functions must be a sequence of callables, got {type(functions).__name__}")
         self.functions = list(functions)
@@ -74,7 +73,7 @@ class LayeredNet(Module, Generic[AnyState, Values]):
         vars(self).update(settings)
         self._check_settings()
 
-    def start(self, x: FloatArray, invertible: bool = True) -> AnyState:
+    def start(self, x: FloatArray, invertible: bool) -> AnyState:
         """The state at layer 0, with v_0 = 0 if there is a velocity.
 
         Parameters

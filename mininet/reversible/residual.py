@@ -56,7 +56,7 @@ class ResidualNet(LayeredNet["PlainState", FloatArray]):
     ) -> None:
         super().__init__(functions, is_residual, "float", backprop)
 
-    def start(self, x: FloatArray, invertible: bool = True) -> "PlainState":
+    def start(self, x: FloatArray, invertible: bool) -> "PlainState":
         """x_0 = x."""
         return PlainState(x)
 

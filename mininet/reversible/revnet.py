@@ -64,7 +64,7 @@ class RevNet(LayeredNet["CoupledState", FloatArray]):
     ) -> None:
         super().__init__(functions, is_residual, arithmetic, backprop)
 
-    def start(self, x: FloatArray, invertible: bool = True) -> "CoupledState":
+    def start(self, x: FloatArray, invertible: bool) -> "CoupledState":
         """x_0 in two halves."""
         if x.ndim == 0 or x.shape[-1] % 2:
             raise ValueError(f"x must have an even number of elements on its last axis, its halves, got {x.shape}")
