@@ -6,7 +6,6 @@ import signal
 
 import examples
 import pytest
-import without_jit
 
 from mininet import get_num_threads, set_num_threads
 
@@ -16,15 +15,11 @@ examples.register_profiles()
 def pytest_configure(config):
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a job that a shell script runs in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    without_jit.configure(config)
 
 
 def pytest_addoption(parser):
     parser.addoption(
         "--few", type=int, metavar="N", help="run at most N cases of each parametrised test, spread evenly"
-    )
-    parser.addoption(
-        "--too-slow-without-jit", action="store_true", help="run what `make coverage` cannot run with the JIT off"
     )
     parser.addoption(
         "--least-examples", type=int, default=0, metavar="N", help="fail if fewer than N generated examples were tried"
@@ -37,7 +32,6 @@ def pytest_ignore_collect(collection_path, config):
 
 
 def pytest_collection_modifyitems(config, items):
-    _keep(config, items, without_jit.chosen(items, only_slow=config.getoption("too_slow_without_jit")))
     limit = config.getoption("few")
     if limit is None:
         return

@@ -1,10 +1,8 @@
 """The names and options that users rely on: a change of structure must leave them where they are."""
 
 import importlib
-import pathlib
 
 import pytest
-import without_jit
 
 from mininet.__main__ import _parser
 
@@ -62,8 +60,3 @@ def test_commands_and_their_options():
         for name, command in _parser()[1].items()
     }
     assert found == {name: options.split() for name, options in OPTIONS.items()}
-
-
-def test_the_tests_that_are_left_out_without_jit_are_there():
-    text = "".join(path.read_text(encoding="utf-8") for path in pathlib.Path(__file__).parent.rglob("test_*.py"))
-    assert not [name for name in without_jit.TESTS if f"def {name}(" not in text]
