@@ -193,6 +193,21 @@ def test_activations_go_back_to_transient_when_backward_has_passed(tracker):
     assert current(tracker) == {"transient": 8000, "gradients": 8000}
 
 
+def test_what_two_records_hold_is_an_activation_until_both_are_released(tracker):
+    y = Tensor(np.ones(1000), requires_grad=True)
+    losses = [(y * y).sum() for _ in range(2)]
+    losses[0].backward()
+    assert current(tracker)["activations"] == 8000
+    losses[1].backward()
+    assert "activations" not in current(tracker)
+
+
+def test_the_copy_of_a_gradient_that_is_a_view_counts(tracker):
+    x = Tensor(np.ones(1000), requires_grad=True)
+    x.reshape(10, 100).backward(np.ones((10, 100)))
+    assert current(tracker) == {"transient": 8000, "gradients": 8000}
+
+
 def test_a_gradient_is_held_beside_what_it_was_computed_from():
     square = Operation("square", lambda a: (a * a, (a.copy(),)), lambda saved, gradient, _: (2 * saved[0] * gradient,))
     x, seed = Tensor(np.ones(1000), requires_grad=True), np.ones(1000)

@@ -31,7 +31,8 @@ def test_squares_have_the_slopes_of_any_power(exponent, dtype):
 
 
 def test_slopes_at_kinks():
-    for function, slope in ((F.relu, 0), (F.absolute, 0), (lambda a: F.maximum(a, 0.0), 0.5)):
+    clips = (lambda a: F.clip(a, 0), 1), (lambda a: F.clip(a, max=0), 1)
+    for function, slope in ((F.relu, 0), (F.absolute, 0), (lambda a: F.maximum(a, 0.0), 0.5), *clips):
         x = Tensor(np.zeros(2), requires_grad=True)
         function(x).sum().backward()
         assert x.grad.tolist() == [slope] * 2
@@ -112,6 +113,17 @@ def test_linear_gives_the_same_bits_however_arrays_lie_in_memory(dtype, layout, 
         assert np.array_equal(ours, theirs)
 
 
+def test_attention_drops_by_the_seed_and_in_training_only():
+    def dropped(seed, training=True):
+        manual_seed(seed)
+        return F.causal_attention(x, 2, 0.5, training).data
+
+    x = normal((1, 8, 24))
+    assert np.array_equal(dropped(1, training=False), F.causal_attention(x, 2).data)
+    assert np.array_equal(dropped(1), dropped(1))
+    assert not np.array_equal(dropped(1), dropped(2))
+
+
 def test_defaults():
     x, w = normal((1, 4, 4, 2), seed=1), normal((3, 3, 2, 2), seed=2)
     assert np.array_equal(F.conv2d(x, w).data, F.conv2d(x, w, None, 1, 0).data)
@@ -119,4 +131,4 @@ def test_defaults():
     manual_seed(0)
     dropped = F.dropout(np.ones(1000))
     assert set(np.unique(dropped.data)) == {0, 2}  # kept: half of them, and so doubled
-    assert not Operation("plain", None, None).broadcasts
+    assert not Operation("plain", None, None).broadcasts | F.exp.broadcasts

@@ -73,6 +73,8 @@ CALLS = [  # of normally distributed inputs of these shapes
     (lambda a: F.cross_entropy(a, LABELS, 0.25), (3, 4)),
     (lambda a: F.cross_entropy(a, LABELS, 0.1, 0, "none"), (3, 4)),
     (lambda a: F.cross_entropy(a, [2, -9, 2], ignore_index=-9), (3, 4)),
+    (lambda a: F.cross_entropy(a, [0, -9], ignore_index=-9), (2, 1)),
+    (lambda a: F.matmul(a, np.ones(3)), (2, 3)),
     (lambda a: F.cross_entropy(a, LABELS, reduction="sum"), (3, 4)), (F.mse_loss, (2, 3), (2, 3)),
 ]  # fmt: skip
 APART = [  # of inputs away from kinks

@@ -167,19 +167,6 @@ def test_tiny_combinations_of_integers_are_exact(matrix, make, dtype):
 
 
 @both_ways
-def test_tiny_combinations_with_fractions(make, dtype):
-    matrix = winograd.WEIGHT
-    rows, columns = matrix.shape
-    count = lanes(dtype)
-    source, target = normal((columns, count), dtype, 1), np.empty((rows, count), dtype)
-    combine_kernel(matrix, make)(source.reshape(-1), 0, count, target.reshape(-1), 0, count)
-    exact = source.astype(np.float64)
-    # the factors are rounded, and every product and sum
-    bound = (columns + 1) * np.finfo(dtype).eps * (np.abs(matrix) @ np.abs(exact))
-    assert_within(target, matrix @ exact, bound)
-
-
-@both_ways
 def test_tiny_sources_are_read_before_targets_are_written(make, dtype):
     matrix, count = winograd.INPUT, lanes(dtype)
     array = np.round(10 * normal(6 * count, dtype))

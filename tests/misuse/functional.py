@@ -4,7 +4,7 @@ import numpy as np
 from misuse.table import INF, NAN, NO_FLAGS, NO_INTEGERS, NO_NUMBERS, case, each, leaf, random, works, zeros
 from support import strided
 
-from mininet import Tensor
+from mininet import Tensor, nn
 from mininet import functional as F
 
 X, W = zeros(2, 4, 5, 3), zeros(3, 3, 3, 2)
@@ -34,6 +34,7 @@ CASES = [
     case(F.matmul, "vectors of different lengths", lambda f: f(zeros(3), zeros(4)), ValueError, "a and"),
     works(F.matmul, "no inner elements", lambda f: f(zeros(2, 0), zeros(0, 3)), lambda: zeros(2, 3)),
     case(F.linear, "features", lambda f: f(zeros(2, 4), zeros(3, 2)), ValueError, "x must"),
+    case(F.linear, "another dtype than the parameters'", lambda f: f(zeros(4, 2), nn.Parameter(np.zeros((2, 2)))), TypeError, "convert x with .astype(np.float64)"),
     case(F.linear, "weight of rank 1", lambda f: f(ONES, ONES), ValueError, "weight"),
     *each(F.linear, "weight", lambda f, v: f(zeros(2, v.shape[0]), v), values=(zeros(0, 2), zeros(2, 0))),
     case(F.linear, "bias", lambda f: f(ONES, zeros(3, 2), ONES), ValueError, "bias"),
@@ -41,18 +42,21 @@ CASES = [
     *each(F.power, "exponent", lambda f, v: f(ONES, v), types=("2", None, True, 1j, [2])),
     case(F.power, "shapes", lambda f: f(ONES, zeros(2)), ValueError, "broadcast"),
     *each(F.pad, "pad_width", lambda f, v: f(zeros(2, 3), v), values=(-1, (0, -1), (1, 2, 3), [(1, 1)] * 3, 1.5, "2", None, True, (), [[1], [1, 2]])),
+    works(F.pad, "a scalar", lambda f: f(1.0, np.zeros((0, 2), int)).shape, lambda: ()),
     *each(F.pad, "constant_values", lambda f, v: f(ONES, 1, v), values=NO_NUMBERS),
     *(case(f, "axis out of bounds", lambda f: f(ONES, axis=1), ValueError, "axis 1 is out of bounds") for f in (F.sum, F.mean, F.max)),
     *(case(f, "axis twice", lambda f: f(zeros(2, 3), axis=(0, -2)), ValueError, "repeated axis in `axis` argument") for f in (F.sum, F.mean, F.max)),
     *(row for f in (F.sum, F.mean, F.max) for row in each(f, "axis", lambda f, v: f(zeros(2, 3), axis=v), types=(1.0, "0", True, (0, 1.5), 1j, {0}))),
     *(row for f in (F.sum, F.mean, F.max) for row in each(f, "keepdims", lambda f, v: f(zeros(2, 3), keepdims=v), types=NO_FLAGS)),
     *(case(f, "no elements", lambda f: f(zeros(0, 3)), ValueError, "no elements") for f in (F.mean, F.max)),
-    case(F.transpose, "too few axes", lambda f: f(X, 0, 1), ValueError, "axes"),
-    case(F.reshape, "a negative size", lambda f: f(ONES, -3), ValueError, "shape"),
+    case(F.transpose, "too few axes", lambda f: f(X, 0, 1), ValueError, "axes must"),
+    case(F.reshape, "a negative size", lambda f: f(ONES, -2), ValueError, "shape must"),
     *each(F.reshape, "shape", lambda f, v: f(ONES, v, 1), types=(1.5, "3", None, True, ((3,),), 3j)),
     case(F.getitem, "out of bounds", lambda f: f(Tensor(ONES), 3), IndexError, "out of bounds"),
     case(F.concatenate, "nothing", lambda f: f([]), ValueError, "concatenate"),
     case(F.concatenate, "no sequence", lambda f: f(3), TypeError, "tensors"),
+    case(F.concatenate, "numbers of axes", lambda f: f([zeros(2), zeros(2, 2)]), ValueError, "number of axes"),
+    case(F.concatenate, "mixed dtypes", lambda f: f([ONES, np.ones(3)]), TypeError, "convert tensors with .astype(np.float32)"),
     case(F.concatenate, "shapes", lambda f: f([zeros(2, 3), zeros(2, 2)]), ValueError, "dimension"),
     *each(F.leaky_relu, "slope", lambda f, v: f(ONES, v), values=NO_NUMBERS),
     *each(F.clip, "min", lambda f, v: f(ONES, v), values=NO_NUMBERS),
@@ -60,6 +64,7 @@ CASES = [
     *each(F.where, "condition", lambda f, v: f(v, ONES, 0), types=(ONES, 1, None, [0, 1, 1]), values=([[True], [True, False]],)),
     case(F.where, "shapes", lambda f: f([True, False], ONES, 0), ValueError, "broadcast"),
     *each(F.var, "ddof", lambda f, v: f(ONES, ddof=v), types=NO_INTEGERS, values=(-1, 3)),
+    *each(F.var, "ddof for one element", lambda f, v: f(zeros(1), ddof=v), values=(1,), says="ddof"),
     case(F.min, "no elements", lambda f: f(zeros(0, 3)), ValueError, "no elements"),
     case(F.stack, "nothing", lambda f: f([]), ValueError, "stack"),
     case(F.stack, "shapes", lambda f: f([zeros(2), zeros(3)]), ValueError, "tensors"),
@@ -76,9 +81,11 @@ CASES = [
     *each(F.conv2d, "groups", lambda f, v: f(X, W, groups=v), types=NO_INTEGERS, values=(0, 4)),
     case(F.conv2d, "channels of groups", lambda f: f(X, W, groups=2), ValueError, "x must have 6 channels"),
     *each(F.conv2d, "method", lambda f, v: f(X, W, method=v), values=("fast", None, "winograd")),
+    case(F.conv2d, "few channels of groups", lambda f: f(zeros(1, 4, 4, 64), zeros(3, 3, 16, 16), groups=4, method="winograd"), ValueError, "winograd"),
     case(F.conv2d, "channels", lambda f: f(X[..., :2], W), ValueError, "x must"),
     case(F.conv2d, "bias of another length", lambda f: f(X, W, zeros(3)), ValueError, "bias"),
     case(F.conv2d, "height", lambda f: f(X[:, :2], W), ValueError, "weight"),
+    case(F.conv2d, "a window a pixel too large", lambda f: f(zeros(1, 2, 2, 3), zeros(5, 5, 3, 2), padding=1), ValueError, "weight: a window"),
     case(F.conv2d, "an empty window", lambda f: f(X, W[:0]), ValueError, "weight"),
     *each(F.conv2d, "stride", lambda f, v: f(X, W, stride=v), types=PAIRS, values=(0, -1, (1, 0), (1, -1), (1, 1, 1), (), [2])),
     *each(F.conv2d, "padding", lambda f, v: f(X, W, padding=v), types=PAIRS, values=(-1, (0, -1), (1, 1, 1))),
@@ -87,11 +94,14 @@ CASES = [
     *each(F.group_norm, "num_groups", lambda f, v: f(zeros(2, 3), v, ONES, ONES), types=NO_INTEGERS, values=(0, 2)),
     *each(F.group_norm, "eps", lambda f, v: f(zeros(2, 3), 1, ONES, ONES, v), values=(*NO_NUMBERS, -1)),
     *each(F.layer_norm, "eps", lambda f, v: f(zeros(2, 3), ONES, ONES, v), values=(*NO_NUMBERS, -1)),
+    case(F.batch_norm, "weight of rank 2", lambda f: norm(f, zeros(2, 1), zeros(1, 1), zeros(1, 1), ONES[:1], ONES[:1]), ValueError, "x, weight"),
+    works(F.layer_norm, "one channel", lambda f: f(zeros(2, 1), ONES[:1], ONES[:1]), lambda: zeros(2, 1) + 1),
     case(F.layer_norm, "weight of another length", lambda f: f(zeros(2, 3), zeros(2), zeros(2)), ValueError, "x, weight"),
     # Transformers
     *each(F.causal_attention, "heads", lambda f, v: f(zeros(1, 2, 12), v), types=NO_INTEGERS, values=(0, 3)),
     *each(F.causal_attention, "dropout", lambda f, v: f(zeros(1, 2, 12), 2, v), values=(*NO_NUMBERS, -0.1, 1)),
     *each(F.causal_attention, "training", lambda f, v: f(zeros(1, 2, 12), 2, 0.1, v), types=NO_FLAGS),
+    case(F.causal_attention, "no width", lambda f: f(zeros(1, 2, 0), 1), ValueError, "qkv"),
     case(F.causal_attention, "two axes", lambda f: f(zeros(2, 12), 2), ValueError, "qkv"),
     works(F.causal_attention, "an empty batch", lambda f: f(zeros(0, 2, 6), 1), lambda: zeros(0, 2, 2)),
     *each(F.gelu, "approximate", lambda f, v: f(ONES, v), values=("", "erf", None)),

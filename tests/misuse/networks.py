@@ -77,6 +77,7 @@ CASES = [
         works(kind, "an empty batch", lambda f: f([dense(2 if f is RevNet else 4)])(X[:0]), lambda: X[:0]),
     )),
     *each(MomentumNet, "gamma", lambda f, v: f([nn.Tanh()], v), values=(*NO_NUMBERS, -0.1, 1, 1.5, 1e-7, 1 - 1e-7, 5e-324, 2.0**-21, 1 - 2.0**-21, 0, 0.0, -0.0)),
+    *each(MomentumNet, "gamma in floats", lambda f, v: f([nn.Tanh()], v, arithmetic="float"), values=(1, 1.5), says="gamma"),
     *(works(MomentumNet, f"a gamma of {gamma} in floats", lambda f, g=gamma: f([nn.Tanh()], g, arithmetic="float").gamma, lambda g=gamma: g) for gamma in (2.0**-21, 1 - 2.0**-21)),
     *(row for kind in (MomentumNet, RevNet) for row in each(kind, "arithmetic", lambda f, v: f([nn.Tanh()], arithmetic=v), values=NO_NAMES)),
     *each(MomentumNet, "init_velocity", lambda f, v: f([nn.Tanh()], init_velocity=v), values=(0, zeros(3), "zero", Tensor([1.0]))),

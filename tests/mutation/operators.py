@@ -1,8 +1,8 @@
 """Mutants of a module: copies of its syntax tree with one thing changed.
 
-Left out: docstrings, annotations, imports, decorators; texts for people (in a `raise`, an f-string, `__repr__`); the
-names that profiles list; names and texts given to checks of arguments; abstract methods; ``strict=True``, an assertion;
-defaults of parameters that a function does not read.
+Left out: docstrings, annotations, type variables, imports, decorators; texts for people (in a `raise`, an f-string,
+`__repr__`); the names that profiles list; names and texts given to checks of arguments; abstract methods;
+``strict=True``, an assertion; defaults of parameters that a function does not read.
 """
 
 import ast
@@ -23,11 +23,10 @@ COMPARISONS = {
     ast.In: (ast.NotIn,), ast.NotIn: (ast.In,),
 }  # fmt: skip
 NAMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
-LABELLED = {"measured", "measured_as", "Operation"}
+LABELLED = {"measured", "measured_as", "Operation", "TypeVar"}
 CHECKS = {
-    "array", "array_of", "captured", "flag", "float_array", "instance", "integer", "not_repeated", "number", "one_of",
-    "pair", "property", "Replay", "require_in_range", "require_one_dtype", "require_rank", "to_units",
-    "_require_like_position", "_require_way_back", "_require_window",
+    "alike", "array", "array_of", "flag", "float_array", "instance", "integer", "number", "one_of", "pair", "property",
+    "Replay", "require_not_empty", "require_one_dtype", "require_rank", "require_window", "to_units", "_list_of",
 }  # fmt: skip
 FIELDS_LEFT_OUT = {"annotation", "bases", "returns", "decorator_list", "format_spec"}
 

@@ -96,8 +96,8 @@ def watch(arguments, folder):
         return json.loads(answer.read_text())
 
 
-def chosen(mutant, watched, cases):
-    """The tests that pass through the mutant's lines, the quickest first, with so many cases of each at most.
+def chosen(mutant, watched, cases=None):
+    """The tests that pass through the mutant's lines, the quickest first, with so many cases of each at most, or all.
 
     All where none does: code that runs at import or is compiled may concern any.
     """
@@ -105,9 +105,9 @@ def chosen(mutant, watched, cases):
     by_line = lines.get(mutant.file, {})
     tests = {test for line in mutant.lines for test in by_line.get(str(line), ())} & seconds.keys() or set(seconds)
     few = []
-    for _, group in itertools.groupby(sorted(tests, key=_function), key=_function):
+    for _, group in itertools.groupby(sorted(tests, key=lambda test: (_function(test), test)), key=_function):
         group = list(group)
-        limit = min(len(group), cases)
+        limit = min(len(group), cases or len(group))
         few += [group[len(group) * i // limit] for i in range(limit)]
     return sorted(few, key=lambda test: (seconds[test], test))
 
@@ -132,16 +132,24 @@ class Chosen:
 
 
 def judge(mutants, watched, cases, processes=2):
-    """Yield (mutant, verdict) of each: "killed", "survived", or "not judged" where pytest itself failed."""
-    running, waiting = {}, collections.deque(mutants)
+    """Yield (mutant, verdict) of each: "killed", "survived", or "not judged" where pytest itself failed.
+
+    One that survives so many cases of each test is tried on all of them, in the end.
+    """
+    running, waiting = {}, collections.deque((mutant, cases) for mutant in mutants)
     while waiting or running:
         while waiting and len(running) < processes:
-            mutant = waiting.popleft()
-            running[in_child(lambda mutant=mutant: _run(mutant, chosen(mutant, watched, cases), watched[0]))] = mutant
+            mutant, few = waiting.popleft()
+            tests = chosen(mutant, watched, few)
+            running[in_child(lambda mutant=mutant, tests=tests: _run(mutant, tests, watched[0]))] = mutant, few
         pid, status = os.wait()
+        mutant, few = running.pop(pid)
         code = os.waitstatus_to_exitcode(status)  # 1: a test failed; 2, 4: an import did
         killed = code in (1, 2, 4, -signal.SIGPROF, -signal.SIGALRM, -signal.SIGSEGV, -signal.SIGABRT)
-        yield running.pop(pid), "killed" if killed else "survived" if code == 0 else f"not judged: exit code {code}"
+        if code == 0 and few:
+            waiting.append((mutant, None))
+        else:
+            yield mutant, "killed" if killed else "survived" if code == 0 else f"not judged: exit code {code}"
 
 
 def _run(mutant, tests, seconds):

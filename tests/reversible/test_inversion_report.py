@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from reversible_support import assert_same_bits, batch, conv_block, engine_modes, every_arithmetic, momentum_net
 
-from mininet import MomentumNet, RevNet, Tensor, manual_seed, nn, track_memory
+from mininet import MomentumNet, RevNet, Tensor, manual_seed, nn
+from mininet import functional as F
 from mininet.reversible import InversionReport
 from mininet.seeding import position
 
@@ -36,9 +37,9 @@ def test_float_errors_grow_like_a_power_of_gamma(gamma):
 
 
 def test_the_unit_in_floats_is_the_spacing_at_the_largest_position_of_all_layers():
-    """x goes from 1 to 6 and back to 2.25."""
-    to_six, to_two = (lambda x: 0 * x + 10), (lambda x: 0 * x - 12.5)
-    report = MomentumNet([to_six, to_two], 0.5, arithmetic="float").check_inversion(np.ones(3, np.float32))
+    """x goes from -4 to 6 and back to 2.25; v is 10 at most."""
+    to_six, to_two = (lambda x: 0 * x + 20), (lambda x: 0 * x - 17.5)
+    report = MomentumNet([to_six, to_two], 0.5, arithmetic="float").check_inversion(np.full(3, -4, np.float32))
     assert report.unit == 2.0**-21  # floats from 4 to 8 are 2^(2 - 23) apart
     assert np.array_equal(report.position_errors, report.position_units * 2.0**-21)
 
@@ -72,14 +73,6 @@ def test_depth_zero_and_an_empty_batch(arithmetic):
     assert report.is_exact
     assert report.bits == 0
     assert report.unit == (2.0**-40 if arithmetic == "exact" else np.spacing(np.float32(0)))  # as of positions of 0
-
-
-def test_nothing_is_kept():
-    net = momentum_net(20)
-    with track_memory() as memory:
-        report = net.check_inversion(batch(50, 4))
-    assert report.is_exact
-    assert {kind for kind, count in memory.current_by_kind.items() if count} <= {"parameters"}
 
 
 def test_text():
@@ -140,9 +133,17 @@ def test_bits_by_layer():
 
 
 def test_nothing_can_come_back_from_infinity():
-    net = MomentumNet([lambda x: 0 * x, lambda x: x * np.inf], 0.5, arithmetic="float")
+    """An element of x alone becomes infinite."""
+    net = MomentumNet([lambda x: 0 * x, lambda x: 0 * x + 3e38], 0.5, arithmetic="float")
     with pytest.raises(OverflowError, match="not finite after layer 1"):
-        net.check_inversion(np.ones(3, np.float32))
+        net.check_inversion(np.array([1, 3e38], np.float32))
+
+
+def test_v_is_measured_where_x_came_back_infinite():
+    """x, up to 1 / (1 - gamma) = 5 times as large as v, is infinite some layers sooner."""
+    net = MomentumNet([lambda x, n=n: n * 1e28 * F.tanh(x) for n in range(200)], gamma=0.8, arithmetic="float")
+    report = net.check_inversion(np.ones(1, np.float32))
+    assert np.isinf(report.position_units).sum() - 1 > np.isinf(report.velocity_units).sum() > 0
 
 
 def test_nothing_is_evaluated_where_the_way_back_is_infinite():

@@ -116,9 +116,10 @@ def test_one_iteration_may_be_enough():
     assert np.array_equal(net.invert(net.run(np.ones(3))), np.ones(3))
 
 
-def test_zeros_come_back():
+@pytest.mark.parametrize("scale", [0, 2.0**-100])
+def test_small_numbers_come_back_as_others_do(scale):
     net = IResNet([linear(0.5)] * 3)
-    assert np.array_equal(net.invert(net.run(np.zeros(3))), np.zeros(3))
+    assert np.array_equal(net.invert(net.run(scale * X)), scale * net.invert(net.run(X)))
 
 
 def winograd_net(**settings):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from reversible_support import batch, dense_block, momentum_net, network
 
-from mininet import Tensor
+from mininet import MomentumNet, Tensor
 from mininet.kernels.exact import as_fraction
 from mininet.reversible import ExactState, FloatState
 
@@ -46,6 +46,13 @@ def test_the_state_has_the_fraction_that_stands_for_gamma(gamma):
     assert FloatState(batch(2, 4), gamma).gamma == gamma
 
 
+@pytest.mark.parametrize(("arithmetic", "gamma"), [("exact", 71 / 81), ("float", 0.8765432198)])
+def test_the_gradient_has_the_gamma_of_the_state(arithmetic, gamma):
+    x = Tensor(np.ones(1), requires_grad=True)
+    MomentumNet([lambda x: x], 0.8765432198, arithmetic=arithmetic)(x).backward(np.ones(1))
+    assert abs(x.grad - (2 - gamma)) <= 4 * np.finfo(float).eps
+
+
 def test_gamma_zero_runs_but_keeps_nothing():
     net, x = momentum_net(6, gamma=0, backprop="stored"), batch(5, 4)
     state = net.run(x)
@@ -65,4 +72,4 @@ def test_a_layer_undone_by_hand_ends_at_its_input():
     net, x = network("RevNet", 1), batch(5, 4)
     state = net.run(x)
     state.undo(lambda x: net.functions[0](Tensor(x)).data)
-    assert np.array_equal(state.values(), net.start(x).values())
+    assert np.array_equal(state.values(), net.start(x, True).values())
