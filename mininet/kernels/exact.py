@@ -92,7 +92,7 @@ def as_fraction(gamma: float) -> fractions.Fraction:
         return abs(fraction - wanted) / min(wanted, 1 - wanted) + fraction.numerator * fractions.Fraction(_UNIT)
 
     candidates = [wanted.limit_denominator(2**bits) for bits in range(MAX_DENOMINATOR.bit_length())]
-    return min((fraction for fraction in candidates if 0 < fraction < 1), key=error)
+    return min(candidates, key=error)  # never 0 or 1, which are off by all of gamma or of 1 - gamma
 
 
 class Coefficients(NamedTuple):

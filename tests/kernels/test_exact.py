@@ -314,6 +314,7 @@ def test_tiny_units_are_rounded_to_the_nearest_float(dtype):
         (1 - 2.0**-20, NEAR_ONE),
         (F(9, 10), F(9, 10)),
         (np.float64(0.9), F(9, 10)),
+        (0.5**0.5, F(19601, 27720)),
         (F(998, 2003) * F(2**30, 2**30 + 1), F(998, 2003)),  # off by just the tolerance
     ],
 )

@@ -57,6 +57,7 @@ CASES = [
     case(files.written_atomically, "a folder that is not there", lambda f: entered(f("nowhere/file")), FileNotFoundError, "nowhere"),
     # Kernels that the course calls
     *each(exact.as_fraction, "gamma", lambda f, v: f(v), values=(NAN, INF, -0.1, 1, 1.5, 1e-9, "0.9", None, True, 1j)),
+    case(exact.coefficients, "a large denominator", lambda f: f(fractions.Fraction(1, 2**20 + 1)), ValueError, "gamma must have"),
     *each(remainders.spill_schedule, "gamma", lambda f, v: f(v), values=(0.9, None, 1, fractions.Fraction(0), fractions.Fraction(-1, 2), fractions.Fraction(3, 2))),
     *(row for f, call in METHODS.items() for row in (
         case(f, "x of rank 3", lambda f, c=call: c(f, x=X[0]), ValueError, "x and"),

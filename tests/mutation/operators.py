@@ -27,6 +27,7 @@ LABELLED = {"measured", "measured_as", "Operation", "TypeVar"}
 CHECKS = {
     "alike", "array", "array_of", "flag", "float_array", "instance", "integer", "number", "one_of", "pair", "property",
     "Replay", "require_not_empty", "require_one_dtype", "require_rank", "require_window", "to_units", "_list_of",
+    "_require_in_range",
 }  # fmt: skip
 FIELDS_LEFT_OUT = {"annotation", "bases", "returns", "decorator_list", "format_spec"}
 

@@ -67,12 +67,12 @@ def test_every_layer_comes_back_to_the_bit():
 def test_signs_are_drawn_for_every_layer_but_the_first():
     net = bdia_net()
     assert repr(net).startswith("BDIANet(depth=12, is_residual=True, backprop='reversible'")
-    state = net.start(X)  # one that can be run back
+    state = net.start(X, True)  # one that can be run back
     assert not state._signs[0].any()
     assert [set(layer) for layer in state._signs.T[:, 1:]] == [{-1, 1}] * len(X)
     state.step(np.sin(X))
     state.undo(np.sin)
-    assert np.array_equal(state.output(), net.start(X).output())
+    assert np.array_equal(state.output(), net.start(X, True).output())
     assert train_step(BDIANet([]), X)["grad.x"].any()
     assert BDIANet([lambda x: x])([0.5]).data == BDIANet([lambda x: x])(0.5).data == 1
 
