@@ -40,8 +40,8 @@ test-bounds: $(READY)  ## the tests of compiled kernels and their callers, with 
 # Kernels as plain Python are up to a thousand times slower, and NumPy warns where integers wrap
 coverage: $(READY)  ## statements and branches of mininet that the tests pass through: kernels as plain Python, then the rest
 	mkdir -p build
-	NUMBA_DISABLE_JIT=1 $(RUN) -m coverage run -m pytest -m "not slow" --few 4 \
-		tests/kernels tests/autodiff tests/nn tests/test_optim.py tests/reversible/test_bdia.py \
+	NUMBA_DISABLE_JIT=1 $(RUN) -m coverage run -m pytest -m "not slow" \
+		tests/kernels tests/autodiff/test_operations.py tests/test_optim.py tests/reversible/test_bdia.py \
 		-k "not (a_row_does or generated_shapes or large_images or same_bits or million)" \
 		-W "ignore:overflow encountered:RuntimeWarning" -W "ignore:invalid value encountered:RuntimeWarning"
 	$(RUN) -m coverage run --append -m pytest --ignore tests/test_tutorials.py
