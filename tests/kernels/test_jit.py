@@ -40,7 +40,8 @@ def test_kernels_pass_their_tests_in_plain_python():
     """
     process = run_python(
         *("-m", "pytest", "tests/kernels", "-k", "test_tiny", "-p", "no:cacheprovider", "-o", "addopts="),
-        *("--import-mode=importlib", "-q", "-W", "ignore:invalid value encountered in cast:RuntimeWarning"),
+        *("--import-mode=importlib", "-q", "-W", "ignore:invalid value encountered:RuntimeWarning"),
+        *("-W", "ignore:overflow encountered:RuntimeWarning"),
         NUMBA_DISABLE_JIT="1",
     )
     assert process.returncode == 0, process.stdout + process.stderr
