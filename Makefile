@@ -44,7 +44,7 @@ coverage: $(READY)  ## statements and branches of mininet that the tests pass th
 		tests/kernels tests/autodiff/test_operations.py tests/test_optim.py tests/reversible/test_bdia.py \
 		-k "not (a_row_does or generated_shapes or large_images or same_bits or million)" \
 		-W "ignore:overflow encountered:RuntimeWarning" -W "ignore:invalid value encountered:RuntimeWarning"
-	$(RUN) -m coverage run --append -m pytest --ignore tests/test_tutorials.py
+	$(RUN) -m coverage run --append -m pytest --ignore tests/test_tutorials.py --ignore tests/trust
 	$(RUN) -m coverage report
 
 mutants: $(READY)  ## change the code in small ways and see whether a test fails each time, some hours
