@@ -90,15 +90,8 @@ def test_what_tests_notice_and_what_not(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     shutil.copytree(ROOT / "tests/mutation", tmp_path / "tests/mutation")
-    command = [
-        sys.executable,
-        "-m",
-        "tests.mutation",
-        "mininet/steps.py",
-        "--tests",
-        "tests/test_steps.py",
-        "--cases=1",
-    ]
+    options = ["mininet/steps.py", "--tests", "tests/test_steps.py", "--cases", "1"]
+    command = [sys.executable, "-m", "tests.mutation", *options]
     process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert process.returncode == 0, process.stderr
     survivors = {"if a >= 0", "if a > 1", "return None", "return 1", "return -2"}
