@@ -17,8 +17,8 @@ NAMES = {
     "GroupNorm Identity LayerNorm Linear MaxPool2d Module ModuleList Parameter ReLU Sequential SiLU Sigmoid Tanh",
     "mininet.optim": "Adam AdamW CosineDecay MultiStepDecay Optimizer SGD Schedule clip_grad_norm",
     "mininet.models": "CifarResNet CifarRevNet ImageNetResNet Transformer load_pytorch_state_dict pretrained "
-    "pytorch_state_dict resnet101 resnet110 resnet152 resnet18 resnet20 resnet32 resnet34 resnet44 resnet50 resnet56 "
-    "revnet20 save_pytorch_state_dict to_momentum to_residual",
+    "pytorch_state_dict resnet101 resnet110 resnet152 resnet18 resnet20 resnet32 resnet34 resnet38 resnet44 resnet50 "
+    "resnet56 revnet20 save_pytorch_state_dict to_momentum to_residual",
     "mininet.datasets": "Batches CIFAR10_CLASSES ImageFolder Split Text TextBatches augmentation cifar10 cifar100 "
     "digits moby_dick",
     "mininet.reversible": "AdjointResNet BDIANet ExactState FloatState IResNet InversionReport MomentumNet "

@@ -10,7 +10,7 @@ from .. import plotting
 from ..base.files import written_atomically
 from ..base.terminal import wrapped
 from . import ode, table_one
-from .accuracy import accuracy, cifar, images, short_stages
+from .accuracy import accuracy, cifar, short_stages
 from .claim import Claim, Options
 from .drift import drift
 from .images import fine_tuning
@@ -34,7 +34,6 @@ EXPERIMENTS = {
     "learning_to_optimize": (learning_to_optimize,),
     "role_of_gamma": (role_of_gamma,),
     "table_one": (table_one,),
-    "images": (images,),
     "fine_tuning": (fine_tuning,),
     "accuracy": (accuracy, short_stages, cifar),
     "too_deep": (too_deep,),
@@ -48,7 +47,6 @@ OPTIONS = {
     "linear_maps": "seeds",
     "learning_to_optimize": "seeds",
     "role_of_gamma": "seeds",
-    "images": "data epochs seeds",
     "fine_tuning": "data epochs weights",
     "accuracy": "data train",
     "too_deep": "train",
@@ -56,7 +54,7 @@ OPTIONS = {
 }
 """What each heeds of `Options`, beside what all do."""
 
-WITH_DATA = ("images", "fine_tuning", "accuracy", "too_deep", "transformer")
+WITH_DATA = ("fine_tuning", "accuracy", "too_deep", "transformer")
 """Those that need CIFAR-10, pretrained weights or hours: `all` leaves them out."""
 
 

@@ -9,6 +9,7 @@ from .resnet import (
     resnet20,
     resnet32,
     resnet34,
+    resnet38,
     resnet44,
     resnet50,
     resnet56,
@@ -22,6 +23,7 @@ from .weights import load_pytorch_state_dict, pytorch_state_dict, save_pytorch_s
 
 __all__ = [
     "CifarResNet", "CifarRevNet", "ImageNetResNet", "Transformer", "load_pytorch_state_dict", "pretrained",
-    "pytorch_state_dict", "resnet18", "resnet20", "resnet32", "resnet34", "resnet44", "resnet50", "resnet56",
-    "resnet101", "resnet110", "resnet152", "revnet20", "save_pytorch_state_dict", "to_momentum", "to_residual",
+    "pytorch_state_dict", "resnet18", "resnet20", "resnet32", "resnet34", "resnet38", "resnet44", "resnet50",
+    "resnet56", "resnet101", "resnet110", "resnet152", "revnet20", "save_pytorch_state_dict", "to_momentum",
+    "to_residual",
 ]  # fmt: skip

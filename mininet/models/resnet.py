@@ -281,6 +281,15 @@ def resnet32(classes: int = 10, shortcut: Shortcut = "A", width: int = 16) -> Ci
     return CifarResNet(5, classes, shortcut, width)
 
 
+def resnet38(classes: int = 10, shortcut: Shortcut = "A", width: int = 16) -> CifarResNet:
+    """Make a ResNet-38 for CIFAR: 561,370 parameters with option A shortcuts; see `CifarResNet`.
+
+    >>> sum(parameter.data.size for parameter in models.resnet38().parameters())
+    561370
+    """
+    return CifarResNet(6, classes, shortcut, width)
+
+
 def resnet44(classes: int = 10, shortcut: Shortcut = "A", width: int = 16) -> CifarResNet:
     """Make a ResNet-44 for CIFAR: 658,586 parameters with option A shortcuts; see `CifarResNet`.
 

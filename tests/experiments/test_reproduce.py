@@ -8,6 +8,7 @@ from command_support import refusal
 from matplotlib import pyplot
 from matplotlib.animation import FuncAnimation
 
+from mininet import models
 from mininet.__main__ import main
 from mininet.experiments import reproduce
 from mininet.experiments.claim import Claim, Report
@@ -19,7 +20,7 @@ SAVED = {
     "rings": ["rings.png", "rings_layers.png"],
     "memory": ["memory.png", "memory_by_depth.png", "image_memory.png"],
     "table_one": [],
-    "accuracy": ["accuracy.png", "short_stages.png"],
+    "accuracy": ["accuracy.png", "short_stages.png", "cifar10.png"],
     "too_deep": [] if unavailable() else ["too_deep.png"],
 }
 """By experiment; one figure with its name unless it says otherwise."""
@@ -62,7 +63,7 @@ def fake(claims):
 def test_all_is_every_experiment_without_data_and_claims_are_counted(tmp_path, capsys, monkeypatch):
     figures = pyplot.get_fignums()
     good, bad = Claim("1 is 1", "1", True), Claim("1 is 2", "1", False)
-    experiments = {"first": fake([good]), "images": None, "second": fake([good, bad]), "fine_tuning": None}
+    experiments = {"first": fake([good]), "accuracy": None, "second": fake([good, bad]), "fine_tuning": None}
     monkeypatch.setattr(reproduce, "EXPERIMENTS", experiments)
     monkeypatch.setattr(reproduce, "OPTIONS", {"first": "seeds", "second": "seeds"})
     assert main(["reproduce", "all", "--seeds", "7", "--output", str(tmp_path)]) == 0
@@ -85,7 +86,6 @@ def test_all_is_every_experiment_without_data_and_claims_are_counted(tmp_path, c
 def test_options_are_those_that_experiments_heed():
     for name, modules in reproduce.EXPERIMENTS.items():
         source = "".join(map(inspect.getsource, modules))
-        source = source.replace("load_for(options", "options.data").replace("settings_for(options", "options.epochs")
         heeded = set(re.findall(r"options\.(data|epochs|seeds|weights|train)\b", source))
         assert heeded == set(reproduce.OPTIONS.get(name, "").split()), name
 
@@ -93,9 +93,9 @@ def test_options_are_those_that_experiments_heed():
 def test_what_is_missing_is_said(tmp_path, monkeypatch):
     monkeypatch.delenv("MININET_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    assert re.match(
-        "mininet: CIFAR-10 is not there.*MININET_DATA", refusal(["reproduce", "images", "--output", tmp_path])
-    )
+    given = ["--weights", tmp_path / "resnet32.npz", "--output", tmp_path]
+    models.save_pytorch_state_dict(models.resnet32(), tmp_path / "resnet32.npz")
+    assert re.match("mininet: CIFAR-10 is not there.*MININET_DATA", refusal(["reproduce", "fine_tuning", *given]))
     assert "weights must be given" in refusal(["reproduce", "fine_tuning", "--output", tmp_path])
 
 

@@ -10,7 +10,9 @@ from mininet.reversible import AdjointResNet, BDIANet, ExactState, FloatState, l
 
 X = random(5, 4)
 KINDS = (MomentumNet, RevNet, ResidualNet, IResNet, BDIANet, AdjointResNet)
-RESNETS = (models.resnet20, models.resnet32, models.resnet44, models.resnet56, models.resnet110)
+RESNETS = (
+    models.resnet20, models.resnet32, models.resnet38, models.resnet44, models.resnet56, models.resnet110,
+)  # fmt: skip
 LARGE = (models.resnet18, models.resnet34, models.resnet50, models.resnet101, models.resnet152)
 DICTIONARY = random(3, 6, dtype=np.float64)
 

@@ -14,7 +14,10 @@ IMAGENET = {  # torchvision's numbers of parameters
     "resnet18": 11_689_512, "resnet34": 21_797_672, "resnet50": 25_557_032, "resnet101": 44_549_160,
     "resnet152": 60_192_808,
 }  # fmt: skip
-CIFAR_A = {"resnet20": 269_722, "resnet32": 464_154, "resnet44": 658_586, "resnet56": 853_018, "resnet110": 1_727_962}
+CIFAR_A = {
+    "resnet20": 269_722, "resnet32": 464_154, "resnet38": 561_370, "resnet44": 658_586, "resnet56": 853_018,
+    "resnet110": 1_727_962,
+}  # fmt: skip
 
 
 def parameter_count(net):

@@ -14,10 +14,10 @@ from collections.abc import Iterable
 from matplotlib.figure import Figure
 
 from ... import plotting
-from ..claim import Claim, Options, Report
-from . import plan, result
+from ..claim import Options, Report
+from . import equivalence, plan, result
 from .digits_training import Settings
-from .equivalence import MARGIN, Difference, difference
+from .equivalence import MARGIN, Difference
 from .plan import Results
 
 
@@ -30,12 +30,8 @@ def in_words(network: Settings) -> str:
 
 
 def compared(network: Settings, found: Results) -> Difference | None:
-    """`network` against the residual network of its depth, from the seeds that both have; None if there are none."""
-    ours, theirs = found.of(network), found.of(Settings("resnet", network.depth, epochs=network.epochs))
-    seeds = ours.keys() & theirs.keys()
-    if not seeds:
-        return None
-    return difference(*([each[seed]["test"]["accuracy"] for seed in sorted(seeds)] for each in (ours, theirs)))
+    """`network` against the residual network of its depth."""
+    return equivalence.compared(found.of(network), found.of(Settings("resnet", network.depth, epochs=network.epochs)))
 
 
 def table(networks: Iterable[Settings], found: Results) -> str:
@@ -47,16 +43,6 @@ def table(networks: Iterable[Settings], found: Results) -> str:
         about = (str(network.depth), in_words(network), f"{found.rate(network) or ''}")
         rows.append(result.row(about, list(by_seed.values()), planned, None if network.kind == "resnet" else against))
     return result.table(rows)
-
-
-def verdicts(networks: Iterable[Settings], found: Results) -> dict[str, list[str]]:
-    """Names of `networks`, with their seeds, by verdict; of those without, by "not known"."""
-    by_verdict: dict[str, list[str]] = {}
-    for network in networks:
-        against = compared(network, found)
-        name = f"{in_words(network)} ({len(found.of(network))} seeds)"
-        by_verdict.setdefault(against.verdict if against else "not known", []).append(name)
-    return by_verdict
 
 
 def draw(networks: Iterable[Settings], found: Results) -> Figure:
@@ -94,10 +80,11 @@ def reproduce(options: Options) -> Report:
     networks = plan.QUICK if options.quick else sorted(plan.MAIN + plan.SLOW + plan.DEEP, key=lambda each: each.depth)
     claims, sentence = [], "A quick run says nothing about accuracy."
     if not options.quick:
-        claims = _claims(found)
-        by_verdict = verdicts(plan.rivals(30)[1:], found)
-        groups = ". ".join(f"**{verdict}**: {'; '.join(names)}" for verdict, names in by_verdict.items())
-        sentence = f"With 30 layers, against a ResNet's test accuracy on the digits, within one point: {groups}."
+        networks_of_30 = plan.rivals(30)[1:]
+        rivals = [(f"{in_words(each)} ({len(found.of(each))} seeds)", compared(each, found)) for each in networks_of_30]
+        verdicts = equivalence.in_words(rivals)
+        sentence = f"With 30 layers, against a ResNet's test accuracy on the digits, within one point: {verdicts}."
+        claims = equivalence.claims(rivals, "a ResNet of 30 layers on the digits")
     return Report(
         f"{table(networks, found)}\n{unfinished(networks, found)}", claims, {"accuracy": draw(networks, found)},
         title="Are momentum networks as accurate as residual networks?", found=sentence,
@@ -108,15 +95,3 @@ def unfinished(networks: Iterable[Settings], found: Results) -> str:
     """How many trainings with chosen rates are still to be run."""
     missing = sum(plan.PLAN.get(network, plan.FEW_SEEDS) - len(found.of(network)) for network in networks)
     return f"{missing} trainings are unfinished." if missing else "All trainings are finished."
-
-
-def _claims(found: Results) -> list[Claim]:
-    """That 30 momentum layers are as accurate as a residual network, where that is known."""
-    claims = []
-    for network in plan.rivals(30)[1:3]:
-        against = compared(network, found)
-        if against is not None and against.verdict != "not known":
-            text = f"{in_words(network)}: the accuracy of a ResNet of 30 layers, within one point or better"
-            evidence = f"{100 * against.mean:+.2f} points, 90 % interval {against.interval}"
-            claims.append(Claim(text, evidence, against.verdict != "worse"))
-    return claims

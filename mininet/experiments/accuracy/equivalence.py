@@ -2,8 +2,10 @@
 
 import math
 import statistics
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ..claim import Claim
 
 MARGIN = 0.01
 """Differences up to this accuracy, one point, count as none; fixed before anything was trained."""
@@ -56,3 +58,32 @@ def difference(ours: Sequence[float], theirs: Sequence[float]) -> Difference:
         return Difference(mean, -math.inf, math.inf)
     half = _STUDENT[count - 2] * statistics.stdev(differences) / math.sqrt(count)
     return Difference(mean, mean - half, mean + half)
+
+
+def compared(ours: Mapping[int, dict[str, Any]], theirs: Mapping[int, dict[str, Any]]) -> Difference | None:
+    """The `difference` of two networks from their results by seed, of the seeds that both have; None without any."""
+    seeds = sorted(ours.keys() & theirs.keys())
+    if not seeds:
+        return None
+    return difference(*([each[seed]["test"]["accuracy"] for seed in seeds] for each in (ours, theirs)))
+
+
+def in_words(differences: Iterable[tuple[str, Difference | None]]) -> str:
+    """Names, each with its difference from the same network, by verdict; "not known" without one."""
+    by_verdict: dict[str, list[str]] = {}
+    for name, against in differences:
+        by_verdict.setdefault(against.verdict if against else "not known", []).append(name)
+    return ". ".join(f"**{verdict}**: {'; '.join(names)}" for verdict, names in by_verdict.items())
+
+
+def claims(differences: Iterable[tuple[str, Difference | None]], reference: str) -> list[Claim]:
+    """That each network is as accurate as the `reference`, where that is known."""
+    return [
+        Claim(
+            f"{name}: the accuracy of {reference}, within one point or better",
+            f"{100 * against.mean:+.2f} points, 90 % interval {against.interval}",
+            against.verdict != "worse",
+        )
+        for name, against in differences
+        if against is not None and against.verdict != "not known"
+    ]

@@ -1,9 +1,9 @@
 """The paper's section 5.4: a pretrained residual network becomes a momentum network of the same parameters, and is
 trained on, on few images of another kind.
 
-The weights are those of a ResNet for CIFAR-10; any depth will do (ResNet-20, -32, -44, -56 or -110).  The new images
-are JPEG copies: 2,000 of them, drawn once, train for 3 epochs, and 1,000 test.  All versions see the same batches of 64
-images, with a learning rate of 0.01 that falls along a cosine.
+The weights are those of a ResNet for CIFAR-10, of 20, 32, 38, 44, 56 or 110 layers.  The new images are JPEG copies:
+2,000 of them, drawn once, train for 3 epochs, and 1,000 test.  All versions see the same batches of 64 images, with a
+learning rate of 0.01 that falls along a cosine.
 
 What a version can do before it is trained depends on γ.  A velocity needs about 1/(1 - γ) layers to come to speed, and
 a stage of a ResNet-32 has four momentum layers.  So γ = 0.1 keeps the function, and γ = 0.5 most of it.  γ = 0.9 is
@@ -17,6 +17,7 @@ stored.  The batch is the largest one that a momentum version can train in the m
 import dataclasses
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -28,8 +29,8 @@ from ..claim import Options, Report
 from ..step_memory import held_by_a_step
 from . import image_training
 
-SETTINGS = {"normalization": "imagenet", "learning_rate": 0.01, "batch_size": 64}
-TRAIN_IMAGES, TEST_IMAGES = 2000, 1000
+SETTINGS: dict[str, Any] = {"normalization": "imagenet", "learning_rate": 0.01, "batch_size": 64}
+EPOCHS, TRAIN_IMAGES, TEST_IMAGES = 3, 2000, 1000
 SMALLEST = 2.0**-10
 VERSIONS = {
     "residual network": (None, None),
@@ -75,7 +76,7 @@ def rising(share: float, highest: float) -> float:
 
 def network_of(weights: str) -> str:
     """The name of the CIFAR network that a state dict in a file fits."""
-    for name in ("resnet20", "resnet32", "resnet44", "resnet56", "resnet110"):
+    for name in image_training.RESNETS:
         try:
             models.load_pytorch_state_dict(getattr(models, name)(), weights)
         except ValueError:
@@ -133,12 +134,17 @@ def reproduce(options: Options) -> Report:
     """Fine-tuning of pretrained weights on other images."""
     if options.weights is None and not options.quick:
         raise ValueError("weights must be given: --weights FILE, a state dict of a pretrained ResNet for CIFAR-10")
-    settings = image_training.settings_for(options, epochs=3, weights=options.weights, **SETTINGS)
+    dataset, epochs, names = "cifar10", EPOCHS, tuple(VERSIONS)
+    if options.quick:
+        dataset, epochs, names = "digits", 1, ("residual network", "momentum, γ rises to 0.5")
+    settings = image_training.Settings(
+        dataset=dataset, epochs=options.epochs or epochs, weights=options.weights, **SETTINGS
+    )
     if options.weights is not None:
         settings = dataclasses.replace(settings, network=network_of(options.weights))
-    split = image_training.load_for(options, settings.dataset)
-    names = ("residual network", "momentum, γ rises to 0.5") if options.quick else tuple(VERSIONS)
-    versions = fine_tune(split if options.quick else few(split), settings, names, options.progress)
+    split = image_training.load(dataset, options.data)
+    some = Split(*(array[:128] for array in split)) if options.quick else few(split)
+    versions = fine_tune(some, settings, names, options.progress)
     title = f"Fine-tuning a pretrained {settings.network.replace('resnet', 'ResNet-')} with less memory"
     return Report(table(versions), figures={"fine_tuning": draw(versions)}, title=title, found=sentence(versions))
 

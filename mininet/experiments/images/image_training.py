@@ -9,7 +9,8 @@ from ...base.checks import instance, integer, one_of
 from ...datasets import Batches, augmentation
 from ...training import Training, confusion
 
-NETWORKS = ("resnet20", "resnet32", "resnet44", "resnet56", "resnet110", "revnet20")
+RESNETS = ("resnet20", "resnet32", "resnet38", "resnet44", "resnet56", "resnet110")
+NETWORKS = (*RESNETS, "revnet20")
 DATASETS = ("digits", "cifar10", "cifar100")
 NORMALIZATIONS = ("dataset", "imagenet")
 TEST_BATCH = 250
@@ -37,12 +38,6 @@ class Settings:
     seed: int = 0
 
 
-def settings_for(options, epochs, **changes):
-    """`Settings` that `Options` ask for: of `epochs` unless they say otherwise; of digits and one epoch if quick."""
-    settings = Settings(epochs=options.epochs or epochs, **changes)
-    return dataclasses.replace(settings, dataset="digits", epochs=options.epochs or 1) if options.quick else settings
-
-
 def load(name, folder=None, download=False):
     """Load a `Split` of bytes (n, height, width, 3) by name; `folder` and `download` as for `datasets.cifar10`."""
     one_of("name", name, DATASETS)
@@ -51,12 +46,6 @@ def load(name, folder=None, download=False):
         as_colours = [np.repeat(np.rint(images * 255).astype(np.uint8), 3, axis=3) for images in split[::2]]
         return datasets.Split(as_colours[0], split.train_labels, as_colours[1], split.test_labels)
     return {"cifar10": datasets.cifar10, "cifar100": datasets.cifar100}[name](folder, download)
-
-
-def load_for(options, name):
-    """`load` what `Options` ask for; only the first images if quick."""
-    split = load(name, options.data)
-    return datasets.Split(*(array[:128] for array in split)) if options.quick else split
 
 
 def velocity_function(channels):

@@ -11,8 +11,8 @@ from mininet.experiments.images import image_training
 from mininet.training import Training
 
 SMALL = {
-    "GAMMAS": {"ResNet-20": None, "Momentum": 0.5}, "RATES": (0.1, 0.2), "CHOOSING_EPOCHS": 1, "EPOCHS": 2,
-    "SEEDS": range(2), "VALIDATION": 16,
+    "GAMMAS": {"resnet20": (None, 0.5), "resnet38": (None, 0.5)}, "RATES": (0.1, 0.2), "CHOOSING_EPOCHS": 1,
+    "EPOCHS": 2, "SEEDS": range(2), "VALIDATION": 16,
 }  # fmt: skip
 
 
@@ -30,15 +30,19 @@ def test_rates_are_chosen_then_all_seeds_trained(tmp_path, monkeypatch):
 
     monkeypatch.setattr(cifar, "train", train_and_note)
     monkeypatch.setattr(image_training, "load", lambda name, folder: loaded.append(folder) or split)
-    monkeypatch.setattr(models, "resnet20", lambda classes: models.CifarResNet(2, classes, width=4))
+    for name in SMALL["GAMMAS"]:
+        monkeypatch.setattr(models, name, lambda classes: models.CifarResNet(2, classes, width=4))
     monkeypatch.setattr(Training, "_write_curves", lambda self: None)  # takes longer than the training
     for name, value in SMALL.items():
         monkeypatch.setattr(cifar, name, value)
-    assert "0 of 8 trainings" in cifar.reproduce(Options(tmp_path)).text
+    assert "0 of 12 trainings" in cifar.reproduce(Options(tmp_path)).text
     assert loaded == []
-    text = cifar.reproduce(Options(tmp_path, data=tmp_path)).text
-    assert "8 of 8 trainings" in text
-    assert text.count("2/2") == 2
+    report = cifar.reproduce(Options(tmp_path, data=tmp_path))
+    text = report.text
+    assert "12 of 12 trainings" in text
+    assert text.count("2/2") == 4
+    assert [len(panel.lines) for panel in report.figures["cifar10"].axes] == [4, 4]
+    assert report.found.endswith("**not known**: Momentum ResNet-20, γ = 0.5; Momentum ResNet-38, γ = 0.5.")
     assert trained_on == {1: (128, 16), 2: (144, 20)}
     found = cifar.Results(tmp_path / "accuracy", "cifar10", image_training.Settings)
     assert {"validation" in each: settings.epochs for settings, each in found.items()} == {True: 1, False: 2}
