@@ -32,7 +32,7 @@ fuzz: $(READY)  ## the generated tests in their long form: at least 20,000 examp
 	$(TEST) tests/generated --hypothesis-profile=long --least-examples 20000
 
 extras: $(EXTRAS_READY)  ## the tests of the layer for PyTorch and of training on many processes, some minutes; Python 3.11
-	$(EXTRAS_VENV)/$(BIN)/python -m pytest tests/bridges tests/test_sharding.py
+	$(EXTRAS_VENV)/$(BIN)/python -m pytest --numprocesses 2 tests/bridges tests/test_sharding.py
 
 test-bounds: $(READY)  ## the tests of compiled kernels and their callers, with every index checked, a quarter of an hour
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(CURDIR)/build/bounds $(TEST) tests/kernels tests/nn tests/reversible tests/misuse
@@ -108,7 +108,7 @@ $(LAB_READY): $(READY)  # without the question whether to get Jupyter's news
 
 $(EXTRAS_READY): pyproject.toml
 	$(EXTRAS_PYTHON) -m venv $(EXTRAS_VENV)
-	$(EXTRAS_VENV)/$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[torch,mpi]' 'pytest>=8,<10' 'hypothesis>=6.80,<7'
+	$(EXTRAS_VENV)/$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[torch,mpi,test]'
 	$(EXTRAS_VENV)/$(BIN)/python -c 'import torch, mpi4py'  # or the tests would be skipped
 	touch $@
 

@@ -25,7 +25,8 @@ def numbers(version):
 
 
 def requirements():
-    wanted = PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["dev"]
+    extras = PROJECT["project"]["optional-dependencies"]
+    wanted = PROJECT["project"]["dependencies"] + extras["test"] + extras["data"]
     return {match[1]: (match[2], match[3]) for match in map(REQUIREMENT.fullmatch, wanted)}
 
 

@@ -70,7 +70,7 @@ def try_package(package, source, python, constraint, tests):
         folder, environment = pathlib.Path(temporary, "unpacked"), pathlib.Path(temporary, "environment")
         run(python, "-m", "venv", environment)
         own, installed = program(environment, "python"), environment.resolve()
-        run(own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"{package}[dev,data]",
+        run(own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"{package}[test,data]",
             *(["--constraint", constraint] if constraint else []))  # fmt: skip
         with tarfile.open(source) as archive:
             archive.extractall(folder, filter="data")

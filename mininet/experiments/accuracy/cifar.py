@@ -42,7 +42,7 @@ def name(settings: Settings) -> str:
 
 
 def train(
-    settings: Settings, split: Split, folder: pathlib.Path, scored: str = "test", progress: bool = False
+    settings: Settings, split: Split, folder: pathlib.Path, scored: str, progress: bool = False
 ) -> dict[str, Any]:  # fmt: skip
     """Read what one training gave from ``<name>.json``, or run it, from a checkpoint in ``<name>/``, and write that.
 
@@ -120,10 +120,10 @@ def draw(found: Results) -> Figure:
     with plotting.figure(columns=len(GAMMAS), width=5, sharey=True) as (figure, axes):
         for panel, (network, gammas) in zip(axes, GAMMAS.items(), strict=True):
             for gamma in gammas:
-                name = "ResNet" if gamma is None else f"Momentum, γ = {gamma:g}"
+                words = "ResNet" if gamma is None else f"Momentum, γ = {gamma:g}"
                 for number, each in enumerate(by_seed(network, gamma, found).values()):
                     values = [100 * value for value in each["test_accuracy"]]
-                    label = name if number == 0 else None
+                    label = words if number == 0 else None
                     panel.plot(range(1, len(values) + 1), values, color=colours[gamma], label=label)
             panel.set(xlabel="epoch", title=f"{in_words(network, None)}: test accuracy [%]")
             if panel.lines:
