@@ -35,7 +35,7 @@ EXPERIMENTS = {
     "role_of_gamma": (role_of_gamma,),
     "table_one": (table_one,),
     "fine_tuning": (fine_tuning,),
-    "accuracy": (accuracy, short_stages, cifar),
+    "accuracy": (accuracy, cifar, short_stages),
     "too_deep": (too_deep,),
     "transformer": (transformer,),
 }
@@ -88,6 +88,7 @@ def page(name, options, took, modules, reports, saved):
     """What an experiment found, as Markdown: for each file what was found, pictures, a description and numbers."""
     parts = [f"# {reports[0].title or name}"]
     for module, report, paths in zip(modules, reports, saved, strict=True):
+        parts += [f"## {report.title}"] * bool(report.title and report is not reports[0])
         parts += [report.found] * bool(report.found)
         if report.claims:
             parts.append("\n".join(f"- {claim}" for claim in report.claims))

@@ -20,7 +20,7 @@ SAVED = {
     "rings": ["rings.png", "rings_layers.png"],
     "memory": ["memory.png", "memory_by_depth.png", "image_memory.png"],
     "table_one": [],
-    "accuracy": ["accuracy.png", "short_stages.png", "cifar10.png"],
+    "accuracy": ["accuracy.png", "cifar10.png", "short_stages.png"],
     "too_deep": [] if unavailable() else ["too_deep.png"],
 }
 """By experiment; one figure with its name unless it says otherwise."""

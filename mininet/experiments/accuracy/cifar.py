@@ -151,6 +151,7 @@ def reproduce(options: Options) -> Report:
         f"{table(found)}\n{len(found)} of {total} trainings are finished.",
         claims,
         {"cifar10": draw(found)},
+        title="Photographs: CIFAR-10",
         found=f"On CIFAR-10 after {EPOCHS} epochs, against the ResNet of the same blocks, within one point: "
         f"{equivalence.in_words(verdicts)}.",
     )
