@@ -257,6 +257,19 @@ def test_evaluate_writes_what_was_taken_for_what(small_networks, tmp_path, capsy
 
 
 @pytest.mark.slow
+def test_weights_do_not_depend_on_the_way_of_backpropagation(small_networks, tmp_path, monkeypatch):
+    chosen = []
+    make = models.to_momentum
+    monkeypatch.setattr(
+        models, "to_momentum", lambda *args, **more: chosen.append(more["backprop"]) or make(*args, **more)
+    )
+    for way in ("reversible", "stored"):
+        assert command_line.main([*TRAIN, "--gamma", "0.9", "--backprop", way, "--output", str(tmp_path / way)]) == 0
+    assert chosen == ["reversible", "stored"]
+    assert len({(tmp_path / way / "weights.npz").read_bytes() for way in chosen}) == 1
+
+
+@pytest.mark.slow
 def test_a_learned_velocity_is_not_written_as_a_residual_network(small_networks, tmp_path, capsys):
     assert command_line.main([*TRAIN, "--gamma", "0.9", "--learned-velocity", "--output", str(tmp_path)]) == 0
     assert not (tmp_path / "weights.npz").exists()

@@ -38,7 +38,8 @@ def load(arguments):
 
 def settings(arguments):
     """The `Settings` of the options that were given."""
-    parse.refuse_without(arguments, "--gamma", arguments.gamma is not None, "learned_velocity", "arithmetic")
+    of_momentum = "learned_velocity", "arithmetic", "backprop"
+    parse.refuse_without(arguments, "--gamma", arguments.gamma is not None, *of_momentum)
     parse.refuse_without(arguments, "--weights", hasattr(arguments, "weights"), "prefix")
     fields = image_training.Settings.__dataclass_fields__
     given = {name: value for name, value in vars(arguments).items() if name in fields}

@@ -14,7 +14,7 @@ from .arguments import Refused, integer
 
 WEIGHTS = "weights.npz"
 FOR_IMAGES = ("learned_velocity", "weights", "prefix", "data", "download", "normalization")
-FOR_TEXT = ("blocks", "width", "heads", "context", "warmup", "dropout", "backprop")
+FOR_TEXT = ("blocks", "width", "heads", "context", "warmup", "dropout")
 """Options for one kind of network only."""
 
 
@@ -44,7 +44,7 @@ def add_options(command):
     what = f"of a transformer; {of_text.dropout:g} if not given"
     command.add_argument("--dropout", type=parse.from_zero(1), default=unsaid, help=what)
     ways = ("reversible", "stored", "checkpointed")
-    what = "what a transformer keeps for the backward pass; reversible if it can be"
+    what = "what a transformer or a momentum network keeps for the backward pass; reversible if it can be"
     command.add_argument("--backprop", choices=ways, default=unsaid, help=what)
     parse.add_seed(command, "of weights and batches")
     shards = "parts of a batch, shared out among the processes of mpiexec; batch norm is over one"

@@ -45,11 +45,12 @@ CASES = [
     refused(["train", "--data", "/nowhere"], "--data says nothing without --dataset cifar10"),
     refused(["train", "--arithmetic", "float"], "--arithmetic says nothing without --gamma"),
     refused(["train", "--prefix", "module."], "--prefix says nothing without --weights"),
+    refused(["train", "--backprop", "stored"], "--backprop says nothing without --gamma"),
     refused(["train", "--learned-velocity"], "--learned-velocity says nothing without --gamma"),
     refused(["train", "--network", "transformer", "--dataset", "digits"], "does not go with --dataset digits"),
     refused(["train", "--dataset", "moby_dick"], "does not go with --dataset moby_dick"),
     *(refused(["train", *option], f"mininet: {option[0]} does not go with --network resnet20")
-      for option in (["--backprop", "stored"], ["--dropout", "0"], ["--blocks", "2"])),
+      for option in (["--warmup", "1"], ["--dropout", "0"], ["--blocks", "2"])),
     *(refused(["train", "--network", "transformer", *option], f"mininet: {option[0]} does not go with --network")
       for option in (["--learned-velocity"], ["--weights", __file__], ["--normalization", "imagenet"])),
     refused(["train", "--network", "revnet20", "--gamma", "0.9"], "gamma must be None for revnet20"),
