@@ -13,11 +13,10 @@ from collections.abc import Iterable
 
 from matplotlib.figure import Figure
 
-from ... import plotting
 from ..claim import Options, Report
 from . import equivalence, plan, result
 from .digits_training import Settings
-from .equivalence import MARGIN, Difference
+from .equivalence import Difference
 from .plan import Results
 
 
@@ -46,29 +45,13 @@ def table(networks: Iterable[Settings], found: Results) -> str:
 
 
 def draw(networks: Iterable[Settings], found: Results) -> Figure:
-    """Each network's difference from the residual network, with its interval and the margin, a panel for each depth."""
-    by_depth: dict[int, list[tuple[Settings, Difference]]] = {}
+    """Each network's difference from the residual network, a panel for each depth."""
+    by_depth: dict[str, list[tuple[str, Difference]]] = {}
     for network in networks:
         against = compared(network, found)
         if network.kind != "resnet" and against is not None:
-            by_depth.setdefault(network.depth, []).append((network, against))
-    ratios = [len(rows) + 1 for rows in by_depth.values()] or [1]
-    with plotting.figure(
-        rows=len(ratios), width=4.8, height=2, sharex=True, squeeze=False, height_ratios=ratios
-    ) as (figure, axes):  # fmt: skip
-        for panel, (depth, rows) in zip(axes[:, 0], by_depth.items(), strict=False):
-            panel.axvspan(-100 * MARGIN, 100 * MARGIN, color=plotting.GREEN, alpha=0.15)
-            panel.axvline(0, color=plotting.BLACK, linewidth=1)
-            for row, (_, against) in enumerate(rows):
-                colour = plotting.GREEN if against.verdict == "equal" else plotting.VERMILION
-                if len(set(against)) > 1 and against.low > -1:
-                    panel.plot([100 * against.low, 100 * against.high], [row, row], color=colour)
-                panel.plot(100 * against.mean, row, "o", color=colour)
-            panel.set_yticks(range(len(rows)), [in_words(network) for network, _ in rows])
-            panel.set(ylim=(len(rows) - 0.5, -0.5), xlim=(-3, 3), title=f"{depth} layers")
-        axes[-1, 0].set_xlabel("points of accuracy")
-        figure.suptitle("Test accuracy minus a ResNet's of equal depth (band: the margin)", fontsize="medium")
-    return figure
+            by_depth.setdefault(f"{network.depth} layers", []).append((in_words(network), against))
+    return equivalence.draw(by_depth, "Test accuracy minus a ResNet's of equal depth (band: the margin)")
 
 
 def reproduce(options: Options) -> Report:

@@ -5,6 +5,9 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from matplotlib.figure import Figure
+
+from ... import plotting
 from ..claim import Claim
 
 MARGIN = 0.01
@@ -87,3 +90,24 @@ def claims(differences: Iterable[tuple[str, Difference | None]], reference: str)
         for name, against in differences
         if against is not None and against.verdict != "not known"
     ]
+
+
+def draw(panels: Mapping[str, Sequence[tuple[str, Difference]]], title: str) -> Figure:
+    """Differences with their intervals and the margin, each panel below the one before."""
+    ratios = [len(rows) + 1 for rows in panels.values()] or [1]
+    with plotting.figure(
+        rows=len(ratios), width=4.8, height=2, sharex=True, squeeze=False, height_ratios=ratios
+    ) as (figure, axes):  # fmt: skip
+        for panel, (heading, rows) in zip(axes[:, 0], panels.items(), strict=False):
+            panel.axvspan(-100 * MARGIN, 100 * MARGIN, color=plotting.GREEN, alpha=0.15)
+            panel.axvline(0, color=plotting.BLACK, linewidth=1)
+            for row, (_, against) in enumerate(rows):
+                colour = plotting.GREEN if against.verdict == "equal" else plotting.VERMILION
+                if len(set(against)) > 1 and against.low > -1:
+                    panel.plot([100 * against.low, 100 * against.high], [row, row], color=colour)
+                panel.plot(100 * against.mean, row, "o", color=colour)
+            panel.set_yticks(range(len(rows)), [name for name, _ in rows])
+            panel.set(ylim=(len(rows) - 0.5, -0.5), xlim=(-3, 3), title=heading)
+        axes[-1, 0].set_xlabel("points of accuracy")
+        figure.suptitle(title, fontsize="medium")
+    return figure

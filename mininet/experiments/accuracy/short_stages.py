@@ -14,7 +14,7 @@ rate, and the loss still falls later.  Larger functions or a smaller γ bring it
 epochs all are within a point of the ResNet, or too near to tell, except a learned v₀.
 
 What to choose for stages of ten to thirty layers: γ = 0.9, which is the default, and v₀ = 0.  For shorter ones choose
-γ = 0.5, which was as accurate as a ResNet in all of them, on CIFAR-10 too.  It stores 1 bit per element and layer, where
+γ = 0.5, which was as accurate as a ResNet in all of them, on CIFAR-10 too.  It stores 1 bit per element and layer;
 γ = 0.9 stores 0.15.  With γ = 0.9 photographs take longer than digits: in stages of two layers it is still 1.2 points
 behind after 12 epochs.  If you want it there, try learning rates up to three times a ResNet's, and let the weights of
 each function's last batch norm start at 1 / (mean of the factors): 6.9 for two layers, 3.8 for five, 2.4 for ten.  On
