@@ -129,7 +129,7 @@ def reproduce(options: Options) -> Report:
     return Report(
         f"{table(found)}\n{len(found)} of {total} trainings are finished.",
         equivalence.claims(rivals, "the ResNet of the same blocks on CIFAR-10"),
-        {"cifar10": equivalence.draw(panels, "Test accuracy minus that of the same blocks' ResNet (band: the margin)")},
+        {"cifar10": equivalence.draw(panels, "Test accuracy minus the ResNet's (band: the margin)")},
         title="Photographs: CIFAR-10",
         found=f"On CIFAR-10 after {EPOCHS} epochs, against the ResNet of the same blocks, within one point: "
         f"{equivalence.in_words(rivals)}.",
