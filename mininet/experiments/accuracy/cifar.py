@@ -28,7 +28,7 @@ from .equivalence import Difference
 from .result import Results
 
 NETWORKS: list[tuple[str, float | None]] = [
-    ("resnet20", None), ("resnet20", 0.5), ("resnet20", 0.9), ("resnet38", None), ("resnet38", 0.9),
+    ("resnet20", None), ("resnet20", 0.5), ("resnet20", 0.9), ("resnet38", None), ("resnet38", 0.5), ("resnet38", 0.9),
 ]  # fmt: skip
 """Residual networks, and the momentum networks that a gamma makes of them."""
 RATES, CHOOSING_EPOCHS, EPOCHS, SEEDS, VALIDATION = (0.05, 0.1, 0.2), 3, 12, range(3), 5000
