@@ -69,9 +69,12 @@ def reproduce(options: Options) -> Report:
         sentence = f"With 30 layers, against a ResNet's test accuracy on the digits, within one point: {verdicts}."
         claims = equivalence.claims(rivals, "a ResNet of 30 layers on the digits")
     return Report(
-        f"{table(networks, found)}\n{unfinished(networks, found)}", claims, {"accuracy": draw(networks, found)},
-        title="Are momentum networks as accurate as residual networks?", found=sentence,
-    )  # fmt: skip
+        f"{table(networks, found)}\n{unfinished(networks, found)}  {found.trained()}",
+        claims,
+        {"accuracy": draw(networks, found)},
+        title="Are momentum networks as accurate as residual networks?",
+        found=sentence,
+    )
 
 
 def unfinished(networks: Iterable[Settings], found: Results) -> str:

@@ -1,5 +1,6 @@
 """What a training gave, as a small file, and what several gave, as a table."""
 
+import collections
 import dataclasses
 import datetime
 import json
@@ -59,6 +60,13 @@ class Results(dict[Any, dict[str, Any]]):
             return max(choices, key=quality)
         except KeyError:
             return None
+
+    def trained(self) -> str:
+        """How many trainings ran on which processor, and when the last one ended; empty if there are none."""
+        machines = (each["machine"] for each in self.values())
+        counts = collections.Counter(f"{each['processor']} ({each['architecture']} to LLVM)" for each in machines)
+        where = ", ".join(f"{count} on {processor}" for processor, count in counts.items())
+        return f"Trained: {where}, until {max(each['date'] for each in self.values())}." if self else ""
 
 
 def spread(results: Sequence[dict[str, Any]]) -> str:
