@@ -2,11 +2,12 @@
 
 Every network has the same functions.  A RevNet's functions see half of its channels, so it carries 32.  Trainings take
 15 epochs, with the learning rate of 0.03, 0.1 and 0.3 that is best on validation images.  Networks of 100 layers take
-0.01: at 0.1, the rate of 30 layers, the second ResNet of 100 ended at 70 %.
+0.01: at 0.1, the rate of 30 layers, one of two ResNets ended at 70 %.
 
-"Equal" means that the 90 % interval of the mean difference, paired by seed, lies within one point.  We fixed that
-margin before any training.  The interval covers the chance of weights and batches.  It does not cover the choice of the
-360 test images, where one image is 0.28 points.
+"Equal" means that the 90 % interval of the mean difference, paired by seed, lies within one point.  Otherwise "worse"
+or "better" means that it excludes 0, and "not known" that it does not.  We fixed that margin before any training.  The
+interval covers the chance of weights and batches.  It does not cover the choice of the 360 test images, where one image
+is 0.28 points.
 """
 
 from collections.abc import Iterable
@@ -67,7 +68,7 @@ def reproduce(options: Options) -> Report:
         rivals = [(f"{in_words(each)} ({len(found.of(each))} seeds)", compared(each, found)) for each in networks_of_30]
         verdicts = equivalence.in_words(rivals)
         sentence = f"With 30 layers, against a ResNet's test accuracy on the digits, within one point: {verdicts}."
-        claims = equivalence.claims(rivals, "a ResNet of 30 layers on the digits")
+        claims = equivalence.claims(rivals, "a ResNet of 30 layers")
     return Report(
         f"{table(networks, found)}\n{unfinished(networks, found)}  {found.trained()}",
         claims,

@@ -13,6 +13,10 @@ from ..claim import Claim
 MARGIN = 0.01
 """Differences up to this accuracy, one point, count as none; fixed before anything was trained."""
 
+COLOURS = {
+    "equal": plotting.GREEN, "better": plotting.GREEN, "worse": plotting.VERMILION, "not known": plotting.BLACK,
+}  # fmt: skip
+
 _STUDENT = (6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833)
 """The 95 % quantiles of Student's t with 1, 2, ... degrees of freedom."""
 
@@ -80,10 +84,10 @@ def in_words(differences: Iterable[tuple[str, Difference | None]]) -> str:
 
 
 def claims(differences: Iterable[tuple[str, Difference | None]], reference: str) -> list[Claim]:
-    """That each network is as accurate as the `reference`, where that is known."""
+    """That each network is shown to be as accurate as the `reference`, unless the verdict is "not known"."""
     return [
         Claim(
-            f"{name}: the accuracy of {reference}, within one point or better",
+            f"{name}: within one point of {reference}, or better",
             f"{100 * against.mean:+.2f} points, 90 % interval {against.interval}",
             against.verdict != "worse",
         )
@@ -102,8 +106,8 @@ def draw(panels: Mapping[str, Sequence[tuple[str, Difference]]], title: str) -> 
             panel.axvspan(-100 * MARGIN, 100 * MARGIN, color=plotting.GREEN, alpha=0.15)
             panel.axvline(0, color=plotting.BLACK, linewidth=1)
             for row, (_, against) in enumerate(rows):
-                colour = plotting.GREEN if against.verdict == "equal" else plotting.VERMILION
-                if len(set(against)) > 1 and against.low > -1:
+                colour = COLOURS[against.verdict]
+                if math.isfinite(against.low):
                     panel.plot([100 * against.low, 100 * against.high], [row, row], color=colour)
                 panel.plot(100 * against.mean, row, "o", color=colour)
             panel.set_yticks(range(len(rows)), [name for name, _ in rows])

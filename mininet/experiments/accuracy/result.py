@@ -63,10 +63,12 @@ class Results(dict[Any, dict[str, Any]]):
 
     def trained(self) -> str:
         """How many trainings ran on which processor, and when the last one ended; empty if there are none."""
+        if not self:
+            return ""
         machines = (each["machine"] for each in self.values())
         counts = collections.Counter(f"{each['processor']} ({each['architecture']} to LLVM)" for each in machines)
         where = ", ".join(f"{count} on {processor}" for processor, count in counts.items())
-        return f"Trained: {where}, until {max(each['date'] for each in self.values())}." if self else ""
+        return f"All trainings on these data: {where}, until {max(each['date'] for each in self.values())}."
 
 
 def spread(results: Sequence[dict[str, Any]]) -> str:
