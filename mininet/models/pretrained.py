@@ -79,7 +79,7 @@ def pretrained(name: str = "momentum_resnet20", arithmetic: Arithmetic = "exact"
     --------
     >>> net, facts = models.pretrained()
     >>> facts["gamma"], facts["classes"][0]
-    (0.9, 'airplane')
+    (0.5, 'airplane')
     """
     one_of("name", name, _NAMES)
     one_of("arithmetic", arithmetic, ("exact", "float"))
